@@ -1,0 +1,1 @@
+"""The Tidegauge processor: OTLP in, drift and error signals out."""

@@ -1,0 +1,130 @@
+"""What a numeric column looked like when no baseline says where its mass lies.
+
+The bins of an OTLP exponential histogram at scale 3: bin ``i`` holds ``2**(i/8) < |x| <= 2**((i + 1)/8)``, one set for
+each sign, so a value is known within 9 %. The scale is fixed, because merging two scales means falling to the coarser
+one, and one stray value near zero would then cost all the resolution. Magnitudes up to ``2**-64`` count as zero, those
+beyond ``2**64`` fall into the last bin: a column has at most 2,049 bins, stored sparsely.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.summaries.exact_sum import ExactSum
+
+SCALE: Final = 3
+"""Bins per factor of two, as a power of two."""
+ZERO_THRESHOLD: Final = 2.0**-64
+"""Magnitudes up to here count as zero."""
+
+_PER_OCTAVE = 1 << SCALE
+_OCTAVE = np.exp2(np.arange(_PER_OCTAVE) / _PER_OCTAVE)
+_LAST = 64 * _PER_OCTAVE - 1
+
+
+class ExponentialSummary:
+    """Sparse counts of finite values in exponential bins; merging is exact.
+
+    Args:
+        positive: count by bin of the values above zero.
+        negative: count by bin of the magnitudes of the values below zero.
+        zeros: values within ``ZERO_THRESHOLD`` of zero.
+        sum: sum of the values.
+        minimum: smallest value; ``inf`` when there is none.
+        maximum: largest value; ``-inf`` when there is none.
+
+    Example:
+        >>> summary = ExponentialSummary.of(np.array([1.0, 1.05, 2.0, -4.0, 0.0]))
+        >>> summary.positive, summary.negative, summary.zeros
+        ({-1: 1, 0: 1, 7: 1}, {15: 1}, 1)
+    """
+
+    __slots__ = ("maximum", "minimum", "negative", "positive", "sum", "zeros")
+
+    def __init__(
+        self,
+        positive: dict[int, int] | None = None,
+        negative: dict[int, int] | None = None,
+        zeros: int = 0,
+        sum: ExactSum = ExactSum(),
+        minimum: float = math.inf,
+        maximum: float = -math.inf,
+    ) -> None:
+        self.positive = positive or {}
+        self.negative = negative or {}
+        self.zeros = zeros
+        self.sum = sum
+        self.minimum = minimum
+        self.maximum = maximum
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> ExponentialSummary:
+        """Summarise finite ``values``, shape ``(n,)``."""
+        if values.size == 0:
+            return cls()
+        return cls(
+            _counts(values[values > ZERO_THRESHOLD]),
+            _counts(-values[values < -ZERO_THRESHOLD]),
+            int((np.abs(values) <= ZERO_THRESHOLD).sum()),
+            ExactSum.of(values),
+            float(values.min()),
+            float(values.max()),
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return sum(self.positive.values()) + sum(self.negative.values()) + self.zeros
+
+    def __iadd__(self, other: ExponentialSummary) -> ExponentialSummary:
+        for mine, theirs in ((self.positive, other.positive), (self.negative, other.negative)):
+            for index, count in theirs.items():
+                mine[index] = mine.get(index, 0) + count
+        self.zeros += other.zeros
+        self.sum += other.sum
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExponentialSummary) and self.dump() == other.dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"ExponentialSummary(count={self.count}, minimum={self.minimum}, maximum={self.maximum})"
+
+    def dump(self) -> dict[str, Any]:
+        """Canonical plain values, for JSON: equal summaries give equal dumps."""
+        return {
+            "positive": sorted(self.positive.items()),
+            "negative": sorted(self.negative.items()),
+            "zeros": self.zeros,
+            "sum": self.sum.dump(),
+            "range": [self.minimum, self.maximum] if self.count else None,
+        }
+
+    @classmethod
+    def load(cls, plain: dict[str, Any]) -> ExponentialSummary:
+        """Read what `dump` wrote."""
+        low, high = plain["range"] or (math.inf, -math.inf)
+        return cls(
+            {int(i): int(n) for i, n in plain["positive"]},
+            {int(i): int(n) for i, n in plain["negative"]},
+            plain["zeros"],
+            ExactSum.load(plain["sum"]),
+            low,
+            high,
+        )
+
+
+def _counts(magnitudes: NDArray[np.float64]) -> dict[int, int]:
+    fractions, exponents = np.frexp(magnitudes)
+    octave = np.searchsorted(_OCTAVE, 2 * fractions, side="left") - 1
+    indexes = np.minimum((exponents - 1) * _PER_OCTAVE + octave, _LAST)
+    bins, counts = np.unique(indexes, return_counts=True)
+    return dict(zip(bins.tolist(), counts.tolist(), strict=True))
