@@ -1,0 +1,1 @@
+"""OpenTelemetry-native monitoring of machine-learning models."""

@@ -7,7 +7,7 @@
     ├── BaselineError            a baseline cannot be fitted, read or used
     ├── ReceiptError             a receipt is tampered with, truncated or foreign
     ├── CaptureError             features or output of a call cannot be understood
-    ├── IncompatibleSummaries    two summaries cannot be merged
+    ├── SummaryError             two summaries cannot be merged
     ├── WireError                OTLP data cannot be decoded
     └── StorageError             the processor's state cannot be opened or written
 
@@ -37,7 +37,7 @@ class CaptureError(TidegaugeError):
     """The features or the output of a call cannot be understood."""
 
 
-class IncompatibleSummaries(TidegaugeError):
+class SummaryError(TidegaugeError):
     """Two summaries do not stand on the same bins and cannot be merged."""
 
 

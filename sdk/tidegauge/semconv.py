@@ -96,6 +96,13 @@ METRIC_FEATURE_OCCURRENCES: Final = "ml.feature.occurrences"
 METRIC_VIOLATIONS: Final = "ml.data_quality.violations"
 """Counter of values that break the baseline's schema, by feature and kind."""
 
+METRIC_SDK_DROPPED: Final = "tidegauge.sdk.dropped"
+"""Counter of rows, points or events that the SDK could not deliver, by ``tidegauge.reason``."""
+METRIC_SDK_FAILURES: Final = "tidegauge.sdk.failures"
+"""Counter of failures that the SDK swallowed, by ``tidegauge.reason``."""
+REASON: Final = "tidegauge.reason"
+"""Why something was dropped, refused or swallowed."""
+
 # --- metrics, processor to back end ---------------------------------------------------------------------------------
 METRIC_DRIFT_SCORE: Final = "ml.drift.score"
 """Statistic or effect size of one stream and window; ``ml.drift.method`` names the exact variant."""

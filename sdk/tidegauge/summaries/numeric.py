@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.errors import IncompatibleSummaries
+from tidegauge.errors import SummaryError
 from tidegauge.summaries.bins import Bins
 from tidegauge.summaries.exact_sum import ExactSum
 
@@ -24,7 +24,7 @@ class NumericSummary:
         maximum: largest value; ``-inf`` when there is none.
 
     Raises:
-        IncompatibleSummaries: counts do not fit the bounds, or a merged summary has other bounds.
+        SummaryError: counts do not fit the bounds, or a merged summary has other bounds.
 
     Example:
         >>> bins = Bins(np.array([0.0, 1.0]))
@@ -47,7 +47,7 @@ class NumericSummary:
         self.bounds = bounds
         self.counts = np.zeros(bounds.size + 1, dtype=np.int64) if counts is None else counts
         if self.counts.shape != (bounds.size + 1,):
-            raise IncompatibleSummaries(f"{bounds.size} bounds need {bounds.size + 1} counts, not {self.counts.size}")
+            raise SummaryError(f"{bounds.size} bounds need {bounds.size + 1} counts, not {self.counts.size}")
         self.sum = sum
         self.minimum = minimum
         self.maximum = maximum
@@ -66,7 +66,7 @@ class NumericSummary:
 
     def __iadd__(self, other: NumericSummary) -> NumericSummary:
         if not np.array_equal(self.bounds, other.bounds):
-            raise IncompatibleSummaries("summaries on different bounds cannot be merged: they come from two baselines")
+            raise SummaryError("summaries on different bounds cannot be merged: they come from two baselines")
         self.counts = self.counts + other.counts
         self.sum += other.sum
         self.minimum = min(self.minimum, other.minimum)

@@ -1,0 +1,155 @@
+"""What a column of raw values means, for the baseline and for live calls alike.
+
+Fitting and serving must read a value in the same way, or a model would drift from itself: ``True``, ``3`` and ``3.0``
+have one spelling as a category, ``None`` and NaN are missing, and a string in a numeric column is of the wrong type
+even when it looks like a number.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LONGEST_CATEGORY: Final = 128
+"""Categories are cut to so many characters."""
+
+_NUMBERS = (numbers.Real, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class NumericColumn:
+    """A column read as numbers.
+
+    Attributes:
+        values: one double a row, shape ``(n,)``; NaN where missing or of the wrong type, infinite where not finite.
+        mismatched: where a value is not a number; shape ``(n,)``.
+    """
+
+    values: NDArray[np.float64]
+    mismatched: NDArray[np.bool_]
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Where a value is missing; shape ``(n,)``."""
+        return np.isnan(self.values) & ~self.mismatched
+
+    @property
+    def finite(self) -> NDArray[np.float64]:
+        """The finite values, in order."""
+        return self.values[np.isfinite(self.values)]
+
+
+@dataclass(frozen=True, slots=True)
+class CategoricalColumn:
+    """A column read as categories.
+
+    Attributes:
+        values: one category a row; None where missing or of the wrong type.
+        mismatched: number of values that are no category, such as a list.
+    """
+
+    values: list[str | None]
+    mismatched: int
+
+    @property
+    def missing(self) -> int:
+        """Number of missing values."""
+        return sum(value is None for value in self.values) - self.mismatched
+
+
+def numeric_column(values: Any) -> NumericColumn:
+    """Read ``values`` (a sequence, an array or a data-frame column of ``n`` rows) as numbers.
+
+    >>> column = numeric_column([1, None, "3", float("inf")])
+    >>> column.values.tolist(), column.missing.tolist(), column.mismatched.tolist()
+    ([1.0, nan, nan, inf], [False, True, False, False], [False, False, True, False])
+    """
+    array = _array(values)
+    if array.dtype.kind in "fiub":
+        return NumericColumn(array.astype(np.float64), np.zeros(array.shape, dtype=np.bool_))
+    read = np.full(array.shape, np.nan)
+    mismatched = np.zeros(array.shape, dtype=np.bool_)
+    for row, value in enumerate(array.tolist() if array.dtype.kind == "O" else array):
+        if is_missing(value):
+            continue
+        if isinstance(value, _NUMBERS):
+            read[row] = _double(value)
+        else:
+            mismatched[row] = True
+    return NumericColumn(read, mismatched)
+
+
+def categorical_column(values: Any) -> CategoricalColumn:
+    """Read ``values`` (a sequence, an array or a data-frame column of ``n`` rows) as categories.
+
+    >>> categorical_column(["red", None, 3.0, True, [1]])
+    CategoricalColumn(values=['red', None, '3', 'true', None], mismatched=1)
+    """
+    read: list[str | None] = []
+    mismatched = 0
+    for value in _array(values).tolist():
+        if type(value) is str:
+            read.append(value if len(value) <= LONGEST_CATEGORY else value[:LONGEST_CATEGORY])
+            continue
+        spelled = None if is_missing(value) else category(value)
+        mismatched += spelled is None and not is_missing(value)
+        read.append(spelled)
+    return CategoricalColumn(read, mismatched)
+
+
+def category(value: Any) -> str | None:
+    """Spell ``value`` as a category; None when it is none.
+
+    >>> [category(value) for value in (True, np.int64(7), 7.0, 0.5, "x", {})]
+    ['true', '7', '7', '0.5', 'x', None]
+    """
+    if isinstance(value, str):
+        return value[:LONGEST_CATEGORY]
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        return str(int(number)) if number.is_integer() else repr(number)
+    return None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether ``value`` stands for no value: None, NaN, or a data-frame library's own marker.
+
+    >>> [is_missing(value) for value in (None, float("nan"), np.datetime64("NaT"), 0, "")]
+    [True, True, True, False, False]
+    """
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return False
+    if isinstance(value, float):
+        return math.isnan(value)
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA refuses to be a truth value; an array has many
+        return type(value).__name__ == "NAType"
+
+
+def _array(values: Any) -> NDArray[Any]:
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if isinstance(values, np.ndarray):
+        return values
+    items = list(values) if isinstance(values, Iterable) else [values]
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+def _double(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
