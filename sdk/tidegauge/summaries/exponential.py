@@ -23,7 +23,7 @@ ZERO_THRESHOLD: Final = 2.0**-64
 
 _PER_OCTAVE = 1 << SCALE
 _OCTAVE = np.exp2(np.arange(_PER_OCTAVE) / _PER_OCTAVE)
-_LAST = 64 * _PER_OCTAVE - 1
+LAST_BIN: Final = 64 * _PER_OCTAVE - 1
 
 
 class ExponentialSummary:
@@ -125,6 +125,6 @@ class ExponentialSummary:
 def _counts(magnitudes: NDArray[np.float64]) -> dict[int, int]:
     fractions, exponents = np.frexp(magnitudes)
     octave = np.searchsorted(_OCTAVE, 2 * fractions, side="left") - 1
-    indexes = np.minimum((exponents - 1) * _PER_OCTAVE + octave, _LAST)
+    indexes = np.minimum((exponents - 1) * _PER_OCTAVE + octave, LAST_BIN)
     bins, counts = np.unique(indexes, return_counts=True)
     return dict(zip(bins.tolist(), counts.tolist(), strict=True))

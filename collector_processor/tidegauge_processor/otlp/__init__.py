@@ -1,0 +1,1 @@
+"""The OTLP edge: the only room that knows protobuf and gRPC."""

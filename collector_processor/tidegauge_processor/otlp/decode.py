@@ -1,0 +1,215 @@
+"""From the bytes of an OTLP request to plain records.
+
+| request | what is read | what is left to others |
+|---|---|---|
+| metrics | points of the names in ``tidegauge.semconv`` | all other metrics, and our own signals coming back |
+| traces | spans that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans: they are for looking at |
+| logs | ``ml.baseline.published``, ``ml.feedback.recorded`` | all other records |
+
+Model identity may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A request that is
+no protobuf is refused as a whole (`WireError`); an item that carries one of our names and cannot be read is rejected by
+itself, counted, and reported to the sender as a partial success.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from tidegauge import semconv
+from tidegauge.errors import WireError
+from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.points import METRICS, read_points
+from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.records import BaselinePart, CallSpan, Decoded, ModelKey
+
+_REQUESTS: Final[Mapping[SignalKind, type[Message]]] = {
+    SignalKind.METRICS: ExportMetricsServiceRequest,
+    SignalKind.TRACES: ExportTraceServiceRequest,
+    SignalKind.LOGS: ExportLogsServiceRequest,
+}
+
+
+def decode(kind: SignalKind, data: bytes, window: int) -> Decoded:
+    """Read one request.
+
+    Args:
+        kind: which of the three services it was sent to.
+        data: the request, uncompressed.
+        window: length of a window in ns; windows are aligned to the epoch.
+
+    Raises:
+        WireError: the bytes are no such request.
+    """
+    request = _REQUESTS[kind]()
+    try:
+        request.ParseFromString(data)
+    except DecodeError as error:
+        raise WireError(f"not an OTLP {kind} request: {error}") from None
+    decoded = Decoded()
+    if isinstance(request, ExportMetricsServiceRequest):
+        _read_metrics(request, window, decoded)
+    elif isinstance(request, ExportTraceServiceRequest):
+        _read_traces(request, window, decoded)
+    elif isinstance(request, ExportLogsServiceRequest):
+        _read_logs(request, decoded)
+    return decoded
+
+
+def _read_metrics(request: ExportMetricsServiceRequest, window: int, decoded: Decoded) -> None:
+    for resource_metrics in request.resource_metrics:
+        common = attributes(resource_metrics.resource.attributes)
+        writer = _writer(common, resource_metrics.resource)
+        for scope_metrics in resource_metrics.scope_metrics:
+            own = _is_own(scope_metrics.scope)
+            for metric in scope_metrics.metrics:
+                if own or metric.name not in METRICS:
+                    decoded.ignored += 1
+                    continue
+                for item in read_points(metric, writer, common):
+                    if isinstance(item, str):
+                        decoded.reject(f"{metric.name}: {item}")
+                    else:
+                        model, point = item
+                        decoded.payload(model, _window_of(point.end - 1, window)).points.append(point)
+
+
+def _read_traces(request: ExportTraceServiceRequest, window: int, decoded: Decoded) -> None:
+    for resource_spans in request.resource_spans:
+        common = attributes(resource_spans.resource.attributes)
+        writer = _writer(common, resource_spans.resource)
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                found = attributes(span.attributes)
+                names, values = found.get(semconv.FEATURE_NAMES), found.get(semconv.FEATURE_VALUES)
+                if names is None or values is None or _is_own(scope_spans.scope):
+                    decoded.ignored += 1
+                    continue
+                model = model_key(found, common)
+                if model is None or not _equally_long(names, values):
+                    decoded.reject(
+                        f"span {span.name!r}: {semconv.FEATURE_NAMES} and {semconv.FEATURE_VALUES} must be arrays of "
+                        f"one length, and {semconv.MODEL_NAME} must be set"
+                    )
+                    continue
+                call = CallSpan(
+                    writer,
+                    span.trace_id.hex(),
+                    span.span_id.hex(),
+                    span.start_time_unix_nano,
+                    span.end_time_unix_nano,
+                    str(found.get(semconv.ERROR_TYPE, "")),
+                    tuple(map(str, names)),
+                    values,
+                    str(found.get(semconv.PREDICTION_CLASS, "")),
+                    _number(found.get(semconv.PREDICTION_SCORE)),
+                    _number(found.get(semconv.PREDICTION_VALUE)),
+                )
+                decoded.payload(model, _window_of(call.start, window)).spans.append(call)
+
+
+def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
+    for resource_logs in request.resource_logs:
+        common = attributes(resource_logs.resource.attributes)
+        for scope_logs in resource_logs.scope_logs:
+            for record in scope_logs.log_records:
+                if record.event_name not in (semconv.EVENT_FEEDBACK, semconv.EVENT_BASELINE_PUBLISHED):
+                    decoded.ignored += 1
+                    continue
+                found = attributes(record.attributes)
+                try:
+                    if record.event_name == semconv.EVENT_BASELINE_PUBLISHED:
+                        decoded.baselines.append(_baseline_part(found, record.body))
+                    else:
+                        model = model_key(found, common)
+                        if model is None:
+                            raise ValueError(f"{semconv.MODEL_NAME} is missing")
+                        recorded = record.time_unix_nano or record.observed_time_unix_nano
+                        decoded.outcomes.setdefault(model, []).append(_outcome(found, recorded))
+                except (KeyError, TypeError, ValueError) as error:
+                    decoded.reject(f"{record.event_name}: {error}")
+
+
+def attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    """Attributes as plain values; arrays as lists.
+
+    >>> attributes([KeyValue(key="a", value=AnyValue(int_value=3))])
+    {'a': 3}
+    """
+    return {pair.key: _plain(pair.value) for pair in pairs}
+
+
+def model_key(found: Mapping[str, Any], common: Mapping[str, Any]) -> ModelKey | None:
+    """Identity of a model from the item's own attributes or else from its resource's."""
+    source = found if semconv.MODEL_NAME in found else common
+    name = source.get(semconv.MODEL_NAME)
+    return ModelKey(str(name), str(source.get(semconv.MODEL_VERSION, ""))) if name else None
+
+
+def _plain(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [_plain(item) for item in value.array_value.values]
+    return getattr(value, kind)
+
+
+def _writer(common: Mapping[str, Any], resource: Resource) -> str:
+    """The writer's id; where an upstream stripped it, the resource as a whole has to stand in."""
+    instance = common.get(semconv.SERVICE_INSTANCE_ID)
+    if instance:
+        return str(instance)
+    return "resource:" + hashlib.sha256(resource.SerializeToString(deterministic=True)).hexdigest()[:16]
+
+
+def _is_own(scope: InstrumentationScope) -> bool:
+    return scope.name == semconv.PROCESSOR_SCOPE_NAME
+
+
+def _window_of(time: int, window: int) -> int:
+    return time - time % window
+
+
+def _equally_long(names: Any, values: Any) -> bool:
+    return isinstance(names, list) and isinstance(values, list) and len(names) == len(values)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _baseline_part(found: Mapping[str, Any], body: AnyValue) -> BaselinePart:
+    part, parts = int(found[semconv.BASELINE_PART]), int(found[semconv.BASELINE_PARTS])
+    if not 0 <= part < parts <= 64 or not body.bytes_value:
+        raise ValueError(f"part {part} of {parts} with {len(body.bytes_value)} bytes is no part of a baseline")
+    return BaselinePart(str(found[semconv.BASELINE_ID]), part, parts, body.bytes_value)
+
+
+def _outcome(found: Mapping[str, Any], recorded: int) -> Outcome:
+    actual = found[semconv.FEEDBACK_ACTUAL]
+    klass = found.get(semconv.PREDICTION_CLASS)
+    return Outcome(
+        id=str(found[semconv.PREDICTION_ID]),
+        predicted_at=int(found[semconv.PREDICTION_TIME]),
+        recorded_at=recorded,
+        klass=None if klass is None else str(klass),
+        score=_number(found.get(semconv.PREDICTION_SCORE)),
+        value=_number(found.get(semconv.PREDICTION_VALUE)),
+        actual=actual if isinstance(actual, str) else float(actual),
+        segments=tuple(_segments(found)),
+    )
+
+
+def _segments(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in sorted(found):
+        if name.startswith(semconv.SEGMENT_PREFIX):
+            yield name.removeprefix(semconv.SEGMENT_PREFIX), str(found[name])

@@ -1,0 +1,280 @@
+"""From signals to OTLP requests: gauges, cumulative counters and events under one resource of the processor's own.
+
+| signal | becomes |
+|---|---|
+| `DriftSignal` | ``ml.drift.score``, ``.p_value``, ``.threshold`` and one ``ml.drift.status`` point a state |
+| `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate`` |
+| `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper`` |
+| `WindowSignal` | ``ml.window.end``, ``ml.baseline.age`` |
+| `Totals` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
+| `IncidentSignal`, `BaselineSignal` | log records with an event name |
+
+Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    Exemplar,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from tidegauge import semconv
+from tidegauge.summaries import NumericSummary
+from tidegauge_processor import __version__
+from tidegauge_processor.signals import (
+    DriftSignal,
+    EvaluationSignal,
+    Event,
+    IncidentSignal,
+    RateSignal,
+    Subject,
+    WindowSignal,
+)
+from tidegauge_processor.signals import Gauge as GaugeSignal
+from tidegauge_processor.verdicts.state import State
+
+Attributes = Mapping[str, Any]
+
+_CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+_SCOPE: Final = InstrumentationScope(name=semconv.PROCESSOR_SCOPE_NAME, version=__version__)
+_NS: Final = 1e-9
+_MOST_POINTS: Final = 5_000
+"""Points in one request: some 200 bytes each keep it far below the 4 MiB that stock collectors accept."""
+
+UNITS: Final[Mapping[str, str]] = {
+    semconv.METRIC_WINDOW_SAMPLES: "{sample}",
+    semconv.METRIC_INCIDENTS: "{incident}",
+    semconv.METRIC_PREDICTION_DURATION: "s",
+    semconv.METRIC_WINDOW_END: "s",
+    semconv.METRIC_BASELINE_AGE: "s",
+}
+"""Units of the metrics; ``{score}`` for all others, since the unit ``1`` would add ``_ratio`` to a Prometheus name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counters of one model version since ``start``.
+
+    Attributes:
+        subject: the model.
+        start: when counting began, ns since the epoch.
+        rows: rows in closed windows.
+        incidents: incidents opened.
+        durations: duration of calls in s, by ``error.type`` (empty for success).
+        traces: example calls of the latest incident, as (trace id, span id).
+    """
+
+    subject: Subject
+    start: int
+    rows: int
+    incidents: int
+    durations: Mapping[str, NumericSummary]
+    traces: Sequence[tuple[str, str]] = field(default=())
+
+
+def resource(attributes: Attributes) -> Resource:
+    """The resource that all signals of one processor share."""
+    return Resource(attributes=_pairs(attributes))
+
+
+def metrics(
+    source: Resource, signals: Iterable[GaugeSignal], totals: Iterable[Totals], time: int | None
+) -> Iterator[bytes]:
+    """Encode gauges and counters, in requests of a bounded size.
+
+    Args:
+        source: from `resource`.
+        signals: gauges.
+        totals: counters.
+        time: stamp of all points, ns since the epoch; None to stamp each with the end of its own window.
+    """
+    by_name: dict[str, Metric] = {}
+    points = 0
+    for signal in signals:
+        stamp = signal.subject.end if time is None else time
+        for name, value, attributes in _gauges(signal):
+            metric = by_name.setdefault(name, Metric(name=name, unit=UNITS.get(name, "{score}"), gauge=Gauge()))
+            metric.gauge.data_points.append(
+                NumberDataPoint(attributes=_pairs(attributes), time_unix_nano=stamp, as_double=value)
+            )
+            points += 1
+        if points >= _MOST_POINTS:
+            yield _metrics_request(source, by_name.values())
+            by_name, points = {}, 0
+    for total in totals:
+        _add_totals(by_name, total, total.subject.end if time is None else time)
+    if by_name:
+        yield _metrics_request(source, by_name.values())
+
+
+def events(source: Resource, signals: Sequence[Event], time: int | None) -> bytes:
+    """Encode events as log records with an event name; ``time`` as for `metrics`."""
+    records = [_record(signal, signal.subject.end if time is None else time) for signal in signals]
+    scope = ScopeLogs(scope=_SCOPE, log_records=records, schema_url=semconv.SCHEMA_URL)
+    return ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(resource=source, scope_logs=[scope], schema_url=semconv.SCHEMA_URL)]
+    ).SerializeToString()
+
+
+def counters(source: Resource, values: Mapping[tuple[str, Attributes], int], start: int, time: int) -> bytes:
+    """Encode the processor's own counters, by name and attributes."""
+    by_name: dict[str, Metric] = {}
+    for (name, attributes), value in values.items():
+        _counter(by_name, name, "{item}", value, attributes, start, time)
+    return _metrics_request(source, by_name.values())
+
+
+def identity(subject: Subject) -> dict[str, Any]:
+    """Attributes that stand on every point and event about a model."""
+    found = {semconv.MODEL_NAME: subject.model, semconv.MODEL_VERSION: subject.version}
+    if subject.baseline:
+        found[semconv.BASELINE_ID] = subject.baseline
+    if subject.source == "span":
+        found[semconv.SOURCE] = subject.source
+    return found
+
+
+def _gauges(signal: GaugeSignal) -> Iterator[tuple[str, float, Attributes]]:
+    who = identity(signal.subject)
+    if isinstance(signal, DriftSignal):
+        yield from _drift(signal, who)
+    elif isinstance(signal, RateSignal):
+        yield signal.metric, signal.value, who | dict(signal.dimensions)
+    elif isinstance(signal, EvaluationSignal):
+        attributes = who | {semconv.EVALUATION_NAME: signal.name, semconv.EVALUATION_TYPE: "realized"}
+        yield semconv.METRIC_EVALUATION_SCORE, signal.value, attributes
+        yield semconv.METRIC_EVALUATION_LOWER, signal.lower, attributes
+        yield semconv.METRIC_EVALUATION_UPPER, signal.upper, attributes
+    elif isinstance(signal, WindowSignal):
+        yield semconv.METRIC_WINDOW_END, signal.subject.end * _NS, who
+        if signal.baseline_age is not None:
+            yield semconv.METRIC_BASELINE_AGE, signal.baseline_age, who
+
+
+def _drift(signal: DriftSignal, who: Attributes) -> Iterator[tuple[str, float, Attributes]]:
+    stream = {**who, semconv.DRIFT_TARGET: signal.target, semconv.WINDOW_NAME: signal.window}
+    if signal.name:
+        stream[semconv.FEATURE_NAME] = signal.name
+    if signal.detail:
+        stream[semconv.VIOLATION_TYPE] = signal.detail
+    for state in State:
+        yield semconv.METRIC_DRIFT_STATUS, float(state is signal.state), stream | {semconv.DRIFT_STATE: state.value}
+    for method, score in signal.scores.items():
+        yield semconv.METRIC_DRIFT_SCORE, score, stream | {semconv.DRIFT_METHOD: method}
+    for method, p_value in signal.p_values.items():
+        yield semconv.METRIC_DRIFT_P_VALUE, p_value, stream | {semconv.DRIFT_METHOD: method}
+    if signal.p_values:
+        yield semconv.METRIC_DRIFT_THRESHOLD, signal.level, stream
+
+
+def _add_totals(by_name: dict[str, Metric], total: Totals, time: int) -> None:
+    who = {semconv.MODEL_NAME: total.subject.model, semconv.MODEL_VERSION: total.subject.version}
+    _counter(by_name, semconv.METRIC_WINDOW_SAMPLES, "{sample}", total.rows, who, total.start, time)
+    _counter(by_name, semconv.METRIC_INCIDENTS, "{incident}", total.incidents, who, total.start, time, total.traces)
+    name = semconv.METRIC_PREDICTION_DURATION
+    metric = by_name.setdefault(name, Metric(name=name, unit="s"))
+    metric.histogram.aggregation_temporality = _CUMULATIVE
+    for error_type, summary in total.durations.items():
+        metric.histogram.data_points.append(
+            HistogramDataPoint(
+                attributes=_pairs(who | ({semconv.ERROR_TYPE: error_type} if error_type else {})),
+                start_time_unix_nano=total.start,
+                time_unix_nano=time,
+                count=summary.count,
+                sum=summary.sum.value,
+                bucket_counts=summary.counts.tolist(),
+                explicit_bounds=summary.bounds.tolist(),
+            )
+        )
+
+
+def _counter(
+    by_name: dict[str, Metric],
+    name: str,
+    unit: str,
+    value: int,
+    attributes: Attributes,
+    start: int,
+    time: int,
+    traces: Sequence[tuple[str, str]] = (),
+) -> None:
+    empty = Sum(aggregation_temporality=_CUMULATIVE, is_monotonic=True)
+    metric = by_name.setdefault(name, Metric(name=name, unit=unit, sum=empty))
+    metric.sum.data_points.append(
+        NumberDataPoint(
+            attributes=_pairs(attributes),
+            start_time_unix_nano=start,
+            time_unix_nano=time,
+            as_int=value,
+            exemplars=[
+                Exemplar(time_unix_nano=time, as_int=1, trace_id=bytes.fromhex(trace), span_id=bytes.fromhex(span))
+                for trace, span in traces
+            ],
+        )
+    )
+
+
+def _record(signal: Event, time: int) -> LogRecord:
+    attributes = identity(signal.subject)
+    record = LogRecord(time_unix_nano=time, observed_time_unix_nano=time)
+    if isinstance(signal, IncidentSignal):
+        attributes |= {
+            semconv.INCIDENT_ID: signal.id,
+            semconv.INCIDENT_CHANGE: signal.change,
+            semconv.INCIDENT_SINCE: signal.since,
+            semconv.DRIFT_STATE: signal.state.value,
+            semconv.INCIDENT_STREAMS: list(signal.streams),
+        }
+        record.event_name = semconv.EVENT_DRIFT_STATE
+        pages = signal.state is State.MATERIAL and signal.change != "closed"
+        record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
+        record.body.string_value = f"{signal.subject.model} {signal.subject.version}: incident {signal.change}"
+        if signal.traces:
+            record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
+    else:
+        attributes[semconv.BASELINE_PREVIOUS] = signal.previous
+        record.event_name = semconv.EVENT_BASELINE_CHANGED
+        record.severity_number = SeverityNumber.SEVERITY_NUMBER_INFO
+    record.attributes.extend(_pairs(attributes))
+    return record
+
+
+def _metrics_request(source: Resource, found: Iterable[Metric]) -> bytes:
+    scope = ScopeMetrics(scope=_SCOPE, metrics=found, schema_url=semconv.SCHEMA_URL)
+    return ExportMetricsServiceRequest(
+        resource_metrics=[ResourceMetrics(resource=source, scope_metrics=[scope], schema_url=semconv.SCHEMA_URL)]
+    ).SerializeToString()
+
+
+def _pairs(attributes: Attributes) -> list[KeyValue]:
+    return [KeyValue(key=key, value=_any(value)) for key, value in attributes.items()]
+
+
+def _any(value: Any) -> AnyValue:
+    if isinstance(value, bool):
+        return AnyValue(bool_value=value)
+    if isinstance(value, int):
+        return AnyValue(int_value=value)
+    if isinstance(value, float):
+        return AnyValue(double_value=value)
+    if isinstance(value, list | tuple):
+        return AnyValue(array_value=ArrayValue(values=map(_any, value)))
+    return AnyValue(string_value=str(value))

@@ -1,0 +1,162 @@
+"""What the processor says: frozen records, the same for OTLP, for a report and for a page.
+
+A signal is about one model version and one stretch of time. It carries plain values only, so that it can be kept
+through a restart and said again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from tidegauge_processor.verdicts.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a signal is about, and what it rests on.
+
+    Attributes:
+        model: name of the model.
+        version: version of the model.
+        baseline: id of the baseline compared with; empty without one.
+        source: ``metric`` when every call counts, ``span`` when it rests on the calls whose spans arrived.
+        start: start of the stretch of time, ns since the epoch.
+        end: its end, exclusive.
+    """
+
+    model: str
+    version: str
+    baseline: str
+    source: Literal["metric", "span"]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSignal:
+    """The verdict on one stream over one window or some merged ones.
+
+    Attributes:
+        target: ``feature``, ``prediction``, ``score`` or ``quality``.
+        name: the feature's name; empty for a prediction.
+        detail: kind of violation, for quality.
+        window: length of the windows merged, such as ``24h``.
+        rows: rows compared.
+        state: what is claimed.
+        p_values: p-value by test.
+        scores: statistic by test and effect size by variant.
+        level: level below which a p-value counts as evidence.
+        reason: why there is no verdict, or what it rests on.
+    """
+
+    subject: Subject
+    target: str
+    name: str
+    detail: str
+    window: str
+    rows: int
+    state: State
+    p_values: Mapping[str, float]
+    scores: Mapping[str, float]
+    level: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateSignal:
+    """A share of rows or calls: violations of the schema, or errors.
+
+    Attributes:
+        metric: ``ml.data_quality.rate`` or ``ml.prediction.error.rate``.
+        dimensions: attributes such as the feature's name.
+        value: between 0 and 1.
+    """
+
+    subject: Subject
+    metric: str
+    dimensions: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSignal:
+    """Performance of the predictions of one stretch of time, measured on the labels that have arrived.
+
+    Attributes:
+        name: ``accuracy``, ``roc_auc``, ...
+        value: the estimate.
+        lower: lower end of its 95 % interval.
+        upper: upper end.
+        labels: labels that it rests on.
+    """
+
+    subject: Subject
+    name: str
+    value: float
+    lower: float
+    upper: float
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSignal:
+    """A model version has been judged up to the subject's end.
+
+    Attributes:
+        rows: rows predicted in this window.
+        baseline_age: seconds from the last reference row to the end of the window; None without a time.
+    """
+
+    subject: Subject
+    rows: int
+    baseline_age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSignal:
+    """An incident opened, grew or closed.
+
+    Attributes:
+        id: key of the incident.
+        change: what happened.
+        since: start of what is out of the ordinary, ns since the epoch.
+        state: ``changed``, or ``material`` when it is worth a page.
+        streams: the streams concerned, strongest evidence first, each as a sentence.
+        traces: example calls, as (trace id, span id).
+    """
+
+    subject: Subject
+    id: str
+    change: Literal["opened", "grew", "closed"]
+    since: int
+    state: State
+    streams: tuple[str, ...]
+    traces: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSignal:
+    """Another baseline is in force.
+
+    Attributes:
+        previous: id of the one before; empty when there was none.
+    """
+
+    subject: Subject
+    previous: str
+
+
+Gauge = DriftSignal | RateSignal | EvaluationSignal | WindowSignal
+"""Signals that hold until a newer one replaces them."""
+
+Event = IncidentSignal | BaselineSignal
+"""Signals that are said once."""
+
+Signal = Gauge | Event
+
+GAUGES: TypeAdapter[list[Gauge]] = TypeAdapter(list[Gauge])
+"""Reads and writes gauges as JSON."""

@@ -1,0 +1,1 @@
+"""What the processor remembers: windows of summaries, and the store that keeps them through a crash."""

@@ -1,0 +1,111 @@
+"""The sums of one window: a summary for each histogram, a number for each counter."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from typing import Any, Final
+
+from tidegauge.errors import SummaryError
+from tidegauge.summaries import ExponentialSummary, NumericSummary
+from tidegauge_processor.records import Exemplar, StreamKey, Summary
+
+EXEMPLARS: Final = 2
+"""Exemplars kept at each end of a stream's values."""
+
+
+class Aggregates:
+    """Streams of one window, merged exactly: any order of adding leaves the same `dump`.
+
+    Attributes:
+        histograms: summary by stream.
+        counts: number by stream.
+        exemplars: calls with the smallest and largest values, by stream.
+    """
+
+    __slots__ = ("counts", "exemplars", "histograms")
+
+    def __init__(self) -> None:
+        self.histograms: dict[StreamKey, Summary] = {}
+        self.counts: dict[StreamKey, int] = {}
+        self.exemplars: dict[StreamKey, tuple[Exemplar, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self.histograms) + len(self.counts)
+
+    def __contains__(self, stream: StreamKey) -> bool:
+        return stream in self.histograms or stream in self.counts
+
+    def add(self, stream: StreamKey, value: Summary | int, exemplars: Iterable[Exemplar] = ()) -> None:
+        """Add a summary or a number to a stream.
+
+        Raises:
+            SummaryError: the stream's summaries so far stand on other bins.
+        """
+        if isinstance(value, int):
+            self.counts[stream] = self.counts.get(stream, 0) + value
+            return
+        known = self.histograms.get(stream)
+        if known is None:
+            self.histograms[stream] = copy(value)
+        elif isinstance(known, NumericSummary) and isinstance(value, NumericSummary):
+            known += value
+        elif isinstance(known, ExponentialSummary) and isinstance(value, ExponentialSummary):
+            known += value
+        else:
+            raise SummaryError(f"{stream.metric} comes with explicit and with exponential bins")
+        if exemplars:
+            self.exemplars[stream] = _extremes((*self.exemplars.get(stream, ()), *exemplars))
+
+    def __iadd__(self, other: Aggregates) -> Aggregates:
+        for stream, summary in other.histograms.items():
+            self.add(stream, summary, other.exemplars.get(stream, ()))
+        for stream, count in other.counts.items():
+            self.add(stream, count)
+        return self
+
+    def dump(self) -> list[list[Any]]:
+        """Canonical plain values, for JSON: one row a stream, in order."""
+        rows: list[list[Any]] = []
+        for stream in sorted([*self.histograms, *self.counts]):
+            value = self.histograms.get(stream)
+            plain = self.counts[stream] if value is None else value.dump()
+            rows.append([*stream, plain, *([self.exemplars[stream]] if stream in self.exemplars else [])])
+        return rows
+
+    @classmethod
+    def load(cls, rows: list[list[Any]]) -> Aggregates:
+        """Read what `dump` wrote."""
+        aggregates = cls()
+        for metric, baseline, dimensions, plain, *exemplars in rows:
+            aggregates.add(
+                load_stream(metric, baseline, dimensions),
+                plain if isinstance(plain, int) else load_summary(plain),
+                [Exemplar(*exemplar) for exemplar in (exemplars[0] if exemplars else ())],
+            )
+        return aggregates
+
+
+def load_stream(metric: str, baseline: str, dimensions: list[list[str]]) -> StreamKey:
+    """A stream from what JSON makes of it."""
+    return StreamKey(metric, baseline, tuple((key, value) for key, value in dimensions))
+
+
+def copy(value: Summary) -> Summary:
+    """A summary that can be added to without changing ``value``."""
+    if isinstance(value, NumericSummary):
+        return NumericSummary(value.bounds, value.counts, value.sum, value.minimum, value.maximum)
+    return ExponentialSummary(
+        dict(value.positive), dict(value.negative), value.zeros, value.sum, value.minimum, value.maximum
+    )
+
+
+
+def load_summary(plain: dict[str, Any]) -> Summary:
+    """Read what either kind of summary dumped: only explicit bins have bounds."""
+    return NumericSummary.load(plain) if "bounds" in plain else ExponentialSummary.load(plain)
+
+
+def _extremes(found: tuple[Exemplar, ...]) -> tuple[Exemplar, ...]:
+    distinct = set(found)
+    return tuple(sorted({*heapq.nsmallest(EXEMPLARS, distinct), *heapq.nlargest(EXEMPLARS, distinct)}))
