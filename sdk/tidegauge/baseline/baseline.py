@@ -1,0 +1,215 @@
+"""`Baseline`: the reference of one version of a model, made once and shipped with it."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import file
+from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
+from tidegauge.baseline.seasons import Slots, slots_of_window
+from tidegauge.errors import BaselineError
+
+Task = Literal["binary", "multiclass", "regression", "ranking", "anomaly"]
+TASKS: Final[tuple[Task, ...]] = get_args(Task)
+"""The tasks that a model can have."""
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """What the rows of one version of a model looked like when it was known to work.
+
+    Two baselines are equal when their ids are, and ids are digests of the content.
+
+    Args:
+        model: name of the model.
+        version: version of the model.
+        task: what the model predicts.
+        slots: season slots of all counts: 1 (no season), 24 hours of the day or 168 hours of the week.
+        features: references of the features, in the order of the training frame.
+        classes: predicted classes; for a binary task negative, then positive; empty when the task has none.
+        class_counts: reference rows by slot and predicted class, shape ``(slots, len(classes))``.
+        threshold: for a binary task, a score from here on means the positive class.
+        score: reference of the scores, when there were any.
+        value: reference of the predicted numbers, when the task has any.
+        rows: reference rows.
+        start: time of the first reference row, nanoseconds since the epoch.
+        end: time of the last reference row, nanoseconds since the epoch.
+        performance: metrics of the model on the reference rows, when they had labels.
+        metadata: whatever the user wants to keep with it: who, when, which training run.
+
+    Raises:
+        BaselineError: the parts do not fit together.
+    """
+
+    model: str
+    version: str
+    task: Task
+    slots: Slots
+    features: tuple[Feature, ...]
+    classes: tuple[str, ...]
+    class_counts: NDArray[np.int64] | None
+    threshold: float
+    score: ScoreReference | None
+    value: NumericFeature | None
+    rows: int
+    start: int | None
+    end: int | None
+    performance: Mapping[str, float]
+    metadata: Mapping[str, Scalar]
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise BaselineError(f"unknown task {self.task!r}: it must be one of {', '.join(TASKS)}")
+        for what, text in (("model", self.model), ("version", self.version)):
+            if not isinstance(text, str) or not text:
+                raise BaselineError(f"{what} must be a text of at least one character, not {text!r}")
+        if self.slots not in get_args(Slots):
+            raise BaselineError(f"slots must be 1, 24 or 168, not {self.slots!r}")
+        if self.class_counts is not None:
+            shape = (self.slots, len(self.classes))
+            object.__setattr__(self, "class_counts", counted(self.class_counts, shape, "classes"))
+        parts = (*self.features, *(part for part in (self.score, self.value) if part is not None))
+        if any(part.counts.shape[0] != self.slots for part in parts):
+            raise BaselineError(f"counts of some feature are not kept in {self.slots} season slots")
+        names = [feature.name for feature in self.features]
+        if len(set(names)) < len(names):
+            raise BaselineError("a feature stands twice")
+        _check_numbers("performance", self.performance, (float,))
+        _check_numbers("metadata", self.metadata, (str, int, float, bool))
+
+    @classmethod
+    def fit(
+        cls,
+        df: Any,
+        *,
+        model: str,
+        version: str,
+        task: Task,
+        prediction: str | None = None,
+        score: str | None = None,
+        label: str | None = None,
+        timestamp: str | None = None,
+        features: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        categorical: Iterable[str] = (),
+        categories_from: Any = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+        threshold: float = 0.5,
+        metadata: Mapping[str, Scalar] | None = None,
+    ) -> Baseline:
+        """Summarise the reference rows of ``df``."""
+        raise NotImplementedError
+
+    @cached_property
+    def id(self) -> str:
+        """Digest of the content: 32 hexadecimal digits."""
+        return file.digest(file.to_plain(self))
+
+    @property
+    def positive(self) -> str | None:
+        """The positive class of a binary task; None for other tasks."""
+        return self.classes[1] if self.task == "binary" and len(self.classes) == 2 else None
+
+    def feature(self, name: str) -> Feature:
+        """Reference of the feature ``name``.
+
+        Raises:
+            KeyError: the baseline has no such feature.
+        """
+        return self._by_name[name]
+
+    def slots_of(self, start_ns: int, end_ns: int) -> NDArray[np.bool_]:
+        """Season slots that the window from ``start_ns`` up to but without ``end_ns`` touches, shape ``(slots,)``."""
+        return slots_of_window(start_ns, end_ns, self.slots)
+
+    def to_bytes(self) -> bytes:
+        """Write the baseline as canonical JSON: equal baselines give equal bytes."""
+        return file.canonical(file.to_plain(self) | {"id": self.id})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Baseline:
+        """Read what `to_bytes` or `save` wrote.
+
+        Raises:
+            BaselineError: ``data`` is not a baseline, of another format version, or was changed.
+        """
+        stated, plain = file.parse(data)
+        try:
+            baseline = cls(**file.fields(plain))
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise BaselineError(f"not a baseline: {type(problem).__name__} {problem}") from problem
+        if baseline.id != stated:  # a field that this version does not know, or a number of the wrong type
+            raise BaselineError("not a baseline that this version wrote: its fields have other names or types")
+        return baseline
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the baseline to ``path``, one line a feature.
+
+        Raises:
+            BaselineError: the file cannot be written.
+        """
+        try:
+            Path(path).write_bytes(file.readable(file.to_plain(self) | {"id": self.id}))
+        except OSError as problem:
+            raise BaselineError(f"cannot write baseline {str(path)!r}: {problem.strerror}") from problem
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Baseline:
+        """Read the baseline at ``path``.
+
+        Raises:
+            BaselineError: the file cannot be read or is not a baseline; the message names it.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as problem:
+            raise BaselineError(f"cannot read baseline {str(path)!r}: {problem.strerror}") from problem
+        try:
+            return cls.from_bytes(data)
+        except BaselineError as problem:
+            raise BaselineError(f"cannot use baseline {str(path)!r}: {problem}") from problem
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Baseline) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"Baseline({self.model!r}, version={self.version!r}, id={self.id!r}, rows={self.rows})"
+
+    @cached_property
+    def _by_name(self) -> dict[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """End of a sentence that proposes the known name most like ``name``; empty when none is.
+
+    >>> nearest("incme", ["age", "income"])
+    "; did you mean 'income'?"
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _check_numbers(what: str, values: Mapping[str, Any], kinds: tuple[type, ...]) -> None:
+    for name, value in values.items():
+        if not isinstance(name, str) or not isinstance(value, kinds):
+            raise BaselineError(
+                f"{what}[{name!r}] must be {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BaselineError(f"{what}[{name!r}] is {value}, which JSON cannot hold")
