@@ -1,0 +1,61 @@
+"""An application with a monitored model, as a process of its own: replays a history and sends its telemetry by OTLP.
+
+Where to and how is said by the standard ``OTEL_*`` and ``TIDEGAUGE_*`` variables. It prints a line for each hour of
+history, so that a test can do something in between.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from opentelemetry import trace
+
+import tidegauge
+from tests.workloads import FEATURES, HOUR, MODEL, VERSION, Call, CreditHistory, Outcome, score
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--baseline", type=Path, required=True)
+    parser.add_argument("--hours", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    options = parser.parse_args()
+    replay(CreditHistory(seed=options.seed, hours=options.hours), options.baseline)
+
+
+def replay(history: CreditHistory, baseline: Path) -> None:
+    """Make every call at its time and report every outcome at its own."""
+    clock = tidegauge.ManualClock(history.start)
+    tidegauge.configure(clock=clock)
+    tracer = trace.get_tracer("application")
+
+    @tidegauge.monitor(MODEL, version=VERSION, baseline=baseline, task="binary")
+    def predict(applications: dict[str, object] | pd.DataFrame) -> float | np.ndarray:
+        if isinstance(applications, dict):
+            return float(score(pd.DataFrame([applications]))[0])
+        return score(applications)
+
+    receipts: dict[int, str] = {}
+    hour = 0
+    for event in [*history.events(), history.closing_call]:
+        if (event.at - history.start) // HOUR > hour:
+            hour = (event.at - history.start) // HOUR
+            tidegauge.flush()
+            print(f"hour {hour}", flush=True)
+        clock.set(event.at)
+        if isinstance(event, Outcome):
+            tidegauge.record_outcome(receipts.pop(event.row), actual=event.actual)
+            continue
+        with tracer.start_as_current_span("POST /applications", start_time=event.at):
+            rows = history.rows[FEATURES].iloc[event.first : event.first + event.rows]
+            predict(rows if event.rows > 1 else rows.iloc[0].to_dict())
+        for place, receipt in enumerate(tidegauge.last_prediction().receipts):
+            receipts[event.first + place] = receipt
+    tidegauge.shutdown()
+
+
+if __name__ == "__main__":
+    main()
