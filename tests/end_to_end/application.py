@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from opentelemetry import trace
+from tests.workloads import FEATURES, HOUR, MODEL, VERSION, CreditHistory, Outcome, score
 
 import tidegauge
-from tests.workloads import FEATURES, HOUR, MODEL, VERSION, Call, CreditHistory, Outcome, score
 
 
 def main() -> None:

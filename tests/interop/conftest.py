@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from tests.end_to_end.leaves import read_file_exporter
 from tests.end_to_end.processes import Child, free_endpoint, wait_until
 from tests.end_to_end.sink import Client, ExportLogsServiceRequest, Request, Sink
