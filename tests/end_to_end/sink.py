@@ -23,11 +23,8 @@ EXPORT = {
 }
 METHODS = {kind: method for method, kind in EXPORT.items()}
 _LIMIT = 64 << 20
-_OPTIONS = [
-    ("grpc.max_receive_message_length", _LIMIT),
-    ("grpc.max_send_message_length", _LIMIT),
-    ("grpc.so_reuseport", 0),
-]
+_OPTIONS = [("grpc.max_receive_message_length", _LIMIT), ("grpc.max_send_message_length", _LIMIT)]
+_RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Sink(grpc.GenericRpcHandler):
