@@ -1,0 +1,52 @@
+# Everything here needs only make and Python 3.11 or newer; `make interop` needs Go as well.
+# The first target that is made installs what requirements.lock names into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench interop format lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+demo: $(READY) ## a real model on real flights: drift and errors found, with a picture
+	$(BIN)/python examples/flights/demo.py
+
+test: $(READY) ## all tests but those that need a real peer
+	$(BIN)/pytest -m "not interop and not bench"
+
+lint: $(READY) ## style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY) ## put the code into the house's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY) ## measure, and print ratios
+	$(BIN)/pytest -m bench -s tests/bench/*.py
+
+interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the first run
+	@tests/interop/peers/build
+	$(BIN)/pytest -m interop tests/interop
+
+lock: ## write requirements.lock anew from pyproject.toml
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet uv
+	.cache/lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --all-extras \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+clean: ## remove what was made; the cache of built peers stays
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist tidegauge-data examples/*/output
+	find sdk collector_processor tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
