@@ -11,6 +11,7 @@ import math
 import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 LONGEST_CATEGORY: Final = 128
 """Categories are cut to so many characters."""
 
-_NUMBERS = (numbers.Real, np.bool_)
+_NUMBERS = (numbers.Real, np.bool_, Decimal)  # databases and Parquet files hand out decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def numeric_column(values: Any) -> NumericColumn:
     >>> column.values.tolist(), column.missing.tolist(), column.mismatched.tolist()
     ([1.0, nan, nan, inf], [False, True, False, False], [False, False, True, False])
     """
-    array = _array(values)
+    array = as_array(values)
     if array.dtype.kind in "fiub":
         return NumericColumn(array.astype(np.float64), np.zeros(array.shape, dtype=np.bool_))
     read = np.full(array.shape, np.nan)
@@ -93,7 +94,7 @@ def categorical_column(values: Any) -> CategoricalColumn:
     """
     read: list[str | None] = []
     mismatched = 0
-    for value in _array(values).tolist():
+    for value in as_array(values).tolist():
         if type(value) is str:
             read.append(value if len(value) <= LONGEST_CATEGORY else value[:LONGEST_CATEGORY])
             continue
@@ -113,8 +114,10 @@ def category(value: Any) -> str | None:
         return value[:LONGEST_CATEGORY]
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
-    if isinstance(value, numbers.Real):
-        number = float(value)
+    if isinstance(value, numbers.Integral):  # not by way of a double, which would merge long keys
+        return str(int(value))
+    if isinstance(value, _NUMBERS):
+        number = _double(value)
         return str(int(number)) if number.is_integer() else repr(number)
     return None
 
@@ -137,7 +140,12 @@ def is_missing(value: Any) -> bool:
         return type(value).__name__ == "NAType"
 
 
-def _array(values: Any) -> NDArray[Any]:
+def as_array(values: Any) -> NDArray[Any]:
+    """One value a row as an array; of objects unless ``values`` knows better.
+
+    >>> as_array([1, None, "3"])
+    array([1, None, '3'], dtype=object)
+    """
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
     if isinstance(values, np.ndarray):

@@ -3,7 +3,6 @@
 The application stores it beside its own record and hands it back when the truth is known, weeks later and from any
 process; nobody has to remember the prediction. The text is ``tg1.`` and, in URL-safe base64 without padding::
 
-    length  2 bytes   of all that follows
     flags   1 byte    which optional fields there are, and whether the receipt is signed
     key     2 bytes   fingerprint of the key, when signed
     fields            fixed numbers big-endian, counts and lengths as LEB128, texts as UTF-8
@@ -20,7 +19,7 @@ import hmac
 import re
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tidegauge.errors import ReceiptError
 
@@ -28,7 +27,7 @@ _PREFIX: Final = "tg1."
 _ANY_VERSION = re.compile(r"tg\d+\.")
 _SEAL = 12
 _FINGERPRINT = 2
-_LONGEST = 0xFFFF
+_LONGEST: Final = 4096
 _SIGNED, _CLASS, _SCORE, _VALUE, _OWN_ID, _SEGMENTS = (1 << bit for bit in range(6))
 
 
@@ -88,7 +87,7 @@ def encode(receipt: Receipt, key: bytes | None = None) -> str:
         ReceiptError: the texts in it are too long together, or the key is empty.
 
     >>> encode(Receipt("churn", "3", 0, 0, 1, 2))
-    'tg1.ADYABWNodXJuATMAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABAAAAAAAAAALERekhbpvPOuenniE'
+    'tg1.AAVjaHVybgEzAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAC1XxL9JGXtLUywmmi'
     """
     optional = (
         (_SIGNED, key),
@@ -107,11 +106,9 @@ def encode(receipt: Receipt, key: bytes | None = None) -> str:
     body += b"".join(_text(text) for text in (receipt.klass, receipt.own_id) if text is not None)
     if receipt.segments:
         body += _count(len(receipt.segments)) + b"".join(_text(name) + _text(at) for name, at in receipt.segments)
-    length = len(body) + _SEAL
-    if length > _LONGEST:
-        raise ReceiptError(f"the receipt would be {length} bytes long: segments or prediction id are too long")
-    sealed = length.to_bytes(2, "big") + body
-    return _PREFIX + _armour(sealed + _seal(sealed, key))
+    if len(body) > _LONGEST:
+        raise ReceiptError(f"the receipt would be {len(body)} bytes long: segments or prediction id are too long")
+    return _PREFIX + _armour(body + _seal(body, key))
 
 
 def decode(text: str, key: bytes | None = None) -> Receipt:
@@ -122,13 +119,8 @@ def decode(text: str, key: bytes | None = None) -> Receipt:
             signed while there is no key here, or not signed while there is one.
     """
     data = _disarm(text)
-    missing = int.from_bytes(data[:2], "big") - (len(data) - 2)
-    if missing > 0:
-        raise ReceiptError(f"the receipt is truncated: {missing} bytes are missing at its end")
-    if missing < 0 or len(data) < 3 + _SEAL:
-        raise ReceiptError("the receipt is damaged: it is not as long as it says")
-    flags, sealed, seal = data[2], data[:-_SEAL], data[-_SEAL:]
-    fields = _Fields(sealed, 3)
+    fields = _Fields(data)
+    (flags,) = fields.take(1)
     if flags & _SIGNED:
         if key is None:
             raise ReceiptError("the receipt is signed and there is no key to check it: set TIDEGAUGE_RECEIPT_KEY")
@@ -136,41 +128,42 @@ def decode(text: str, key: bytes | None = None) -> Receipt:
             raise ReceiptError("the receipt was signed with another key")
     elif key is not None:
         raise ReceiptError("the receipt is not signed, and this process takes signed receipts only")
-    if not hmac.compare_digest(seal, _seal(sealed, key)):
+    try:
+        arguments = fields.arguments(flags)
+    except UnicodeDecodeError as problem:
+        raise ReceiptError("the receipt was tampered with: a text in it is not UTF-8") from problem
+    body = data[: fields.position]
+    if not hmac.compare_digest(fields.take(_SEAL), _seal(body, key)) or fields.position < len(data):
         raise ReceiptError("the receipt was tampered with: its seal does not fit its content")
-    return fields.receipt(flags)
+    return Receipt(*arguments)
 
 
 class _Fields:
-    """The fields between flags and seal, read one after the other."""
+    """The parts of a receipt, read one after the other. Reading proves nothing: the seal does."""
 
-    def __init__(self, data: bytes, position: int) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
-        self._position = position
+        self.position = 0
 
-    def receipt(self, flags: int) -> Receipt:
-        try:
-            model, version = self.text(), self.text()
-            (time,) = struct.unpack(">q", self.take(8))
-            row = self.count()
-            trace_id, span_id = int.from_bytes(self.take(16), "big"), int.from_bytes(self.take(8), "big")
-            score = self.number() if flags & _SCORE else None
-            value = self.number() if flags & _VALUE else None
-            klass = self.text() if flags & _CLASS else None
-            own_id = self.text() if flags & _OWN_ID else None
-            pairs = range(self.count() if flags & _SEGMENTS else 0)
-            segments = tuple((self.text(), self.text()) for _ in pairs)
-        except UnicodeDecodeError as problem:
-            raise ReceiptError("the receipt is damaged: a text in it is not UTF-8") from problem
-        if self._position != len(self._data):
-            raise ReceiptError("the receipt is damaged: something stands after its last field")
-        return Receipt(model, version, time, row, trace_id, span_id, klass, score, value, segments, own_id)
+    def arguments(self, flags: int) -> tuple[Any, ...]:
+        """Arguments of `Receipt`, in order."""
+        model, version = self.text(), self.text()
+        (time,) = struct.unpack(">q", self.take(8))
+        row = self.count()
+        trace_id, span_id = int.from_bytes(self.take(16), "big"), int.from_bytes(self.take(8), "big")
+        score = self.number() if flags & _SCORE else None
+        value = self.number() if flags & _VALUE else None
+        klass = self.text() if flags & _CLASS else None
+        own_id = self.text() if flags & _OWN_ID else None
+        pairs = range(self.count() if flags & _SEGMENTS else 0)
+        segments = tuple((self.text(), self.text()) for _ in pairs)
+        return model, version, time, row, trace_id, span_id, klass, score, value, segments, own_id
 
     def take(self, length: int) -> bytes:
-        taken = self._data[self._position : self._position + length]
+        taken = self._data[self.position : self.position + length]
         if len(taken) < length:
-            raise ReceiptError("the receipt is damaged: a field is cut off")
-        self._position += length
+            raise ReceiptError("the receipt is truncated: its end is missing")
+        self.position += length
         return taken
 
     def count(self) -> int:
@@ -216,9 +209,9 @@ def _disarm(text: str) -> bytes:
     try:
         data = base64.b64decode(armoured + "=" * (-len(armoured) % 4), b"-_", validate=True)
     except ValueError as problem:
-        raise ReceiptError("the receipt is damaged: its characters are not URL-safe base64") from problem
+        raise ReceiptError("the receipt is truncated or damaged: its characters are not URL-safe base64") from problem
     if _armour(data) != armoured:  # unused bits of the last character, which decoding ignores
-        raise ReceiptError("the receipt is damaged: its last character was changed")
+        raise ReceiptError("the receipt was tampered with: its last character is not one that we write")
     return data
 
 

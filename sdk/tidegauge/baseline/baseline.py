@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.baseline import file
 from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
+from tidegauge.baseline.fit import fit
+from tidegauge.baseline.outputs import Columns
 from tidegauge.baseline.seasons import Slots, slots_of_window
+from tidegauge.baseline.tasks import Task, check_task
 from tidegauge.errors import BaselineError
-
-Task = Literal["binary", "multiclass", "regression", "ranking", "anomaly"]
-TASKS: Final[tuple[Task, ...]] = get_args(Task)
-"""The tasks that a model can have."""
 
 Scalar = str | int | float | bool
 
@@ -70,8 +68,7 @@ class Baseline:
     metadata: Mapping[str, Scalar]
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise BaselineError(f"unknown task {self.task!r}: it must be one of {', '.join(TASKS)}")
+        check_task(self.task)
         for what, text in (("model", self.model), ("version", self.version)):
             if not isinstance(text, str) or not text:
                 raise BaselineError(f"{what} must be a text of at least one character, not {text!r}")
@@ -109,8 +106,50 @@ class Baseline:
         threshold: float = 0.5,
         metadata: Mapping[str, Scalar] | None = None,
     ) -> Baseline:
-        """Summarise the reference rows of ``df``."""
-        raise NotImplementedError
+        """Summarise the reference rows of ``df``.
+
+        A column of true and false becomes a boolean feature, one of text or of a data-frame library's own categories a
+        categorical feature, one of numbers a numeric feature.
+
+        Args:
+            df: a pandas or polars data frame, or a pyarrow table, one row a prediction.
+            model: name of the model.
+            version: version of the model.
+            task: ``"binary"``, ``"multiclass"``, ``"regression"``, ``"ranking"`` or ``"anomaly"``.
+            prediction: column of the predicted class; for ``regression`` and ``ranking`` of the predicted number.
+            score: column of the probability of the positive class (``binary``: the greater of the two, as scikit-learn
+                orders them), of the predicted one (``multiclass``), or of any score (``ranking``, ``anomaly``).
+            label: column of what really happened; gives the reference performance.
+            timestamp: column of the time of each row; gives the season. Datetimes and ISO texts (UTC unless they say
+                otherwise), or numbers since the epoch: seconds below 1e11, nanoseconds from 1e16.
+            features: columns to watch; all others than the above when left out.
+            exclude: columns not to watch.
+            categorical: numeric columns whose numbers are codes of categories.
+            categories_from: the training frame, from which categories are chosen; from ``df`` itself when left out,
+                which then has no unseen ones and favours by chance those it has most of.
+            ranges: smallest and largest valid value of numeric features; one span of the data beyond either end of it
+                when left out.
+            threshold: for a binary task, a score from here on means the positive class.
+            metadata: whatever is worth keeping with the baseline: who, when, which training run.
+
+        Raises:
+            BaselineError: an argument names no column, or the columns cannot be used; the message says which and why.
+        """
+        return fit(
+            cls,
+            df,
+            model=model,
+            version=version,
+            task=task,
+            columns=Columns(prediction, score, label, timestamp),
+            features=features,
+            exclude=exclude,
+            categorical=categorical,
+            categories_from=categories_from,
+            ranges=ranges or {},
+            threshold=threshold,
+            metadata=metadata or {},
+        )
 
     @cached_property
     def id(self) -> str:
@@ -193,16 +232,6 @@ class Baseline:
     @cached_property
     def _by_name(self) -> dict[str, Feature]:
         return {feature.name: feature for feature in self.features}
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """End of a sentence that proposes the known name most like ``name``; empty when none is.
-
-    >>> nearest("incme", ["age", "income"])
-    "; did you mean 'income'?"
-    """
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _check_numbers(what: str, values: Mapping[str, Any], kinds: tuple[type, ...]) -> None:

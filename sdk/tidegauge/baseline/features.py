@@ -31,7 +31,8 @@ class NumericFeature:
 
     Args:
         name: name of the feature.
-        bounds: finite, strictly ascending, at least one, shape ``(K,)``; bin ``i`` is ``bounds[i - 1] < x <= bounds[i]``.
+        bounds: finite, strictly ascending, at least one; shape ``(K,)``. Bin ``i`` holds
+            ``bounds[i - 1] < x <= bounds[i]``.
         counts: reference rows by slot and bin, shape ``(slots, K + 1)``.
         missing: reference rows without a value by slot, shape ``(slots,)``.
         low: smallest valid value; what lies below is out of range.
