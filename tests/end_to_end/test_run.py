@@ -1,0 +1,121 @@
+"""`tidegauge run` as a process, fed by an application in another, with a back end in the test."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from tests.end_to_end.expectations import check_accuracy, check_counts, finished, gauge
+from tests.end_to_end.leaves import leaves
+from tests.end_to_end.processes import ROOT, Processor, free_endpoint, serving
+from tests.end_to_end.scenario import application, configuration
+from tests.end_to_end.sink import Request, Sink
+from tests.workloads import HOUR, MODEL, VERSION, CreditHistory
+
+from tidegauge import Baseline, semconv
+
+pytestmark = pytest.mark.end_to_end
+
+
+class Observed(NamedTuple):
+    """A day as the back end saw it."""
+
+    requests: list[Request]
+    served: bool
+    exit_code: int
+    output: str
+
+
+@pytest.fixture(scope="module")
+def observed(history: CreditHistory, baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    folder = tmp_path_factory.mktemp("day")
+    receiver = free_endpoint()
+    with Sink() as sink, Processor(configuration(receiver, sink.endpoint, folder), folder) as processor:
+        served = serving(receiver)
+        with application(history, baseline, receiver, folder) as app:
+            assert app.wait() == 0, app.output
+        sink.wait(lambda requests: finished(requests, history), "the last hour is judged")
+        exit_code = processor.stop()
+        yield Observed(sink.requests, served, exit_code, processor.output)
+
+
+def test_every_row_is_counted_once(observed: Observed, history: CreditHistory, baseline: Path) -> None:
+    check_counts(observed.requests, history, Baseline.load(baseline))
+
+
+def test_realized_accuracy_is_that_of_the_labels(observed: Observed, history: CreditHistory) -> None:
+    check_accuracy(observed.requests, history)
+
+
+def test_the_feature_that_moved_is_found_and_the_other_is_not(observed: Observed, history: CreditHistory) -> None:
+    noon = history.start + history.shift_hour * HOUR
+    income, age = (
+        gauge(
+            observed.requests,
+            semconv.METRIC_DRIFT_STATUS,
+            {
+                semconv.FEATURE_NAME: name,
+                semconv.DRIFT_TARGET: "feature",
+                semconv.DRIFT_STATE: "material",
+                semconv.WINDOW_NAME: "1h",
+            },
+        )
+        for name in ("income", "age")
+    )
+    assert {time: value for time, value in income.items() if value} == {
+        noon + hour * HOUR: 1.0 for hour in range(1, history.hours - history.shift_hour + 1)
+    }
+    assert len(age) >= history.hours
+    assert set(age.values()) == {0.0}
+
+
+def test_one_incident_says_since_when_and_what(observed: Observed, history: CreditHistory) -> None:
+    opened = [
+        leaf.attributes
+        for leaf in leaves(observed.requests)
+        if leaf.name == semconv.EVENT_DRIFT_STATE and leaf.attributes[semconv.INCIDENT_CHANGE] == "opened"
+    ]
+    assert len(opened) == 1
+    assert opened[0][semconv.MODEL_NAME] == MODEL
+    assert opened[0][semconv.MODEL_VERSION] == VERSION
+    assert opened[0][semconv.INCIDENT_SINCE] == history.start + history.shift_hour * HOUR
+    assert any("income" in stream for stream in opened[0][semconv.INCIDENT_STREAMS])
+
+
+def test_it_serves_and_stops_cleanly(observed: Observed) -> None:
+    assert observed.served
+    assert observed.exit_code == 0, observed.output
+    assert "Traceback" not in observed.output
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = _run(configuration(f"127.0.0.1:{port}", "127.0.0.1:4317", tmp_path), tmp_path)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.strip().splitlines()
+    assert str(port) in line
+    assert "in use" in line
+
+
+def test_every_mistake_of_a_configuration_is_named_at_once(tmp_path: Path) -> None:
+    ended = _run({"reciever": {}, "windows": {"duration": "one hour"}, "exporter": {"compression": "zstd"}}, tmp_path)
+    assert ended.returncode == 1
+    for what in ("receiver", "windows.duration", "exporter.compression"):
+        assert what in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def _run(config: dict[str, object], folder: Path) -> subprocess.CompletedProcess[str]:
+    path = folder / "processor.yaml"
+    path.write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "tidegauge_processor.cli", "run", "--config", str(path)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
