@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from tidegauge.errors import ConfigurationError
 from tidegauge_processor.config import yaml_lines
@@ -23,6 +23,7 @@ from tidegauge_processor.config.sections import (
     Service,
     Storage,
     Windows,
+    none_is_empty,
 )
 from tidegauge_processor.config.types import Count, Time
 
@@ -51,7 +52,7 @@ class Config(Section):
     baselines: str = ""
     replay: bool = False
     drift: Drift = Drift()
-    models: Mapping[str, Model] = Field(default_factory=dict)
+    models: Annotated[Mapping[str, Model], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
     service: Service = Service()
 
     @model_validator(mode="after")

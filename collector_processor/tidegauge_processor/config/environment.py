@@ -47,3 +47,13 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
         return given
 
     return _EXPRESSION.sub(value, text)
+
+
+def is_one_variable(text: str) -> bool:
+    """Whether ``text`` is one ``${...}`` and nothing else.
+
+    >>> [is_one_variable(text) for text in ("${env:A}", "${env:A}:1", "$$", "${env:A}${env:B}")]
+    [True, False, False, False]
+    """
+    found = _EXPRESSION.fullmatch(text)
+    return found is not None and found["inside"] is not None

@@ -17,15 +17,17 @@ from tidegauge_processor.config.mistakes import conflict
 from tidegauge_processor.config.types import Count, Endpoint, EndpointOrNone, Mebibytes, Scales, Time, WindowLength
 
 
+def none_is_empty(value: Any) -> Any:
+    """Read a section without any keys, which YAML gives as None, as one with all of its defaults."""
+    return {} if value is None else value
+
+
 class Section(BaseModel):
     """Settings that belong together: checked, frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _a_section_without_keys_has_its_defaults(cls, value: Any) -> Any:
-        return {} if value is None else value
+    _none_is_empty = model_validator(mode="before")(none_is_empty)
 
 
 class Receiver(Section):

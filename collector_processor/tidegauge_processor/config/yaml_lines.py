@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from tidegauge_processor.config.environment import expand
+from tidegauge_processor.config.environment import expand, is_one_variable
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to one value."""
@@ -131,8 +131,9 @@ class _Reader:
             self.mistakes.append(Mistake(line, path, str(error)))
             return _LEFT_OUT
         if text != node.value:
-            # A plain value is read again, so that a variable can hold a number; an empty variable is an empty text.
-            plain = node.style is None and text != ""
+            # A value that is one variable is read again, so that it can be a number, with quotes around it or not: flow
+            # mappings need the quotes. An empty variable is an empty text, not null.
+            plain = text != "" and is_one_variable(node.value)
             tag: str = self.loader.resolve(yaml.ScalarNode, text, (plain, not plain))  # type: ignore[no-untyped-call]
             node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
         try:
