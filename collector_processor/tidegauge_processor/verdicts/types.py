@@ -1,0 +1,148 @@
+"""The values that go into a judgement and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge_processor.verdicts.state import State
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stream:
+    """One thing that is watched.
+
+    Attributes:
+        target: ``feature``, ``prediction``, ``score`` or ``quality``.
+        name: the feature's name, the class of a score; empty for a prediction.
+        detail: the kind of violation, for ``quality``.
+    """
+
+    target: str
+    name: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.target, self.name, self.detail) if part)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What a stream looked like when all was well.
+
+    Attributes:
+        counts: rows by season slot and cell, shape ``(slots, K)``; for ``quality`` the cells are
+            ``[good rows, violating rows]``.
+        bounds: the bounds between numeric cells, ascending, shape ``(K - 1,)``; None when cells have no order.
+        floor: smallest effect that is worth a page; the policy's when None.
+
+    Raises:
+        ValueError: counts and bounds do not fit together.
+    """
+
+    counts: NDArray[np.int64]
+    bounds: NDArray[np.float64] | None = None
+    floor: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.counts.ndim != 2 or self.counts.shape[1] < 2:
+            raise ValueError(f"reference counts need the shape (slots, cells >= 2), not {self.counts.shape}")
+        if self.bounds is not None and self.bounds.shape != (self.cells - 1,):
+            raise ValueError(f"{self.cells} cells need {self.cells - 1} bounds, not {self.bounds.shape}")
+
+    @property
+    def cells(self) -> int:
+        """Number of cells, ``K``."""
+        return int(self.counts.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Counts of one closed window.
+
+    Attributes:
+        start: ns since the epoch.
+        end: ns since the epoch, exclusive.
+        counts: rows by cell for each stream, shape ``(K,)``; a stream that is left out had no rows.
+        slots: season slots that the window covers, shape ``(slots,)``.
+    """
+
+    start: int
+    end: int
+    counts: Mapping[Stream, NDArray[np.int64]]
+    slots: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user may decide about verdicts.
+
+    Attributes:
+        false_incidents_per_month: how many incidents a month may open although nothing changed.
+        scales: how many of the latest windows are merged, each in turn.
+        effect_floor: smallest effect that is worth a page: a KS distance, or a difference of shares.
+        quiet_windows: an incident closes after so many windows without an alarm.
+        fewest_rows: with fewer rows on either side, only an exact test may speak.
+    """
+
+    false_incidents_per_month: float = 1.0
+    scales: tuple[int, ...] = (1, 3, 6, 24, 72)
+    effect_floor: float = 0.02
+    quiet_windows: int = 24
+    fewest_rows: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test of one comparison.
+
+    Attributes:
+        method: ``anderson_darling``, ``g_test`` or ``fisher_exact``.
+        statistic: AD, G, or the odds ratio.
+        p_value: probability of a statistic at least as extreme when nothing has changed.
+    """
+
+    __test__ = False  # for pytest, which collects classes by this prefix
+
+    method: str
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is claimed about one stream over the latest ``scale`` windows.
+
+    Attributes:
+        stream: what was compared.
+        scale: windows merged.
+        start: start of the merged windows, ns since the epoch.
+        end: their end.
+        rows: rows of the merged windows that were compared.
+        state: the claim.
+        tests: the evidence.
+        level: a p-value at or below it is significant.
+        effects: effect sizes by the name of their exact variant.
+        effect_lower: lower confidence bound, at ``level``, of the KS distance (numeric) or L-infinity distance.
+        reason: why there is no verdict, or what it rests on; empty when there is nothing to add.
+    """
+
+    stream: Stream
+    scale: int
+    start: int
+    end: int
+    rows: int
+    state: State
+    tests: tuple[TestResult, ...] = ()
+    level: float = 0.0
+    effects: Mapping[str, float] = field(default_factory=dict)
+    effect_lower: float = 0.0
+    reason: str = ""
+
+    @property
+    def p_value(self) -> float:
+        """The smallest p-value of the tests; 1 without a test."""
+        return min((test.p_value for test in self.tests), default=1.0)
