@@ -18,7 +18,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,8 +108,8 @@ class Store:
         try:
             connection = _connect(path)
         except _DamagedFileError as damage:
-            aside = _set_aside(path)
-            _log.error("%s is damaged (%s): renamed to %s, starting with empty state", path, damage, aside.name)
+            name = damage.aside.name
+            _log.error("%s is damaged (%s): set aside as %s, starting with empty state", path, damage, name)
             counter.add(semconv.METRIC_STORE_REBUILT)
             connection = _connect(path)
         return cls(path, connection, counter, outbox_bytes)
@@ -257,32 +257,31 @@ class Store:
 
 
 class _DamagedFileError(Exception):
-    pass
+    def __init__(self, finding: str, aside: Path) -> None:
+        super().__init__(" ".join(finding.split()))
+        self.aside = aside
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    with _explained(path):
-        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    with ExitStack() as on_failure:
         try:
+            connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            # Runs after a damaged file was set aside: before, it would fold the log into it or throw the log away.
+            on_failure.callback(connection.close)
             _prepare(connection, path)
-        except Exception:
-            connection.close()
-            raise
+        except sqlite3.Error as error:
+            raise _explained(error, path) from error
+        on_failure.pop_all()
         return connection
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended codes keep the plain one in the low byte
-        if code in _DAMAGE:
-            raise _DamagedFileError(str(error)) from error
-        if code == sqlite3.SQLITE_BUSY:
-            hint = "stop it, or choose another state directory"
-            raise StorageError(f"{path} is in use by another process: {hint}") from error
-        raise StorageError(f"cannot open {path}: {error}") from error
+def _explained(error: sqlite3.Error, path: Path) -> Exception:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended codes keep the plain one in the low byte
+    if code in _DAMAGE:
+        return _DamagedFileError(str(error), _set_aside(path))
+    if code == sqlite3.SQLITE_BUSY:
+        return StorageError(f"{path} is in use by another process: stop it, or choose another state directory")
+    return StorageError(f"cannot open {path}: {error}")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -300,7 +299,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
-        raise _DamagedFileError(finding)
+        raise _DamagedFileError(finding, _set_aside(path))
     if version == 0:
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)

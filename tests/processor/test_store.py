@@ -1,0 +1,267 @@
+"""The store with real files, real locks and real damage."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.processor.edges import Counts
+
+from tidegauge.errors import StorageError
+from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.state.store import FILE_NAME, Store
+
+M, L, T = SignalKind.METRICS, SignalKind.LOGS, SignalKind.TRACES
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[..., Store]]:
+    stores: list[Store] = []
+
+    def open_(**options: object) -> Store:
+        stores.append(Store.open(tmp_path / "state", **options))
+        return stores[-1]
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+def test_requests_come_back_in_order_from_any_position(opened: Callable[..., Store]) -> None:
+    store = opened()
+    assert store.append([(M, b"one"), (L, b"two")]) == range(1, 3)
+    assert store.append([(T, b"")]) == range(3, 4)
+    store.close()
+    store = opened()
+    assert list(store.replay(0)) == [(1, M, b"one"), (2, L, b"two"), (3, T, b"")]
+    assert list(store.replay(2)) == [(3, T, b"")]
+    assert list(store.replay(3)) == []
+
+
+def test_a_checkpoint_moves_everything_together(opened: Callable[..., Store]) -> None:
+    store = opened()
+    store.append([(M, b"one"), (M, b"two"), (M, b"three")])
+    store.checkpoint(1, {"a": b"1", "b": b"1"}, [(L, b"event")])
+    store.checkpoint(2, {"a": b"2", "b": None, "c": b"2"}, [(M, b"signal")])
+    store.close()
+    store = opened()
+    assert store.load() == (2, {"a": b"2", "c": b"2"})
+    assert list(store.replay(0)) == [(3, M, b"three")]
+    assert [row[1:] for row in store.outbox(10)] == [(L, b"event"), (M, b"signal")]
+
+
+def test_an_id_is_never_given_twice(opened: Callable[..., Store]) -> None:
+    store = opened()
+    store.append([(M, b"one"), (M, b"two")])
+    store.checkpoint(2, {}, [])
+    store.close()
+    store = opened()
+    assert store.append([(M, b"three")]) == range(3, 4)
+    assert list(store.replay(store.load()[0])) == [(3, M, b"three")]
+
+
+def test_a_position_that_the_inbox_never_had_is_refused(opened: Callable[..., Store]) -> None:
+    store = opened()
+    store.append([(M, b"one")])
+    with pytest.raises(ValueError, match="position 2 is ahead of the inbox, which ends at 1"):
+        store.checkpoint(2, {"a": b"1"}, [])
+    assert store.load() == (0, {})
+
+
+def test_the_outbox_drops_its_oldest_signals_and_counts_them(opened: Callable[..., Store]) -> None:
+    counts = Counts()
+    store = opened(outbox_bytes=100, counter=counts)
+    assert store.checkpoint(0, {}, [(M, bytes(40)), (M, bytes(41)), (M, bytes(19))]) == 0
+    assert store.checkpoint(0, {}, [(L, bytes(1))]) == 1
+    assert [len(data) for _, _, data in store.outbox(10)] == [41, 19, 1]
+    store.close()
+    store = opened(outbox_bytes=100, counter=counts)  # the bound holds for what an earlier process left, too
+    assert store.checkpoint(0, {}, [(L, bytes(80))]) == 1
+    assert [len(data) for _, _, data in store.outbox(10)] == [19, 1, 80]
+    assert store.checkpoint(0, {}, [(L, bytes(101))]) == 4
+    assert store.outbox_size() == 0
+    assert counts() == {"tidegauge.exporter.dropped{reason=outbox_full}": 6}
+
+
+def test_what_was_sent_is_gone_and_makes_room(opened: Callable[..., Store]) -> None:
+    store = opened(outbox_bytes=100)
+    store.checkpoint(0, {}, [(M, bytes(50)), (L, bytes(50))])
+    [(first, _, _), (second, kind, _)] = store.outbox(2)
+    assert store.outbox(1) == [(first, M, bytes(50))]
+    store.sent([first])
+    store.sent([first, 999])  # once more, and one that never was
+    assert store.outbox(2) == [(second, kind, bytes(50))]
+    assert store.checkpoint(0, {}, [(M, bytes(50))]) == 0
+    assert store.outbox_size() == 2
+
+
+def test_baselines_are_kept_by_their_digest(opened: Callable[..., Store]) -> None:
+    store = opened()
+    store.save_baseline("aa", b"first")
+    store.save_baseline("bb", b"second")
+    store.save_baseline("aa", b"first")
+    store.close()
+    assert opened().baselines() == {"aa": b"first", "bb": b"second"}
+
+
+def test_every_commit_is_synced_to_disk(opened: Callable[..., Store]) -> None:
+    connection = opened()._connection
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL: the log is synced at each commit
+
+
+def test_a_second_process_is_turned_away_and_harms_nothing(opened: Callable[..., Store], tmp_path: Path) -> None:
+    store = opened()
+    store.append([(M, b"one")])
+    program = "import sys; from tidegauge_processor.state.store import Store; Store.open(sys.argv[1])"
+    second = subprocess.run([sys.executable, "-c", program, tmp_path / "state"], capture_output=True, text=True)
+    path = tmp_path / "state" / FILE_NAME
+    assert second.stderr.splitlines()[-1] == (
+        f"tidegauge.errors.StorageError: {path} is in use by another process: "
+        "stop it, or choose another state directory"
+    )
+    assert store.append([(M, b"two")]) == range(2, 3)
+    assert sorted(file.name for file in path.parent.iterdir()) == [FILE_NAME, f"{FILE_NAME}-wal"]
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        (lambda path: path.write_bytes(b"this was a database once" * 1000), "file is not a database"),
+        (lambda path: overwrite(path, 4096, bytes(3 * 4096)), ""),
+    ],
+    ids=["header", "pages"],
+)
+def test_a_damaged_file_is_set_aside_loudly_and_replaced(
+    opened: Callable[..., Store],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], object],
+    finding: str,
+) -> None:
+    path = tmp_path / "state" / FILE_NAME
+    for attempt in (1, 2):
+        store = opened()
+        store.append([(M, bytes(10_000))])
+        store.close()
+        damage(path)
+        damaged = path.read_bytes()
+        counts = Counts()
+        store = opened(counter=counts)
+        assert store.load() == (0, {})
+        assert store.append([(M, b"one")]) == range(1, 2)
+        store.close()
+        aside = path.with_name(f"{FILE_NAME}.damaged-{attempt}")
+        assert aside.read_bytes() == damaged
+        assert f"{path} is damaged ({finding}" in caplog.text
+        assert f"set aside as {aside.name}, starting with empty state" in caplog.text
+        assert counts() == {"tidegauge.store.rebuilt{}": 1}
+
+
+def test_the_log_of_a_damaged_file_goes_with_it(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """What was acknowledged last stands in the log only; whoever wants to save it finds it beside the damaged file."""
+    program = """if True:
+        import os, sys
+        from tidegauge_processor.otlp.kinds import SignalKind
+        from tidegauge_processor.state.store import Store
+        store = Store.open(sys.argv[1])
+        store.append([(SignalKind.METRICS, bytes(20_000_000))])  # enough to write the log back into the file
+        store.append([(SignalKind.METRICS, b"acknowledged last")])
+        os.kill(os.getpid(), 9)
+    """
+    subprocess.run([sys.executable, "-c", program, tmp_path / "state"], check=False)
+    path = tmp_path / "state" / FILE_NAME
+    log = path.with_name(f"{FILE_NAME}-wal").read_bytes()
+    assert b"acknowledged last" in log
+    overwrite(path, 0, b"not a database")
+    assert opened().load() == (0, {})
+    assert path.with_name(f"{FILE_NAME}.damaged-1-wal").read_bytes() == log
+
+
+def test_a_newer_format_is_left_alone(opened: Callable[..., Store], tmp_path: Path) -> None:
+    opened().close()
+    path = tmp_path / "state" / FILE_NAME
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(StorageError) as caught:
+        opened()
+    assert str(caught.value) == (
+        f"{path} was written by a newer Tidegauge (format 2, this one knows 1): "
+        "upgrade, or choose another state directory"
+    )
+    assert [file.name for file in path.parent.iterdir()] == [FILE_NAME]
+
+
+def test_a_directory_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError) as caught:
+        Store.open(tmp_path / "file" / "state")
+    assert str(caught.value) == f"cannot make the state directory {tmp_path}/file/state: Not a directory"
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(StorageError, match=f"cannot open {tmp_path / FILE_NAME}: unable to open database file"):
+        Store.open(tmp_path)
+
+
+def test_a_full_disk_refuses_and_keeps_what_there_was(opened: Callable[..., Store]) -> None:
+    store = opened()
+    store.append([(M, b"one")])
+    store.checkpoint(0, {"a": b"1"}, [(M, b"signal")])
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(StorageError, match="database or disk is full"):
+        store.append([(M, b"small"), (M, bytes(100_000))])
+    with pytest.raises(StorageError, match="database or disk is full"):
+        store.checkpoint(1, {"a": bytes(100_000)}, [(M, b"second")])
+    assert store.load() == (0, {"a": b"1"})
+    assert list(store.replay(0)) == [(1, M, b"one")]
+    assert [data for _, _, data in store.outbox(10)] == [b"signal"]
+    assert store.outbox_size() == 1
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    assert store.append([(M, bytes(100_000))]) == range(2, 3)
+
+
+def test_a_write_error_refuses_and_keeps_what_there_was(tmp_path: Path) -> None:
+    """The operating system itself refuses: no file of the process may grow beyond 200 kB."""
+    program = """if True:
+        import resource, sys
+        from tidegauge.errors import StorageError
+        from tidegauge_processor.otlp.kinds import SignalKind
+        from tidegauge_processor.state.store import Store
+        store = Store.open(sys.argv[1])
+        store.append([(SignalKind.METRICS, b"one")])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+        try:
+            store.append([(SignalKind.METRICS, bytes(1_000_000))])
+        except StorageError as error:
+            print(error)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(store.append([(SignalKind.METRICS, b"two")]))
+        store.close()
+    """
+    child = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    refusal, accepted = child.stdout.splitlines()
+    assert refusal.startswith(f"cannot use the state in {tmp_path / FILE_NAME}: ")
+    assert accepted == "range(2, 3)"
+    store = Store.open(tmp_path)
+    assert list(store.replay(0)) == [(1, M, b"one"), (2, M, b"two")]
+    store.close()
+
+
+def test_a_closed_store_says_so(opened: Callable[..., Store]) -> None:
+    store = opened()
+    store.close()
+    with pytest.raises(StorageError, match="closed database"):
+        store.append([(M, b"one")])
+    with pytest.raises(StorageError, match="closed database"):
+        list(store.replay(0))
