@@ -1,0 +1,13 @@
+import types
+
+import tidegauge
+
+
+def test_all_names_are_exported() -> None:
+    public = [
+        name
+        for name, value in vars(tidegauge).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    ]
+    assert sorted(tidegauge.__all__, key=str.casefold) == sorted(public, key=str.casefold)
+    assert len(set(tidegauge.__all__)) == len(tidegauge.__all__)
