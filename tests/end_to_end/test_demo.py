@@ -1,0 +1,164 @@
+"""The demo: its data are what it says they are, and a shortened run of it finds what is in them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+from tests.end_to_end.processes import wait_until
+
+DEMO = Path(__file__).parents[2] / "examples" / "flights"
+
+
+@pytest.fixture(scope="module")
+def flights() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DEMO)
+        import flights
+
+        yield flights
+
+
+@pytest.fixture(scope="module")
+def year(flights: ModuleType) -> pd.DataFrame:
+    return flights.load()
+
+
+def test_every_flight_of_the_year_is_there_in_the_order_of_the_schedule(year: pd.DataFrame) -> None:
+    assert len(year) == 336_776
+    assert year["time"].is_monotonic_increasing
+    assert year["time"].iloc[0] == pd.Timestamp("2013-01-01T10:00Z")
+    assert year["late"].isna().sum() == 9_430  # cancelled or diverted
+    assert (year["late"].isna() == year["landing"].isna()).all()
+
+
+def test_the_late_rate_falls_in_september_and_rises_in_december(year: pd.DataFrame) -> None:
+    local = year["time"].dt.tz_convert("America/New_York").dt.month
+    late = year["late"].astype(float).groupby(local).mean().round(3).to_dict()
+    assert late == {
+        1: 0.227,
+        2: 0.229,
+        3: 0.228,
+        4: 0.279,
+        5: 0.220,
+        6: 0.308,
+        7: 0.315,
+        8: 0.238,
+        9: 0.132,
+        10: 0.168,
+        11: 0.174,
+        12: 0.326,
+    }
+
+
+def test_the_model_sees_the_schedule_and_the_weather_before_it_and_nothing_later(
+    flights: ModuleType, year: pd.DataFrame
+) -> None:
+    assert [
+        *("carrier", "origin", "dest", "distance", "hour", "minute"),
+        *("temp", "humid", "wind_speed", "precip", "pressure", "visib"),
+    ] == flights.FEATURES
+    assert list(year.columns) == [*flights.FEATURES, "time", "landing", "late"]
+    first = year[(year["origin"] == "EWR")].iloc[0]  # 5:15 in New York; the weather table says 39.02 at four o'clock
+    assert (first["hour"], first["minute"], first["temp"], first["wind_speed"]) == (5, 15, 39.02, 12.65858)
+
+
+def test_outcomes_are_known_after_departure_and_within_36_hours(year: pd.DataFrame) -> None:
+    wait = (year["landing"] - year["time"]).dropna()
+    assert wait.min() > pd.Timedelta(0)
+    assert wait.max() < pd.Timedelta(hours=36)  # what processor.yaml waits for
+
+
+def test_training_and_baseline_share_no_day_and_nothing_of_february(flights: ModuleType, year: pd.DataFrame) -> None:
+    train_on, held_out = flights.january(year)
+    assert len(train_on) + len(held_out) == (year["time"] < flights.FIRST_DAY).sum()
+    assert set(train_on["time"].dt.day) == set(range(1, 32, 2))
+    assert set(held_out["time"].dt.day) == set(range(2, 32, 2))
+    assert max(train_on["time"].max(), held_out["time"].max()) < pd.Timestamp("2013-02-01T00:00Z")
+
+
+def test_the_model_ranks_days_it_has_not_seen_better_than_chance(flights: ModuleType, year: pd.DataFrame) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    train_on, held_out = flights.january(year)
+    model = flights.DelayModel().fit(train_on)
+    arrived = held_out[held_out["late"].notna()]
+    scores = model.predict(arrived)
+    assert roc_auc_score(arrived["late"].astype(bool), scores) == pytest.approx(0.686, abs=0.005)
+    assert scores.mean() == pytest.approx(arrived["late"].mean(), abs=0.02)
+
+
+@pytest.mark.end_to_end
+def test_four_weeks_of_the_demo(year: pd.DataFrame, tmp_path: Path) -> None:
+    until = "2013-03-01"
+    folder = tmp_path / "output"
+    command = [sys.executable, str(DEMO / "demo.py"), "--until", until, "--output", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170)
+    assert done.returncode == 0, done.stderr
+    signals = [json.loads(line) for line in (folder / "signals.jsonl").read_text().splitlines()]
+
+    february = year[(year["time"] >= "2013-02-01") & (year["time"] < until)]
+    assert max(values(signals, "ml.window.samples")) == len(february)
+    assert max(values(signals, "ml.window.end")) == pd.Timestamp(until, tz="UTC").timestamp()
+
+    late = values(signals, "ml.evaluation.score", **{"ml.evaluation.name": "mean_label"})
+    by_day = february["late"].astype(float).groupby(february["time"].dt.floor("D")).mean()
+    assert late == pytest.approx(by_day.tolist())
+
+    week = {"ml.feature.name": "temp", "ml.drift.method": "ks_distance", "ml.window.name": "168h"}
+    assert len(values(signals, "ml.drift.score", **week)) == 4  # weeks are aligned to Thursdays
+    opened = next(signal for signal in signals if signal["name"] == "ml.drift.state_changed")
+    assert opened["attributes"]["ml.incident.change"] == "opened"
+    assert (folder / "flights.png").stat().st_size > 50_000
+    assert "2013-02" in done.stdout
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[psutil.Popen]:
+    """A demo whose two processes are running."""
+    command = [sys.executable, str(DEMO / "demo.py"), "--output", str(tmp_path)]
+    with psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: len(process.children()) == 2 or process.poll() is not None, "both processes run")
+            yield process
+        finally:
+            process.terminate()
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize(("victim", "name"), [("tidegauge_processor.cli", "processor"), ("app.py", "app")])
+def test_a_process_that_dies_ends_the_demo_with_one_line(
+    demo: psutil.Popen, tmp_path: Path, victim: str, name: str
+) -> None:
+    children = demo.children()
+    next(child for child in children if any(victim in part for part in child.cmdline())).kill()
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert said == f"demo: the {name} ended with code -9: see {tmp_path / name}.log\n"
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.end_to_end
+def test_an_interrupt_stops_everything(demo: psutil.Popen) -> None:
+    children = demo.children()
+    demo.send_signal(signal.SIGINT)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert said == ""
+    assert not any(child.is_running() for child in children)
+
+
+def values(signals: list[dict[str, Any]], name: str, **attributes: str) -> list[float]:
+    """Values of the points of one metric that carry ``attributes``, in the order of their time."""
+    found = [s for s in signals if s["name"] == name and attributes.items() <= s["attributes"].items()]
+    return [signal["value"] for signal in sorted(found, key=lambda signal: signal["time"])]
