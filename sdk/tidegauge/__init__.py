@@ -1,1 +1,45 @@
-"""OpenTelemetry-native monitoring of machine-learning models."""
+"""OpenTelemetry-native monitoring of machine-learning models.
+
+Decorate ``predict``; see drift, errors, data quality and performance as OTLP metrics and events.
+"""
+
+from tidegauge._configure import configure, flush, shutdown
+from tidegauge._feedback import record_outcome
+from tidegauge._monitor import monitor, prediction
+from tidegauge._prediction import Prediction, last_prediction
+from tidegauge._settings import Settings
+from tidegauge.baseline import Baseline
+from tidegauge.clock import Clock, ManualClock
+from tidegauge.errors import (
+    BaselineError,
+    CaptureError,
+    ConfigurationError,
+    ReceiptError,
+    StorageError,
+    SummaryError,
+    TidegaugeError,
+    WireError,
+)
+
+__all__ = [
+    "Baseline",
+    "BaselineError",
+    "CaptureError",
+    "Clock",
+    "ConfigurationError",
+    "ManualClock",
+    "Prediction",
+    "ReceiptError",
+    "Settings",
+    "StorageError",
+    "SummaryError",
+    "TidegaugeError",
+    "WireError",
+    "configure",
+    "flush",
+    "last_prediction",
+    "monitor",
+    "prediction",
+    "record_outcome",
+    "shutdown",
+]

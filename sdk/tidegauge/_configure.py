@@ -1,0 +1,91 @@
+"""`configure`, `flush` and `shutdown`: what an application says to the SDK as a whole."""
+
+from __future__ import annotations
+
+import time
+
+from opentelemetry import trace
+from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from tidegauge._export import exporter_from_environment
+from tidegauge._pipeline import Exporters, Pipeline
+from tidegauge._process import PROCESS
+from tidegauge._resource import writer_resource
+from tidegauge._settings import Settings
+from tidegauge.clock import Clock
+
+
+def configure(
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    span_exporter: SpanExporter | None = None,
+    metric_exporter: MetricExporter | None = None,
+    log_exporter: LogRecordExporter | None = None,
+) -> None:
+    """Set the SDK up; optional, and to be called once, before the first prediction.
+
+    If the application has set no tracer provider, one is set here from the ``OTEL_*`` variables. If it has, its own is
+    used and ``span_exporter`` is ignored.
+
+    Args:
+        settings: how the SDK works; read from ``TIDEGAUGE_*`` when left out.
+        clock: tells the time; a `ManualClock` replays history.
+        span_exporter: where spans go instead of OTLP.
+        metric_exporter: where metrics go instead of OTLP.
+        log_exporter: where events go instead of OTLP.
+
+    Raises:
+        ConfigurationError: a setting or an environment variable is wrong.
+    """
+    settings = settings or Settings.from_environment()
+    if settings.disabled or Settings.from_environment().disabled:
+        before = PROCESS.use(None)
+    else:
+        if not isinstance(trace.get_tracer_provider(), TracerProvider) and not _has_provider():
+            _set_provider(span_exporter)
+        pipeline = Pipeline(settings, clock or time.time_ns, Exporters(metric_exporter, log_exporter))
+        before = PROCESS.use(pipeline)
+    if before is not None:
+        before.shutdown(before.settings.shutdown_timeout)
+
+
+def flush(timeout: float = 30.0) -> bool:
+    """Summarise and send now everything that was recorded so far.
+
+    Args:
+        timeout: seconds to wait at most.
+
+    Returns:
+        Whether everything was sent; what was not is kept and sent later.
+    """
+    pipeline = PROCESS.pipeline
+    return pipeline is None or pipeline.flush(timeout)
+
+
+def shutdown(timeout: float = 30.0) -> bool:
+    """Send everything and stop; done at the end of the interpreter by itself.
+
+    Args:
+        timeout: seconds to wait at most.
+
+    Returns:
+        Whether everything was sent.
+    """
+    pipeline = PROCESS.pipeline
+    return pipeline is None or pipeline.shutdown(timeout)
+
+
+def _has_provider() -> bool:
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+def _set_provider(span_exporter: SpanExporter | None) -> None:
+    exporter = span_exporter or exporter_from_environment("traces")
+    provider = TracerProvider(resource=writer_resource())
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)

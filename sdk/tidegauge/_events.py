@@ -1,0 +1,121 @@
+"""Events: log records with an event name, as OpenTelemetry defines them."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry._logs import LogRecord
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import TraceFlags
+
+from tidegauge import semconv
+from tidegauge._export import SCOPE
+from tidegauge.baseline import Baseline
+from tidegauge.receipt import Receipt
+
+_MOST_PART_BYTES: Final = 1 << 20
+_NOWHERE: Final = Context({"tidegauge": None})  # not empty, or the record would look up the current context
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """An outcome that was recorded.
+
+    Args:
+        time: when, nanoseconds since the epoch.
+        actual: a class as text, or a number.
+        receipt: what was predicted, when there is a receipt.
+        model: name of the model.
+        version: version of the model.
+        prediction_id: the prediction's key.
+        task: the model's task, where it is known.
+    """
+
+    time: int
+    actual: str | float
+    receipt: Receipt | None
+    model: str
+    version: str
+    prediction_id: str
+    task: str | None = None
+
+    def record(self, resource: Resource) -> ReadableLogRecord:
+        """Make the log record."""
+        attributes: dict[str, Any] = {
+            semconv.MODEL_NAME: self.model,
+            semconv.MODEL_VERSION: self.version,
+            semconv.PREDICTION_ID: self.prediction_id,
+            semconv.FEEDBACK_ACTUAL: self.actual,
+        }
+        if self.task is not None:
+            attributes[semconv.TASK_TYPE] = self.task
+        receipt = self.receipt
+        if receipt is None:
+            return _record(semconv.EVENT_FEEDBACK, self.time, attributes, None, 0, 0, resource)
+        attributes[semconv.PREDICTION_TIME] = receipt.time
+        if receipt.klass is not None:
+            attributes[semconv.PREDICTION_CLASS] = receipt.klass
+        if receipt.score is not None:
+            attributes[semconv.PREDICTION_SCORE] = receipt.score
+        if receipt.value is not None:
+            attributes[semconv.PREDICTION_VALUE] = receipt.value
+        for name, value in receipt.segments:
+            attributes[semconv.SEGMENT_PREFIX + name] = value
+        return _record(semconv.EVENT_FEEDBACK, self.time, attributes, None, receipt.trace_id, receipt.span_id, resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One part of a baseline that is published.
+
+    Args:
+        time: when, nanoseconds since the epoch.
+        attributes: identity and number of the part.
+        body: a slice of the gzipped canonical JSON.
+    """
+
+    time: int
+    attributes: Mapping[str, Any]
+    body: bytes
+
+    def record(self, resource: Resource) -> ReadableLogRecord:
+        """Make the log record."""
+        return _record(semconv.EVENT_BASELINE_PUBLISHED, self.time, self.attributes, self.body, 0, 0, resource)
+
+
+def publications(
+    baseline: Baseline, identity: Mapping[str, str], time: int, most_bytes: int = _MOST_PART_BYTES
+) -> Iterator[Publication]:
+    """Cut ``baseline`` into parts of at most ``most_bytes``: collectors refuse larger messages."""
+    data = gzip.compress(baseline.to_bytes(), mtime=0)
+    parts = range(0, len(data), most_bytes)
+    for part, first in enumerate(parts):
+        attributes = {
+            **identity,
+            semconv.BASELINE_ID: baseline.id,
+            semconv.BASELINE_PART: part,
+            semconv.BASELINE_PARTS: len(parts),
+        }
+        yield Publication(time, attributes, data[first : first + most_bytes])
+
+
+def _record(
+    name: str, time: int, attributes: Mapping[str, Any], body: Any, trace_id: int, span_id: int, resource: Resource
+) -> ReadableLogRecord:
+    record = LogRecord(
+        timestamp=time,
+        observed_timestamp=time,
+        context=_NOWHERE,
+        body=body,
+        attributes=attributes,
+        event_name=name,
+    )
+    record.trace_id, record.span_id = trace_id, span_id
+    record.trace_flags = _SAMPLED if trace_id else TraceFlags()
+    return ReadableLogRecord(record, resource, SCOPE)

@@ -1,0 +1,119 @@
+"""One model in this process: identity, baseline, and what is known of its streams between two flushes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tidegauge import semconv
+from tidegauge._check import RowCheck
+from tidegauge._output import Reader
+from tidegauge._vocabulary import Vocabulary
+from tidegauge.baseline import Baseline, ScoreReference
+from tidegauge.summaries import ExactSum
+from tidegauge.summaries.bins import Bins
+
+_MOST_CLASSES: Final = 100
+_MOST_SEGMENTS: Final = 1_000
+_MOST_ERRORS: Final = 100
+_MOST_UNEXPECTED: Final = 100
+_MOST_FEATURES: Final = 1_000
+_MOST_CATEGORIES: Final = 63
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What a decorator or a context manager says about its model.
+
+    Args:
+        name: name of the model.
+        version: its version.
+        baseline: its baseline, when there is one.
+        task: its task, when it is known.
+        threshold: score from which on a row is of the positive class, when it is known.
+    """
+
+    name: str
+    version: str
+    baseline: Baseline | None = None
+    task: str | None = None
+    threshold: float | None = None
+
+
+class Model:
+    """One model in one pipeline; shared by all decorators that name it.
+
+    Args:
+        spec: what the first of them said.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.name = spec.name
+        self.version = spec.version
+        self.span_name = f"predict {spec.name}"
+        self._configure(spec)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what belongs to one writer: called at the start and after a fork."""
+        self.rests: dict[tuple[str, str], ExactSum] = {}
+        self.classes_seen = Vocabulary(_MOST_CLASSES)
+        self.segments_seen = Vocabulary(_MOST_SEGMENTS)
+        self.errors_seen = Vocabulary(_MOST_ERRORS)
+        self.unexpected_seen = Vocabulary(_MOST_UNEXPECTED)
+        self.features_seen = Vocabulary(_MOST_FEATURES)
+        self.categories_seen: dict[str, Vocabulary] = {}
+        self.numeric_seen: dict[str, bool] = {}
+        self.publish_at: float | None = None
+
+    def adopt(self, spec: ModelSpec) -> None:
+        """Take over what another decorator says about the same model; the latest baseline holds."""
+        known = self.spec
+        if spec is known or spec == known:
+            return
+        self._configure(
+            ModelSpec(
+                spec.name,
+                spec.version,
+                spec.baseline or known.baseline,
+                spec.task or known.task,
+                known.threshold if spec.threshold is None else spec.threshold,
+            )
+        )
+        if self.baseline is not known.baseline:
+            self.rests = {}
+            self.publish_at = None
+
+    def categories_of(self, feature: str) -> Vocabulary:
+        """Categories that a feature without a baseline may name."""
+        return self.categories_seen.setdefault(feature, Vocabulary(_MOST_CATEGORIES))
+
+    def _configure(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.baseline = baseline = spec.baseline
+        self.task = spec.task or (None if baseline is None else baseline.task)
+        classes = () if baseline is None else baseline.classes
+        threshold = spec.threshold
+        if threshold is None and baseline is not None and self.task == "binary":
+            threshold = baseline.threshold
+        if not classes and self.task == "binary":
+            classes = ("0", "1")
+        task = self.task or ("binary" if threshold is not None else None)
+        self.reader = Reader(task, classes, threshold)
+        self.check = RowCheck(baseline)
+        self.names = None if baseline is None else tuple(feature.name for feature in baseline.features)
+        self.features = {} if baseline is None else {feature.name: feature for feature in baseline.features}
+        self.score_bins = _score_bins(None if baseline is None else baseline.score)
+        self.identity: dict[str, str] = {semconv.MODEL_NAME: self.name, semconv.MODEL_VERSION: self.version}
+        self.point_identity = dict(self.identity)
+        if baseline is not None:
+            self.point_identity[semconv.BASELINE_ID] = baseline.id
+        self.span_attributes = {**self.identity, semconv.OPERATION_NAME: "predict"}
+        if task is not None:
+            self.span_attributes[semconv.TASK_TYPE] = task
+
+
+def _score_bins(reference: ScoreReference | None) -> Bins:
+    return reference.bins if reference is not None else Bins(np.arange(1, 100) / 100)

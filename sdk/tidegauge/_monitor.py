@@ -1,0 +1,384 @@
+"""`monitor` and `prediction`: a model's calls become telemetry.
+
+Everything that can be decided is decided at decoration: which argument holds the features, what the baseline knows,
+which kind of function it is. A mistake is an error there, with one clear line. A call then makes a `Prediction`, copies
+the input, runs the function and hands the prediction on.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from os import PathLike
+from typing import Any, Final, TypeVar, cast
+
+from opentelemetry import context as otel_context
+
+from tidegauge._arguments import Parameters, feature_finder, follow, path_finder
+from tidegauge._model import Model, ModelSpec
+from tidegauge._options import Options, names_of
+from tidegauge._pipeline import Pipeline
+from tidegauge._prediction import Prediction
+from tidegauge._process import PROCESS
+from tidegauge._settings import CAPTURE_MODES, CaptureMode
+from tidegauge.baseline import TASKS, Baseline
+from tidegauge.errors import ConfigurationError
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_SUPPRESS: Final = otel_context._SUPPRESS_INSTRUMENTATION_KEY
+_SUPPRESS_OLD: Final = "suppress_instrumentation"  # opentelemetry-instrumentation's own spelling
+_MOST_COLLECTED: Final = 10_000
+
+
+def monitor(
+    name: str,
+    *,
+    version: str,
+    baseline: Baseline | str | PathLike[str] | None = None,
+    task: str | None = None,
+    features: str | Callable[..., Any] | None = None,
+    names: Iterable[str] | None = None,
+    output: str | Callable[[Any], Any] | None = None,
+    segments: Iterable[str] | str = (),
+    prediction_id: str | Callable[..., Any] | None = None,
+    capture: CaptureMode | None = None,
+    allow: Iterable[str] | None = None,
+    deny: Iterable[str] | None = None,
+    hash: Iterable[str] | None = None,
+    threshold: float | None = None,
+) -> Callable[[_Function], _Function]:
+    """Watch a function that predicts: plain, ``async``, generator, async generator, method or callable.
+
+    Args:
+        name: name of the model.
+        version: version of the model.
+        baseline: what the model's rows looked like when it was known to work, or the path of its file.
+        task: ``"binary"``, ``"multiclass"``, ``"regression"``, ``"ranking"`` or ``"anomaly"``; the baseline's when
+            left out.
+        features: argument that holds the features, as a name, a path (``"request.row"``) or a callable that takes the
+            call's arguments; found by itself when left out.
+        names: names of the columns of plain arrays; the baseline's when left out.
+        output: path into what is returned, or a callable that takes it and returns the prediction.
+        segments: columns whose values are slices: low-cardinality, such as a region.
+        prediction_id: column or argument with the caller's own key, or a callable that takes the call's arguments.
+        capture: what spans may carry: ``"summary"``, ``"values"`` or ``"none"``.
+        allow: the only features whose values spans may carry.
+        deny: features that leave in no form.
+        hash: features of which only a digest leaves.
+        threshold: score from which on a row is of the positive class.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        BaselineError: the baseline cannot be read.
+
+    Example:
+        >>> from tidegauge.testing import capture
+        >>> @monitor("credit-risk", version="7", task="binary")
+        ... def predict(application):
+        ...     return 0.8
+        >>> with capture() as seen:
+        ...     score = predict({"age": 41, "income": 5.2})
+        >>> seen.spans[0]["name"], seen.spans[0]["attributes"]["ml.prediction.class"]
+        ('predict credit-risk', '1')
+    """
+    spec = _spec(name, version, baseline, task, threshold)
+    options = _options(names, segments, prediction_id, capture, allow, deny, hash)
+    if not (output is None or isinstance(output, str) or callable(output)):
+        raise ConfigurationError(f"output= is a path or a callable, not {output!r}")
+
+    def decorate(function: _Function) -> _Function:
+        if isinstance(function, staticmethod | classmethod):
+            return cast("_Function", type(function)(decorate(function.__func__)))
+        if not callable(function):
+            raise ConfigurationError(f"monitor decorates a function or another callable, not {function!r}")
+        return cast("_Function", _Calls(function, spec, options, features, output, prediction_id).wrapper())
+
+    return decorate
+
+
+def prediction(
+    name: str,
+    *,
+    version: str,
+    baseline: Baseline | str | PathLike[str] | None = None,
+    task: str | None = None,
+    names: Iterable[str] | None = None,
+    segments: Iterable[str] | str = (),
+    prediction_id: str | None = None,
+    capture: CaptureMode | None = None,
+    allow: Iterable[str] | None = None,
+    deny: Iterable[str] | None = None,
+    hash: Iterable[str] | None = None,
+    threshold: float | None = None,
+) -> Prediction:
+    """Watch a block of code that predicts; the options mean what they mean for `monitor`.
+
+    Raises:
+        ConfigurationError: an option is wrong.
+        BaselineError: the baseline cannot be read.
+
+    Example:
+        >>> from tidegauge.testing import capture
+        >>> with capture() as seen, prediction("credit-risk", version="7", task="binary") as p:
+        ...     p.features({"age": 41})
+        ...     p.output(0.8)
+        >>> [point["value"] for point in seen.points if point["name"] == "ml.predictions"]
+        [1]
+    """
+    spec = _spec(name, version, baseline, task, threshold)
+    options = _options(names, segments, prediction_id, capture, allow, deny, hash)
+    pipeline = _active() or Pipeline.switched_off()
+    return Prediction(pipeline, pipeline.model(spec), options.completed(pipeline.settings))
+
+
+class _Calls:
+    """One decorated function."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        spec: ModelSpec,
+        options: Options,
+        features: str | Callable[..., Any] | None,
+        output: str | Callable[[Any], Any] | None,
+        prediction_id: str | Callable[..., Any] | None,
+    ) -> None:
+        self._function = function
+        self._spec = spec
+        self._options = options
+        self._find_features = feature_finder(function, features)
+        self._find_output = output if callable(output) else _path(output)
+        parameters = Parameters.of(function)
+        self._find_id: Callable[[tuple[Any, ...], Mapping[str, Any]], Any] | None = None
+        if callable(prediction_id):
+            chosen = prediction_id
+            self._find_id = lambda args, kwargs: chosen(*args[parameters.offset :], **kwargs)
+        elif prediction_id is not None and prediction_id.partition(".")[0] in parameters.named:
+            self._find_id = path_finder(parameters, prediction_id, "prediction_id")
+        self._bound: tuple[Pipeline, Model, Options] | None = None
+
+    def wrapper(self) -> Callable[..., Any]:
+        """The function that takes the place of the decorated one."""
+        function = self._function
+        kind = function if inspect.isroutine(function) or isinstance(function, functools.partial) else function.__call__
+        wrap = self._plain
+        for test, form in (
+            (inspect.isasyncgenfunction, self._async_generator),
+            (inspect.isgeneratorfunction, self._generator),
+            (inspect.iscoroutinefunction, self._coroutine),
+        ):
+            if test(kind):
+                wrap = form
+                break
+        return functools.wraps(function, updated=() if kind is not function else ("__dict__",))(wrap())
+
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Prediction | None:
+        """Start a call; None when nothing is to be recorded."""
+        pipeline = PROCESS.pipeline or PROCESS.current()
+        if pipeline is None:
+            return None
+        try:
+            context = otel_context.get_current()
+            if context.get(_SUPPRESS) or context.get(_SUPPRESS_OLD):
+                return None
+            bound = self._bound
+            if bound is None or bound[0] is not pipeline:
+                bound = self._bound = (pipeline, pipeline.model(self._spec), self._options.completed(pipeline.settings))
+            call = Prediction(*bound)
+        except Exception as error:
+            pipeline.safety.failed("begin", error)
+            return None
+        try:
+            call.features(self._find_features(args, kwargs))
+            if self._find_id is not None:
+                call.set_ids(self._find_id(args, kwargs))
+        except Exception as error:
+            pipeline.safety.failed("capture", error)
+        return call
+
+    def read(self, call: Prediction, result: Any) -> None:
+        """Take the output of a call."""
+        if self._find_output is not None:
+            try:
+                result = self._find_output(result)
+            except Exception as error:
+                call.note_failure("output", error)
+                return
+        call.output(result)
+
+    def _plain(self) -> Callable[..., Any]:
+        function, begin, read = self._function, self.begin, self.read
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            watched = begin(args, kwargs)
+            if watched is None:
+                return function(*args, **kwargs)
+            watched.attach()
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                watched.fail(error)
+                raise
+            read(watched, result)
+            watched.stop()
+            return result
+
+        return call
+
+    def _coroutine(self) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            watched = self.begin(args, kwargs)
+            if watched is None:
+                return await self._function(*args, **kwargs)
+            watched.attach()
+            try:
+                result = await self._function(*args, **kwargs)
+            except BaseException as error:
+                watched.fail(error)
+                raise
+            self.read(watched, result)
+            watched.stop()
+            return result
+
+        return call
+
+    def _generator(self) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            watched = self.begin(args, kwargs)
+            if watched is None:
+                return (yield from self._function(*args, **kwargs))
+            steps = self._function(*args, **kwargs)
+            collected = _Collected()
+            step, given = steps.send, None
+            while True:
+                watched.attach()  # only around each step: a context held over a yield would leak into the caller's
+                try:
+                    item = step(given)
+                except StopIteration as end:
+                    self._finish(watched, collected)
+                    return end.value
+                except BaseException as error:
+                    watched.fail(error)
+                    raise
+                finally:
+                    watched.detach()
+                collected.add(item)
+                try:
+                    step, given = steps.send, (yield item)
+                except GeneratorExit:
+                    steps.close()
+                    self._finish(watched, collected)
+                    raise
+                except BaseException as error:
+                    step, given = steps.throw, error
+
+        return call
+
+    def _async_generator(self) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            watched = self.begin(args, kwargs)
+            steps = self._function(*args, **kwargs)
+            collected = _Collected()
+            step, given = steps.asend, None
+            while True:
+                if watched is not None:
+                    watched.attach()
+                try:
+                    item = await step(given)
+                except StopAsyncIteration:
+                    self._finish(watched, collected)
+                    return
+                except BaseException as error:
+                    if watched is not None:
+                        watched.fail(error)
+                    raise
+                finally:
+                    if watched is not None:
+                        watched.detach()
+                collected.add(item)
+                try:
+                    step, given = steps.asend, (yield item)
+                except GeneratorExit:
+                    await steps.aclose()
+                    self._finish(watched, collected)
+                    raise
+                except BaseException as error:
+                    step, given = steps.athrow, error
+
+        return call
+
+    def _finish(self, watched: Prediction | None, collected: _Collected) -> None:
+        if watched is not None:
+            if collected.items:
+                self.read(watched, collected.items[0] if len(collected.items) == 1 else collected.items)
+            watched.stop()
+
+
+class _Collected:
+    """What a generator yielded, up to a bound."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def add(self, item: Any) -> None:
+        if len(self.items) < _MOST_COLLECTED:
+            self.items.append(item)
+
+
+def _active() -> Pipeline | None:
+    context = otel_context.get_current()
+    if context.get(_SUPPRESS) or context.get(_SUPPRESS_OLD):
+        return None
+    return PROCESS.current()
+
+
+def _spec(name: str, version: str, baseline: Any, task: str | None, threshold: float | None) -> ModelSpec:
+    if not isinstance(name, str) or not name:
+        raise ConfigurationError(f"the model's name is a text that is not empty, not {name!r}")
+    if not isinstance(version, str) or not version:
+        raise ConfigurationError(f"version= is a text that is not empty, not {version!r}")
+    if task is not None and task not in TASKS:
+        raise ConfigurationError(f"unknown task {task!r}: it must be one of {', '.join(TASKS)}")
+    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
+        raise ConfigurationError(f"threshold= is a number, not {threshold!r}")
+    if baseline is not None and not isinstance(baseline, Baseline):
+        if not isinstance(baseline, str | PathLike):
+            raise ConfigurationError(f"baseline= is a path or a Baseline, not {type(baseline).__name__}")
+        baseline = Baseline.load(baseline)
+    if baseline is not None and task is not None and task != baseline.task:
+        raise ConfigurationError(f"task={task!r}, but the baseline of {name!r} was made for {baseline.task!r}")
+    return ModelSpec(name, version, baseline, task, None if threshold is None else float(threshold))
+
+
+def _options(
+    names: Iterable[str] | None,
+    segments: Iterable[str] | str,
+    prediction_id: str | Callable[..., Any] | None,
+    capture: CaptureMode | None,
+    allow: Iterable[str] | None,
+    deny: Iterable[str] | None,
+    hash: Iterable[str] | None,
+) -> Options:
+    if capture is not None and capture not in CAPTURE_MODES:
+        raise ConfigurationError(f"capture={capture!r}: it must be one of {', '.join(CAPTURE_MODES)}")
+    if not (prediction_id is None or isinstance(prediction_id, str) or callable(prediction_id)):
+        raise ConfigurationError(f"prediction_id= is a name or a callable, not {prediction_id!r}")
+    if isinstance(names, str):
+        raise ConfigurationError(f"names= is a list of names, not the text {names!r}")
+    return Options(
+        names=None if names is None else tuple(names),
+        segments=(segments,) if isinstance(segments, str) else tuple(segments),
+        id_column=prediction_id if isinstance(prediction_id, str) else None,
+        capture=capture,
+        allow=None if allow is None else names_of(allow),
+        deny=names_of(deny),
+        hash=names_of(hash),
+    )
+
+
+def _path(path: str | None) -> Callable[[Any], Any] | None:
+    if path is None:
+        return None
+    names = path.split(".")
+    return lambda result: follow(result, names)

@@ -1,0 +1,85 @@
+"""What a decorator says about capturing: frozen at decoration, used at every call."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tidegauge._settings import CaptureMode, Settings
+from tidegauge.columns import category
+
+
+@dataclass(frozen=True)
+class Options:
+    """How calls of one decorated function are captured.
+
+    Args:
+        names: names of the columns of plain arrays.
+        segments: columns whose values are slices.
+        id_column: column that holds the caller's own key; no feature.
+        capture: what spans may carry; None: what the settings say.
+        allow: the only features that may leave as values; None for all.
+        deny: features that leave in no form, neither on spans nor summarised.
+        hash: features of which only a digest leaves.
+        key: makes the digests unguessable.
+    """
+
+    names: tuple[str, ...] | None = None
+    segments: tuple[str, ...] = ()
+    id_column: str | None = None
+    capture: CaptureMode | None = None
+    allow: frozenset[str] | None = None
+    deny: frozenset[str] = frozenset()
+    hash: frozenset[str] = frozenset()
+    key: bytes = b""
+
+    @cached_property
+    def aside(self) -> frozenset[str]:
+        """Columns that are no features."""
+        return self.deny | ({self.id_column} if self.id_column else frozenset())
+
+    @cached_property
+    def excused(self) -> frozenset[str]:
+        """Columns that may come with a row although the baseline does not know them."""
+        return self.aside | frozenset(self.segments)
+
+    def completed(self, settings: Settings) -> Options:
+        """These options, with what they leave open taken from ``settings``."""
+        return replace(self, capture=self.capture or settings.capture, key=settings.receipt_key or b"")
+
+    def values(self, row: Mapping[str, Any]) -> tuple[list[str], list[float] | list[str]]:
+        """Names and values of what a span may carry of a row: numbers, or texts when any of it is not a number.
+
+        >>> Options(deny=frozenset({"name"})).values({"age": 41, "name": "Ada"})
+        (['age'], [41.0])
+        """
+        shown = {
+            name: self.digest(value) if name in self.hash else value
+            for name, value in row.items()
+            if name not in self.deny and name != self.id_column and (self.allow is None or name in self.allow)
+        }
+        numbers = [_number(value) for value in shown.values()]
+        if None in numbers:
+            return list(shown), [category(value) or "" for value in shown.values()]
+        return list(shown), [number for number in numbers if number is not None]
+
+    def digest(self, value: Any) -> str:
+        """Sixteen hexadecimal digits that stand for ``value``."""
+        return hmac.digest(self.key, repr(category(value)).encode(), hashlib.sha256).hex()[:16]
+
+
+def names_of(what: Iterable[str] | str | None) -> frozenset[str]:
+    """A set of names from one name or several."""
+    return frozenset((what,) if isinstance(what, str) else what or ())
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return float("nan")
+    return float(value) if isinstance(value, int | float | np.integer | np.floating | np.bool_) else None

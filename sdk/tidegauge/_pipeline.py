@@ -1,0 +1,322 @@
+"""The way of the calls out of the process: waiting rows -> summaries -> points -> outbox.
+
+A pipeline has one thread that summarises when an interval is over (the flush) and one thread for each outbox. Under a
+live clock the flush wakes at the interval's edge. Under a `ManualClock` it is driven by the calls: the first call
+beyond an edge hands the finished interval over. A replay runs faster than life, so there, and only there, the call that
+crossed an edge waits for a moment when the flush falls behind: nobody is being served, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk._logs.export import LogRecordExporter
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
+from opentelemetry.sdk.resources import Resource
+
+from tidegauge import semconv
+from tidegauge._buffer import Buffer, Interval
+from tidegauge._events import Feedback, Publication, publications
+from tidegauge._export import VERSION, LogSender, MetricSender, exporter_from_environment, request
+from tidegauge._model import Model, ModelSpec
+from tidegauge._outbox import Outbox
+from tidegauge._points import Produced, counted, produce
+from tidegauge._resource import writer_resource
+from tidegauge._safety import Safety
+from tidegauge._settings import Settings
+from tidegauge._summarise import ModelSummary
+from tidegauge.clock import Clock, ManualClock
+
+_MOST_POINTS_A_REQUEST: Final = 2_000
+_MOST_EVENTS_A_REQUEST: Final = 1_000
+_MOST_INTERVALS_BEHIND: Final = 64
+_REPLAY_WAIT: Final = 60.0
+_JITTER: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Exporters:
+    """Exporters that the application hands over; None: chosen by the environment."""
+
+    metrics: MetricExporter | None = None
+    logs: LogRecordExporter | None = None
+
+
+class Pipeline:
+    """Everything that runs in one process.
+
+    Args:
+        settings: how it works.
+        clock: tells the time.
+        exporters: where data go.
+        provider: makes the spans; the application's global one by default.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock = time.time_ns,
+        exporters: Exporters = Exporters(),
+        provider: trace.TracerProvider | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.timer: Callable[[], int] = clock.timer if isinstance(clock, ManualClock) else time.perf_counter_ns
+        self.tracer = trace.get_tracer(semconv.SCOPE_NAME, VERSION, provider, semconv.SCHEMA_URL)
+        self._provider = provider
+        self._replays = isinstance(clock, ManualClock)
+        self._exporters = exporters or Exporters()
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Begin anew: rows that wait are the parent's to send, and threads do not live on in a child."""
+        settings = self.settings
+        self.safety = Safety()
+        self._metric_sender = MetricSender(lambda: self._exporters.metrics or exporter_from_environment("metrics"))
+        self._log_sender = LogSender(lambda: self._exporters.logs or exporter_from_environment("logs"))
+        self._points: Outbox[MetricsData] = Outbox(
+            "metrics", self._metric_sender.send, settings.queue_points, self.safety
+        )
+        self._events = Outbox("events", self._log_sender.send, settings.queue_events, self.safety)
+        self._buffer = Buffer(settings.export_interval_ns, settings.buffer_rows, self.safety)
+        self._feedback: list[Feedback] = []
+        self._feedback_lock = threading.Lock()
+        self._working = threading.RLock()
+        self._registering = threading.Lock()
+        self._wake = threading.Event()
+        self._caught_up = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._resource: Resource | None = None
+        self._reported: dict[str, dict[str, int]] = {}
+        self._stopped = False
+        self._models: dict[tuple[str, str], Model] = {
+            (model.name, model.version): Model(model.spec) for model in getattr(self, "_models", {}).values()
+        }
+
+    @classmethod
+    def switched_off(cls) -> Pipeline:
+        """A pipeline that takes calls and forgets them: receipts can still be made."""
+        pipeline = cls(Settings(disabled=True), provider=trace.NoOpTracerProvider())
+        pipeline._stopped = True
+        return pipeline
+
+    @property
+    def resource(self) -> Resource:
+        """Who writes."""
+        if self._resource is None:
+            self._resource = writer_resource(self._provider or trace.get_tracer_provider())
+        return self._resource
+
+    # --- what calls use ---------------------------------------------------------------------------------------------
+
+    def model(self, spec: ModelSpec) -> Model:
+        """The model that ``spec`` is about; made at its first use."""
+        with self._registering:
+            model = self._models.get((spec.name, spec.version))
+            if model is None:
+                model = self._models[spec.name, spec.version] = Model(spec)
+            else:
+                model.adopt(spec)
+        return model
+
+    def known_model(self, name: str, version: str) -> Model | None:
+        """A model that has been used in this process."""
+        return self._models.get((name, version))
+
+    def record(self, call: Any) -> None:
+        """Take a finished call in; never raises, and waits only in a replay."""
+        if self._stopped:
+            return
+        try:
+            urgent = self._buffer.add(call)
+            if self._thread is None:
+                self._start()
+            if urgent:
+                self._wake.set()
+                if self._replays:
+                    self._keep_pace()
+        except Exception as error:
+            self.safety.failed("record", error)
+
+    def record_feedback(self, feedback: Feedback) -> None:
+        """Take an outcome in; waits up to ``outcome_wait`` seconds when the queue is full, then drops and counts."""
+        if self._stopped:
+            return
+        if self._thread is None:
+            self._start()
+        with self._feedback_lock:
+            self._feedback.append(feedback)
+            if len(self._feedback) < _MOST_EVENTS_A_REQUEST:
+                return
+            batch, self._feedback = self._feedback, []
+        wait = _REPLAY_WAIT if self._replays else self.settings.outcome_wait
+        if self._events.crowded and not self._events.wait_for_room(wait):
+            self.safety.dropped("events_queue_full", len(batch))
+            return
+        self._send_events(batch)
+
+    # --- flush and end ----------------------------------------------------------------------------------------------
+
+    def flush(self, timeout: float) -> bool:
+        """Summarise and send everything that was recorded so far.
+
+        Returns:
+            Whether everything was sent within ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        self._buffer.close(self.clock())
+        self._buffer.cut(self.clock())
+        self._work()
+        self._send_feedback()
+        sent = [outbox.drain(max(deadline - time.monotonic(), 0)) for outbox in (self._events, self._points)]
+        return all(sent)
+
+    def shutdown(self, timeout: float) -> bool:
+        """Flush and end the threads; True when everything was sent."""
+        if self._stopped:
+            return True
+        deadline = time.monotonic() + timeout
+        sent = self.flush(timeout)
+        self._stopped = True
+        self._wake.set()
+        for outbox in (self._events, self._points):
+            outbox.stop(max(deadline - time.monotonic(), 0))
+        for sender in (self._metric_sender, self._log_sender):
+            try:
+                sender.shutdown()
+            except Exception as error:
+                self.safety.failed("shutdown", error)
+        return sent
+
+    # --- the flush thread -------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        with self._registering:
+            if self._thread is None and not self._stopped:
+                self._thread = threading.Thread(target=self._run, name="tidegauge-flush", daemon=True)
+                self._thread.start()
+        self._wake.set()  # publish baselines at first use, not at the end of the first interval
+
+    def _run(self) -> None:
+        with _suppressed():
+            while not self._stopped:
+                self._wake.wait(self._until_next())
+                self._wake.clear()
+                try:
+                    if not self._replays:
+                        self._buffer.close(self.clock())
+                    self._work()
+                    self._send_feedback()
+                except Exception as error:
+                    self.safety.failed("flush", error)
+                with self._caught_up:
+                    self._caught_up.notify_all()
+
+    def _until_next(self) -> float:
+        length = self.settings.export_interval_ns
+        if self._replays:
+            return min(length / 1e9, 1.0)
+        return (length - self.clock() % length) / 1e9 + 0.001
+
+    def _keep_pace(self) -> None:
+        deadline = time.monotonic() + _REPLAY_WAIT
+        if self._is_behind():
+            with self._caught_up:
+                self._caught_up.wait_for(lambda: not self._is_behind(), _REPLAY_WAIT)
+        if self._points.crowded:
+            self._points.wait_for_room(max(deadline - time.monotonic(), 0))
+
+    def _is_behind(self) -> bool:
+        return self._buffer.waiting > _MOST_INTERVALS_BEHIND or self._buffer.rows * 2 > self.settings.buffer_rows
+
+    def _work(self) -> None:
+        with self._working:
+            self._publish()
+            ready: list[Produced] = []
+            for interval, calls in self._buffer.take():
+                try:
+                    self._summarise(interval, calls)
+                finally:
+                    self._buffer.done(sum(call.rows for call in calls))
+                if interval.closed:
+                    ready += self._points_of(interval)
+                while len(ready) >= _MOST_POINTS_A_REQUEST:
+                    self._put(ready[:_MOST_POINTS_A_REQUEST])
+                    ready = ready[_MOST_POINTS_A_REQUEST:]
+            if ready:
+                self._put(ready)
+
+    def _summarise(self, interval: Interval, calls: Sequence[Any]) -> None:
+        groups: dict[Model, list[Any]] = {}
+        for call in calls:
+            groups.setdefault(call.model, []).append(call)
+        for model, group in groups.items():
+            try:
+                summary = interval.summaries.get(model)
+                if summary is None:
+                    summary = interval.summaries[model] = ModelSummary(model)
+                summary.add(group)
+            except Exception as error:
+                self.safety.failed("summarise", error)
+
+    def _points_of(self, interval: Interval) -> list[Produced]:
+        points: list[Produced] = []
+        for summary in interval.summaries.values():
+            try:
+                points += produce(summary, interval.start, interval.end)
+            except Exception as error:
+                self.safety.failed("produce", error)
+        for metric, counts in (
+            (semconv.METRIC_SDK_FAILURES, self.safety.failures),
+            (semconv.METRIC_SDK_DROPPED, self.safety.drops),
+            (semconv.METRIC_SDK_LATE, {"": self.safety.late}),
+        ):
+            before = self._reported.get(metric, {})
+            news = {reason: count - before.get(reason, 0) for reason, count in counts.items()}
+            points += counted(metric, news, interval.start, interval.end)
+            self._reported[metric] = counts
+        return points
+
+    def _put(self, points: Sequence[Produced]) -> None:
+        self._points.put(request(points, self.resource), len(points))
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def _send_feedback(self) -> None:
+        with self._feedback_lock:
+            batch, self._feedback = self._feedback, []
+        if batch:
+            self._send_events(batch)
+
+    def _send_events(self, batch: Sequence[Feedback | Publication]) -> None:
+        resource = self.resource
+        self._events.put(lambda: [event.record(resource) for event in batch], len(batch))
+
+    def _publish(self) -> None:
+        for model in list(self._models.values()):
+            if model.baseline is None or (model.publish_at is not None and time.monotonic() < model.publish_at):
+                continue
+            try:
+                for part in publications(model.baseline, model.identity, self.clock()):
+                    self._send_events([part])
+            except Exception as error:
+                self.safety.failed("publish", error)
+            jitter = 1 + random.SystemRandom().uniform(-_JITTER, _JITTER)  # processes started together part
+            model.publish_at = time.monotonic() + self.settings.publish_interval * jitter
+
+
+@contextlib.contextmanager
+def _suppressed() -> Iterator[None]:
+    token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))
+    try:
+        yield
+    finally:
+        otel_context.detach(token)

@@ -1,0 +1,162 @@
+"""From the summaries of an interval to OTLP metric points, through the OpenTelemetry SDK's public point classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from opentelemetry.sdk.metrics import Exemplar
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Buckets,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    Sum,
+)
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
+
+from tidegauge import semconv
+from tidegauge._summarise import Histogram, ModelSummary
+from tidegauge.summaries import ExactSum, NumericSummary
+from tidegauge.summaries.exponential import SCALE
+
+Attributes: TypeAlias = dict[str, str]
+Point: TypeAlias = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDataPoint
+
+_UNITS: Final[Mapping[str, str]] = {
+    semconv.METRIC_PREDICTION_DURATION: "s",
+    semconv.METRIC_PREDICTIONS: "{prediction}",
+    semconv.METRIC_PREDICTION_SCORE: "1",
+    semconv.METRIC_FEATURE_OCCURRENCES: "{value}",
+    semconv.METRIC_VIOLATIONS: "{violation}",
+    semconv.METRIC_SDK_DROPPED: "{item}",
+    semconv.METRIC_SDK_FAILURES: "{failure}",
+    semconv.METRIC_SDK_LATE: "{row}",
+}
+
+
+class Produced(NamedTuple):
+    """One point and the metric that it belongs to."""
+
+    metric: str
+    point: Point
+
+
+def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
+    """Points of one model for the interval ``[start, end)``, in nanoseconds since the epoch."""
+    model = summary.model
+    identity = model.point_identity
+    histograms: list[tuple[str, Attributes, Histogram]] = [
+        *(
+            (semconv.METRIC_PREDICTION_DURATION, _error(model.identity, error), h)
+            for error, h in summary.durations.items()
+        ),
+        *((semconv.METRIC_PREDICTION_SCORE, _class(identity, name), h) for name, h in summary.scores.items()),
+        *((semconv.METRIC_PREDICTION_VALUE, identity, h) for h in summary.values.values()),
+        *(
+            (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
+            for name, h in summary.features.items()
+        ),
+    ]
+    for metric, attributes, histogram in histograms:
+        if histogram.summary.count:
+            stream = (metric, attributes.get(semconv.FEATURE_NAME) or attributes.get(semconv.PREDICTION_CLASS) or "")
+            if metric == semconv.METRIC_PREDICTION_DURATION:
+                stream = (metric, attributes.get(semconv.ERROR_TYPE, ""))
+            yield Produced(metric, _histogram(histogram, attributes, start, end, model.rests, stream))
+    for (name, segments), count in summary.predictions.items():
+        attributes = _class(identity, name)
+        attributes.update((semconv.SEGMENT_PREFIX + segment, value) for segment, value in segments)
+        yield Produced(semconv.METRIC_PREDICTIONS, NumberDataPoint(attributes, start, end, count))
+    for feature, categories in summary.occurrences.items():
+        for category, count in categories.counts.items():
+            attributes = {**identity, semconv.FEATURE_NAME: feature, semconv.FEATURE_CATEGORY: category}
+            yield Produced(semconv.METRIC_FEATURE_OCCURRENCES, NumberDataPoint(attributes, start, end, count))
+    for (feature, kind), count in summary.violations.items():
+        attributes = {**identity, semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
+        yield Produced(semconv.METRIC_VIOLATIONS, NumberDataPoint(attributes, start, end, count))
+
+
+def counted(metric: str, reasons: Mapping[str, int], start: int, end: int) -> Iterator[Produced]:
+    """Points of a counter of the SDK itself, one for each reason."""
+    for reason, count in reasons.items():
+        if count:
+            attributes = {semconv.REASON: reason} if reason else {}
+            yield Produced(metric, NumberDataPoint(attributes, start, end, count))
+
+
+def metrics(points: Iterable[Produced]) -> list[Metric]:
+    """Put the points of each metric together; all are deltas, all sums are monotonic."""
+    groups: dict[tuple[str, type], list[Point]] = {}
+    for metric, point in points:
+        groups.setdefault((metric, type(point)), []).append(point)
+    return [Metric(name, None, _UNITS.get(name, ""), _data(kind, group)) for (name, kind), group in groups.items()]
+
+
+def _data(kind: type, points: list[Point]) -> HistogramData | ExponentialHistogram | Sum:
+    delta = AggregationTemporality.DELTA
+    if kind is HistogramDataPoint:
+        return HistogramData([point for point in points if isinstance(point, HistogramDataPoint)], delta)
+    if kind is ExponentialHistogramDataPoint:
+        return ExponentialHistogram([p for p in points if isinstance(p, ExponentialHistogramDataPoint)], delta)
+    return Sum([point for point in points if isinstance(point, NumberDataPoint)], delta, is_monotonic=True)
+
+
+def _histogram(
+    histogram: Histogram,
+    attributes: Attributes,
+    start: int,
+    end: int,
+    rests: dict[tuple[str, str], ExactSum],
+    stream: tuple[str, str],
+) -> HistogramDataPoint | ExponentialHistogramDataPoint:
+    summary = histogram.summary
+    # A double cannot hold every exact sum: what rounding leaves over goes with the next interval of the stream.
+    total, rests[stream] = (summary.sum + rests.get(stream, ExactSum())).rounded()
+    exemplars = [Exemplar({}, e.value, e.time, e.span_id, e.trace_id) for e in histogram.examples.shown()]
+    if isinstance(summary, NumericSummary):
+        return HistogramDataPoint(
+            attributes=attributes,
+            start_time_unix_nano=start,
+            time_unix_nano=end,
+            count=summary.count,
+            sum=total,
+            bucket_counts=summary.counts.tolist(),
+            explicit_bounds=summary.bounds.tolist(),
+            min=summary.minimum,
+            max=summary.maximum,
+            exemplars=exemplars,
+        )
+    return ExponentialHistogramDataPoint(
+        attributes=attributes,
+        start_time_unix_nano=start,
+        time_unix_nano=end,
+        count=summary.count,
+        sum=total,
+        scale=SCALE,
+        zero_count=summary.zeros,
+        positive=_buckets(summary.positive),
+        negative=_buckets(summary.negative),
+        flags=0,
+        min=summary.minimum,
+        max=summary.maximum,
+        exemplars=exemplars,
+    )
+
+
+def _buckets(counts: Mapping[int, int]) -> Buckets:
+    if not counts:
+        return Buckets(0, [])
+    first = min(counts)
+    return Buckets(first, [counts.get(place, 0) for place in range(first, max(counts) + 1)])
+
+
+def _error(identity: Attributes, error: str | None) -> Attributes:
+    return identity if error is None else {**identity, semconv.ERROR_TYPE: error}
+
+
+def _class(identity: Attributes, name: str | None) -> Attributes:
+    return dict(identity) if name is None else {**identity, semconv.PREDICTION_CLASS: name}

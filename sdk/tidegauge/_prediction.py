@@ -1,0 +1,326 @@
+"""`Prediction`: the one object of one call. It owns the span, the timing, the input and the output.
+
+Decorators of every kind, the context manager and later the instrumentors use it in the same way: ``start``, then
+``stop`` with the output or ``fail`` with the exception. None of these raises.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
+
+from tidegauge import semconv
+from tidegauge._output import Output
+from tidegauge._snapshot import Row, Snapshot, snapshot
+from tidegauge._table import tables
+from tidegauge.columns import categorical_column
+from tidegauge.receipt import Receipt, encode
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tidegauge._model import Model
+    from tidegauge._options import Options
+    from tidegauge._pipeline import Pipeline
+
+_MOST_ROWS_ON_SPAN: Final = 1_000
+_last: ContextVar[Prediction | None] = ContextVar("tidegauge_last_prediction", default=None)
+
+
+class Prediction:
+    """One call of a model.
+
+    Made by `tidegauge.monitor` and `tidegauge.prediction`, not by hand.
+    """
+
+    __slots__ = (
+        "_began",
+        "_ids",
+        "_model",
+        "_options",
+        "_pipeline",
+        "_recording",
+        "_started",
+        "_stopped",
+        "_token",
+        "duration",
+        "error",
+        "inputs",
+        "outputs",
+        "own_ids",
+        "rows",
+        "span",
+        "time",
+    )
+
+    def __init__(self, pipeline: Pipeline, model: Model, options: Options) -> None:
+        self._pipeline = pipeline
+        self._model = model
+        self._options = options
+        self._ids: tuple[int, int] | None = None
+        self._token: Any = None
+        self._stopped = False
+        self.inputs: Snapshot | None = None
+        self.outputs: Output | None = None
+        self.own_ids: list[str] | None = None
+        self.rows = 0
+        self.error: str | None = None
+        self.duration = 0
+        self._started = self.time = pipeline.clock()
+        try:
+            self.span = pipeline.tracer.start_span(
+                model.span_name, attributes=model.span_attributes, start_time=self._started
+            )
+        except Exception as error:
+            pipeline.safety.failed("span", error)
+            self.span = trace.INVALID_SPAN
+        self._recording = self.span.is_recording()
+        if not self._recording:
+            self._ids = _own_identity(self.span)
+        self._began = pipeline.timer()
+
+    @property
+    def model(self) -> Model:
+        """The model that was called."""
+        return self._model
+
+    @property
+    def options(self) -> Options:
+        """What the decorator said about capturing."""
+        return self._options
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Trace id and span id of this call; drawn at random where there is no trace."""
+        if self._ids is None:
+            context = self.span.get_span_context()
+            self._ids = context.trace_id, context.span_id
+        return self._ids
+
+    # --- what the user does in a `with` block -----------------------------------------------------------------------
+
+    def features(self, rows: Any) -> None:
+        """Say what goes into the model: one row or a batch, in any form that the decorator understands too."""
+        try:
+            names = self._options.names or self._model.names
+            if (
+                self._options.names is None
+                and names is not None
+                and getattr(rows, "shape", (len(names),))[-1] != len(names)
+            ):
+                names = None
+            self.inputs = snapshot(rows, names)
+            self.rows = self.inputs.rows
+            if self._options.id_column is not None and self.rows and self.own_ids is None:
+                table = tables([self])[0]
+                if self._options.id_column in table.names:
+                    self.set_ids(list(table.column(self._options.id_column)))
+        except Exception as error:
+            self._pipeline.safety.failed("capture", error)
+
+    def output(self, result: Any) -> None:
+        """Say what the model returned; ``output=`` of the decorator has been applied to it where it was given."""
+        try:
+            understood = self._model.reader.read(result, self.rows or None)
+            if understood is not None and self.rows and understood.rows != self.rows:
+                raise ValueError(f"{understood.rows} predictions were returned for {self.rows} rows")
+            self.outputs = understood
+            if understood is not None:
+                self.rows = understood.rows
+        except Exception as error:
+            self._pipeline.safety.failed("output", error)
+
+    def set_ids(self, ids: Any) -> None:
+        """Give the rows keys of the application's own: one key, or one for each row."""
+        many = isinstance(ids, Sequence | np.ndarray) and not isinstance(ids, str | bytes)
+        self.own_ids = [str(key) for key in ids] if many else [str(ids)]
+
+    def note_failure(self, stage: str, error: Exception) -> None:
+        """Count something that went wrong on our side."""
+        self._pipeline.safety.failed(stage, error)
+
+    @property
+    def receipt(self) -> str:
+        """Receipt of the one row of this call, to be stored and handed to `record_outcome`.
+
+        Raises:
+            ReceiptError: the texts in it are too long.
+        """
+        return self._receipt(0, self._segments(0))
+
+    @property
+    def receipts(self) -> list[str]:
+        """Receipts of all rows, in their order.
+
+        Raises:
+            ReceiptError: the texts in one are too long.
+        """
+        segments = self._all_segments()
+        return [self._receipt(row, segments[row] if segments else ()) for row in range(max(self.rows, 1))]
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Prediction:
+        self.attach()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is None:
+            self.stop()
+        else:
+            self.fail(error)
+
+    def attach(self) -> None:
+        """Make the span the current one of this context."""
+        self._token = otel_context.attach(trace.set_span_in_context(self.span))
+
+    def detach(self) -> None:
+        """Give the context back what it had."""
+        if self._token is not None:
+            otel_context.detach(self._token)
+            self._token = None
+
+    def stop(self) -> None:
+        """The call ended well: finish the span and hand the rows on."""
+        self._end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """The call ended with ``error``, which goes on to the caller."""
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        pipeline = self._pipeline
+        try:
+            self.duration = max(pipeline.timer() - self._began, 0)
+            self.detach()
+            if self._stopped:
+                return
+            self._stopped = True
+            if error is not None:
+                kind = type(error)
+                self.error = (
+                    kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+                )
+                self.outputs = None
+            self.time = pipeline.clock()
+            if self._recording:
+                self._describe(error)
+            self.span.end(end_time=self._started + self.duration)
+        except Exception as problem:
+            pipeline.safety.failed("span", problem)
+        _last.set(self)
+        pipeline.record(self)
+
+    def _describe(self, error: BaseException | None) -> None:
+        options = self._options
+        attributes: dict[str, Any] = {semconv.BATCH_SIZE: self.rows} if self.rows else {}
+        if self.error is not None:
+            attributes[semconv.ERROR_TYPE] = self.error
+            self.span.set_status(StatusCode.ERROR)  # an exception's text may quote values, so it is opt-in too
+            if options.capture == "values" and error is not None:
+                self.span.record_exception(error)
+        if options.capture != "none":
+            inputs = self.inputs
+            if isinstance(inputs, Row):
+                features, missing, violations = self._model.check.look(inputs.data, options.aside, options.excused)
+                attributes[semconv.FEATURES_COUNT] = features
+                attributes[semconv.FEATURES_MISSING] = missing
+                if violations:
+                    attributes[semconv.FEATURES_VIOLATIONS] = violations
+                if options.capture == "values":
+                    attributes[semconv.FEATURE_NAMES], attributes[semconv.FEATURE_VALUES] = options.values(inputs.data)
+            elif inputs is not None and not hasattr(inputs, "names"):
+                attributes[semconv.FEATURES_COUNT] = len(inputs.data[0]) if inputs.rows else 0
+            elif inputs is not None:
+                attributes[semconv.FEATURES_COUNT] = len(inputs.names)
+            self._describe_output(attributes)
+        self.span.set_attributes(attributes)
+
+    def _describe_output(self, attributes: dict[str, Any]) -> None:
+        if self.own_ids is not None and len(self.own_ids) == 1:
+            attributes[semconv.PREDICTION_ID] = self.own_ids[0]
+        outputs = self.outputs
+        if outputs is None or self.rows > _MOST_ROWS_ON_SPAN:
+            return
+        one = self.rows == 1
+        if outputs.classes is not None:
+            attributes[semconv.PREDICTION_CLASS if one else semconv.PREDICTION_CLASSES] = (
+                outputs.classes[0] if one else outputs.classes
+            )
+        if outputs.scores is not None:
+            attributes[semconv.PREDICTION_SCORE if one else semconv.PREDICTION_SCORES] = (
+                outputs.scores[0] if one else outputs.scores
+            )
+        if outputs.values is not None:
+            attributes[semconv.PREDICTION_VALUE if one else semconv.PREDICTION_VALUES] = (
+                outputs.values[0] if one else outputs.values
+            )
+
+    # --- receipts ---------------------------------------------------------------------------------------------------
+
+    def _receipt(self, row: int, segments: tuple[tuple[str, str], ...]) -> str:
+        trace_id, span_id = self.identity
+        out = self.outputs or Output()
+        return encode(
+            Receipt(
+                self._model.name,
+                self._model.version,
+                self.time,
+                row,
+                trace_id,
+                span_id,
+                None if out.classes is None else out.classes[row],
+                None if out.scores is None else out.scores[row],
+                None if out.values is None else out.values[row],
+                segments,
+                None if self.own_ids is None else self.own_ids[row],
+            ),
+            self._pipeline.settings.receipt_key,
+        )
+
+    def _segments(self, row: int) -> tuple[tuple[str, str], ...]:
+        segments = self._all_segments()
+        return segments[row] if segments else ()
+
+    def _all_segments(self) -> list[tuple[tuple[str, str], ...]]:
+        names = self._options.segments
+        if not names or self.inputs is None or not self.inputs.rows:
+            return []
+        return segments_of(tables([self])[0], names)
+
+
+def _own_identity(span: trace.Span) -> tuple[int, int] | None:
+    # Without a tracer this "span" is that of the caller, or none, and two predictions would share their identity.
+    own, around = span.get_span_context(), trace.get_current_span().get_span_context()
+    if own.is_valid and own.span_id != around.span_id:
+        return None
+    return own.trace_id or secrets.randbits(127) + 1, secrets.randbits(63) + 1
+
+
+def segments_of(table: Any, names: tuple[str, ...]) -> list[tuple[tuple[str, str], ...]]:
+    """Segments of each row of a `Table`: pairs of name and value, without those that a row lacks."""
+    columns = [
+        categorical_column(table.column(name)).values if name in table.names else [None] * table.rows for name in names
+    ]
+    return [
+        tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
+        for values in zip(*columns, strict=True)
+    ]
+
+
+def last_prediction() -> Prediction | None:
+    """The latest finished prediction of this thread or task; None before the first.
+
+    The caller of a decorated function takes its receipt from here::
+
+        score = predict(row)
+        store(score, receipt=tidegauge.last_prediction().receipt)
+    """
+    return _last.get()

@@ -1,0 +1,88 @@
+"""The one place where failures of the SDK end.
+
+The user's predict comes first: what goes wrong on our side is counted, logged once per stage and kind, and swallowed
+here. Code on the way of a call has the form::
+
+    try:
+        ...
+    except Exception as error:
+        safety.failed("capture", error)
+
+What is lost on purpose, because a bound was reached, is counted here too, and both counts leave the process as
+``tidegauge.sdk.failures`` and ``tidegauge.sdk.dropped``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+
+_logger = logging.getLogger("tidegauge")
+
+
+class Safety:
+    """Counts and swallows failures, drops and late rows; safe in threads.
+
+    Example:
+        >>> safety = Safety()
+        >>> safety.dropped("buffer_full", 3)
+        >>> safety.drops
+        {'buffer_full': 3}
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self._drops: Counter[str] = Counter()
+        self._late = 0
+        self._logged: set[tuple[str, str]] = set()
+
+    def failed(self, stage: str, error: BaseException) -> None:
+        """Count a failure of ``stage`` and log it with its traceback the first time it happens."""
+        if self._count(self._failures, stage, 1, type(error).__qualname__):
+            _logger.warning(
+                "Tidegauge could not do a part of its work (%s): %s: %s. Predictions are not affected. "
+                "Further failures of this kind are counted, not logged.",
+                stage,
+                type(error).__name__,
+                error,
+                exc_info=error,
+            )
+
+    def dropped(self, reason: str, count: int) -> None:
+        """Count what was given up because a bound was reached, and log the first time for each reason."""
+        if self._count(self._drops, reason, count, "") and count:
+            _logger.warning(
+                "Tidegauge dropped data (%s). Further drops for this reason are counted, not logged.", reason
+            )
+
+    def came_late(self, rows: int) -> None:
+        """Count rows whose time lay before an interval that had been closed; they were counted into the current one."""
+        with self._lock:
+            self._late += rows
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Failures so far by stage."""
+        with self._lock:
+            return dict(self._failures)
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """What was dropped so far, by reason."""
+        with self._lock:
+            return dict(self._drops)
+
+    @property
+    def late(self) -> int:
+        """Late rows so far."""
+        with self._lock:
+            return self._late
+
+    def _count(self, counter: Counter[str], key: str, count: int, kind: str) -> bool:
+        with self._lock:
+            counter[key] += count
+            first = (key, kind) not in self._logged
+            self._logged.add((key, kind))
+            return first

@@ -1,0 +1,191 @@
+"""The input of one call, kept as it was when the call began.
+
+A model may change its input (``row.pop("id")``) and the application may reuse it, so what the flush will read later
+must be ours. Copying is the only thing done during the call; columns are made from it at flush.
+
+- A row as a dictionary is copied shallowly.
+- Arrays are copied.
+- Data frames: pandas copies lazily since version 3 (and before it with copy-on-write switched on), so a shallow copy
+  is enough; older versions share memory with a shallow copy, so there the copy is deep. Polars frames are cloned and
+  Arrow tables kept, since they do not change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.errors import CaptureError
+
+
+class Row:
+    """One row by feature name."""
+
+    __slots__ = ("data",)
+    rows = 1
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+
+
+class Rows:
+    """Several rows, each by feature name; rows may lack features."""
+
+    __slots__ = ("data", "rows")
+
+    def __init__(self, data: list[dict[str, Any]]) -> None:
+        self.data = data
+        self.rows = len(data)
+
+
+class Matrix:
+    """Rows of plain numbers or objects: an array of shape ``(rows, features)`` and the names of its columns."""
+
+    __slots__ = ("data", "names", "rows")
+
+    def __init__(self, names: tuple[str, ...], data: NDArray[Any]) -> None:
+        self.names = names
+        self.data = data
+        self.rows = len(data)
+
+
+class Frame:
+    """Columns by name, each with one value a row."""
+
+    __slots__ = ("data", "names", "rows")
+
+    def __init__(self, data: Any, names: tuple[str, ...], rows: int) -> None:
+        self.data = data
+        self.names = names
+        self.rows = rows
+
+    def columns(self) -> list[NDArray[Any]]:
+        """One array a column, in the order of ``names``."""
+        if isinstance(self.data, dict):
+            return list(self.data.values())
+        if hasattr(self.data, "items"):  # pandas
+            return [column.to_numpy() for _, column in self.data.items()]
+        return [column.to_numpy() for column in getattr(self.data, "columns", None) or self.data.get_columns()]
+
+
+Snapshot: TypeAlias = Row | Rows | Matrix | Frame
+
+
+def snapshot(value: Any, names: tuple[str, ...] | None = None) -> Snapshot:
+    """Copy ``value``, one row or a batch.
+
+    Args:
+        value: dictionary, dataclass, named tuple, pydantic model, list of such, array, data frame or table.
+        names: names of the columns of a plain array.
+
+    Raises:
+        CaptureError: the value is nothing of this.
+
+    Example:
+        >>> snapshot({"age": 41, "income": 5.2}).data
+        {'age': 41, 'income': 5.2}
+        >>> snapshot(np.zeros((2, 3)), ("a", "b", "c")).rows
+        2
+    """
+    if type(value) is dict:
+        return _mapping(value)
+    if isinstance(value, np.ndarray):
+        return _array(value, names)
+    if hasattr(value, "columns") or hasattr(value, "get_columns"):
+        return _frame(value)
+    row = _row(value)
+    if row is not None:
+        return _mapping(row)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return _sequence(value, names)
+    if hasattr(value, "__array__"):
+        return _array(np.asarray(value), names)
+    raise CaptureError(
+        f"features cannot be read from {type(value).__name__}: name the argument, a path or a callable by features="
+    )
+
+
+def _row(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "model_dump"):
+        return dict(value.model_dump())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return dict(value._asdict())
+    if hasattr(value, "index") and hasattr(value, "to_dict"):  # a pandas Series: one row of a frame
+        return {str(name): item for name, item in value.to_dict().items()}
+    return None
+
+
+def _mapping(value: dict[str, Any]) -> Snapshot:
+    for first in value.values():
+        if not isinstance(first, np.ndarray) or first.ndim == 0:
+            return Row(value.copy())
+        break
+    columns = {str(name): np.array(column) for name, column in value.items()}
+    lengths = {len(column) if column.ndim else -1 for column in columns.values()}
+    if len(lengths) != 1 or -1 in lengths:
+        return Row(value.copy())
+    return Frame(columns, tuple(columns), lengths.pop())
+
+
+def _sequence(value: Sequence[Any], names: tuple[str, ...] | None) -> Snapshot:
+    if not len(value):
+        return Rows([])
+    if _row(value[0]) is not None:
+        rows = [_row(item) for item in value]
+        if any(row is None for row in rows):
+            raise CaptureError("a batch mixes rows by name with something else")
+        return Rows([row for row in rows if row is not None])
+    if isinstance(value[0], Sequence | np.ndarray) and not isinstance(value[0], str | bytes):
+        width = len(value[0])
+        if any(len(row) != width for row in value):
+            raise CaptureError("the rows of a batch have different lengths")
+        data = np.empty((len(value), width), dtype=object)
+        for place, row in enumerate(value):
+            data[place, :] = list(row)
+        return Matrix(_named(names, width), data)
+    return Row(dict(zip(_named(names, len(value)), value, strict=True)))
+
+
+def _array(value: NDArray[Any], names: tuple[str, ...] | None) -> Snapshot:
+    if value.dtype.names:
+        return Frame({name: np.array(value[name]) for name in value.dtype.names}, value.dtype.names, value.size)
+    if value.ndim == 2:
+        return Matrix(_named(names, value.shape[1]), value.copy())
+    if value.ndim == 1:
+        if names is not None and len(names) == 1 and value.size != 1:
+            return Matrix(names, value.reshape(-1, 1).copy())
+        return Row(dict(zip(_named(names, value.size), value.tolist(), strict=True)))
+    raise CaptureError(f"an array of {value.ndim} dimensions has no columns: reduce it to features by features=")
+
+
+def _named(names: tuple[str, ...] | None, width: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"x{place}" for place in range(width))
+    if len(names) != width:
+        raise CaptureError(f"{len(names)} names for {width} columns")
+    return names
+
+
+def _frame(value: Any) -> Frame:
+    if hasattr(value, "column_names"):  # an Arrow table does not change
+        return Frame(value, tuple(map(str, value.column_names)), int(value.num_rows))
+    names = tuple(map(str, value.columns))
+    if hasattr(value, "get_columns"):
+        return Frame(value.clone(), names, len(value))
+    return Frame(value.copy(deep=not _copies_lazily(value)), names, len(value))
+
+
+def _copies_lazily(frame: Any) -> bool:
+    pandas: Any = sys.modules.get(type(frame).__module__.partition(".")[0])
+    if int(str(getattr(pandas, "__version__", "0")).partition(".")[0]) >= 3:
+        return True
+    return getattr(getattr(getattr(pandas, "options", None), "mode", None), "copy_on_write", False) is True

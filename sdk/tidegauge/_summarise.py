@@ -1,0 +1,315 @@
+"""From the calls of one model and interval to its summaries: everything that the metrics say, computed at once.
+
+Nothing here depends on how the calls are split over several `ModelSummary.add`: counts and exact sums are the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge._check import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNEXPECTED_FEATURE, UNSEEN_CATEGORY
+from tidegauge._prediction import segments_of
+from tidegauge._table import Table, tables
+from tidegauge.baseline import CategoricalFeature, NumericFeature
+from tidegauge.columns import NumericColumn, categorical_column, numeric_column
+from tidegauge.summaries import OTHER, UNSEEN, CategorySummary, ExponentialSummary, NumericSummary
+from tidegauge.summaries.bins import Bins
+
+if TYPE_CHECKING:
+    from tidegauge._model import Model
+    from tidegauge._prediction import Prediction
+
+DURATION_BINS: Final = Bins(
+    np.array(
+        [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
+    )  # http.server.request.duration
+)
+_NUMBERS: Final = frozenset({float, int, bool, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
+_NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
+
+
+class Example(NamedTuple):
+    """A value and the sampled call that it came from."""
+
+    value: float
+    time: int
+    trace_id: int
+    span_id: int
+
+
+class Examples:
+    """The smallest and the largest value among sampled calls, as exemplars.
+
+    >>> examples = Examples()
+    >>> for value in (3.0, 1.0, 2.0):
+    ...     examples.add(Example(value, 0, 1, 1))
+    >>> [example.value for example in examples.shown()]
+    [1.0, 3.0]
+    """
+
+    __slots__ = ("high", "low")
+
+    def __init__(self) -> None:
+        self.low: Example | None = None
+        self.high: Example | None = None
+
+    def add(self, example: Example) -> None:
+        """Look at one more."""
+        if self.low is None or example.value < self.low.value:
+            self.low = example
+        if self.high is None or example.value > self.high.value:
+            self.high = example
+
+    def shown(self) -> list[Example]:
+        """One or two examples."""
+        return [] if self.low is None or self.high is None else list(dict.fromkeys((self.low, self.high)))
+
+
+class Histogram:
+    """One stream of numbers: its summary and its examples."""
+
+    __slots__ = ("examples", "summary")
+
+    def __init__(self, summary: NumericSummary | ExponentialSummary) -> None:
+        self.summary = summary
+        self.examples = Examples()
+
+    def add(self, values: NDArray[np.float64], bins: Bins | None) -> None:
+        """Add finite ``values``."""
+        if isinstance(self.summary, NumericSummary) and bins is not None:
+            self.summary += NumericSummary.of(values, bins)
+        elif isinstance(self.summary, ExponentialSummary):
+            self.summary += ExponentialSummary.of(values)
+
+
+class ModelSummary:
+    """What the calls of one model in one interval looked like.
+
+    Args:
+        model: gives the bins and remembers bounded vocabularies.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.durations: dict[str | None, Histogram] = {}
+        self.predictions: Counter[tuple[str | None, tuple[tuple[str, str], ...]]] = Counter()
+        self.values: dict[None, Histogram] = {}
+        self.scores: dict[str | None, Histogram] = {}
+        self.features: dict[str, Histogram] = {}
+        self.occurrences: dict[str, CategorySummary] = {}
+        self.violations: Counter[tuple[str, str]] = Counter()
+
+    def add(self, calls: Sequence[Prediction]) -> None:
+        """Add ``calls``, all of this model."""
+        self._add_durations(calls)
+        seen: set[int] = set()
+        for table in tables(calls):
+            self._add_features(table)
+            self._add_outputs(table.calls, table)
+            seen.update(map(id, table.calls))
+        self._add_outputs([call for call in calls if id(call) not in seen], None)
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    def _add_durations(self, calls: Sequence[Prediction]) -> None:
+        groups: dict[str | None, list[Prediction]] = {}
+        for call in calls:
+            error = None if call.error is None else self.model.errors_seen.admit(call.error)
+            groups.setdefault(error, []).append(call)
+        for error, group in groups.items():
+            seconds = np.array([call.duration for call in group]) / 1e9
+            histogram = self.durations.setdefault(error, Histogram(NumericSummary(DURATION_BINS.bounds)))
+            histogram.add(seconds, DURATION_BINS)
+            _exemplify(histogram.examples, seconds, group)
+
+    # --- outputs ----------------------------------------------------------------------------------------------------
+
+    def _add_outputs(self, calls: Sequence[Prediction], table: Table | None) -> None:
+        if not any(call.error is None and call.rows for call in calls):
+            return
+        segments: list[tuple[tuple[str, str], ...]] | None = None
+        names = calls[0].options.segments
+        if table is not None and names:
+            segments = [
+                row if self.model.segments_seen.knows(row) else tuple((name, OTHER) for name, _ in row)
+                for row in segments_of(table, names)
+            ]
+        place = 0
+        by_class: dict[str | None, list[float]] = {}
+        values: list[float] = []
+        owners: dict[str | None, list[Prediction]] = {}
+        for call in calls:
+            first, place = place, place + call.rows
+            if call.error is not None:
+                continue
+            output = call.outputs
+            classes: Sequence[str | None] = [None] * call.rows
+            if output is not None and output.classes is not None:
+                classes = [self.model.classes_seen.admit(name) for name in output.classes]
+            self.predictions.update(
+                zip(classes, segments[first:place] if segments else [_NO_SEGMENTS] * call.rows, strict=True)
+            )
+            if output is not None and output.values is not None:
+                values.extend(output.values)
+                owners.setdefault("value", []).extend([call] * call.rows)
+            if output is not None and output.scores is not None:
+                for name, score in zip(classes, output.scores, strict=True):
+                    by_class.setdefault(name, []).append(score)
+                    owners.setdefault(name, []).append(call)
+        for name, scores in by_class.items():
+            bins = self.model.score_bins
+            histogram = self.scores.setdefault(name, Histogram(NumericSummary(bins.bounds)))
+            self._add_numbers(histogram, np.array(scores, dtype=np.float64), bins, owners[name])
+        if values:
+            baseline = self.model.baseline
+            value_bins = None if baseline is None or baseline.value is None else baseline.value.bins
+            histogram = self.values.setdefault(None, _empty(value_bins))
+            self._add_numbers(histogram, np.array(values, dtype=np.float64), value_bins, owners["value"])
+
+    def _add_numbers(
+        self, histogram: Histogram, values: NDArray[np.float64], bins: Bins | None, owners: Sequence[Prediction]
+    ) -> None:
+        finite = np.isfinite(values)
+        if not finite.all():
+            owners = [call for call, keep in zip(owners, finite.tolist(), strict=True) if keep]
+            values = values[finite]
+        if values.size:
+            histogram.add(values, bins)
+            _exemplify(histogram.examples, values, owners)
+
+    # --- features ---------------------------------------------------------------------------------------------------
+
+    def _add_features(self, table: Table) -> None:
+        options = table.calls[0].options
+        known = self.model.features
+        names = set(table.names)
+        for name, feature in known.items():
+            if name in options.deny:
+                continue
+            if name not in names:
+                self.violations[name, MISSING] += table.rows
+            elif isinstance(feature, CategoricalFeature):
+                self._add_categories(table, name, feature)
+            else:
+                self._add_numeric(table, name, feature)
+        excused = options.excused if known else options.aside
+        for name in table.names:
+            if name in known or name in excused:
+                continue
+            if known:
+                shown = self.model.unexpected_seen.admit(name)
+                self.violations[shown, UNEXPECTED_FEATURE] += table.rows - table.absent(name)
+            elif self.model.features_seen.knows(name):
+                self._add_unreferenced(table, name)
+
+    def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
+        column = _numbers(table.column(name))
+        values = column.values
+        finite = np.isfinite(values)
+        histogram = self.features.get(name)
+        if histogram is None:
+            histogram = self.features[name] = _empty(None if feature is None else feature.bins)
+        if not finite.all():
+            mismatched = int(column.mismatched.sum())
+            missing = int(np.isnan(values).sum()) - mismatched
+            if feature is None:
+                missing -= table.absent(name)
+            self._violate(name, TYPE_MISMATCH, mismatched)
+            self._violate(name, MISSING, missing)
+            self._violate(name, NON_FINITE, int(np.isinf(values).sum()))
+            values = values[finite]
+        if not values.size:
+            return
+        histogram.add(values, None if feature is None else feature.bins)
+        if feature is not None:
+            self._violate(name, OUT_OF_RANGE, int(np.count_nonzero((values < feature.low) | (values > feature.high))))
+        low, high = int(values.argmin()), int(values.argmax())
+        rows = (low, high) if values.size == finite.size else np.flatnonzero(finite)[[low, high]].tolist()
+        for row, place in zip(rows, (low, high), strict=True):
+            _example(histogram.examples, float(values[place]), table.owner(row))
+
+    def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
+        column = categorical_column(table.column(name))
+        counts = Counter(column.values)
+        absent = counts.pop(None, 0)
+        self._violate(name, TYPE_MISMATCH, column.mismatched)
+        self._violate(name, MISSING, absent - column.mismatched)
+        summary = self.occurrences.setdefault(name, CategorySummary())
+        placed: Counter[str] = Counter()
+        for value, count in counts.items():
+            if value is not None:
+                placed[feature.place(value)] += count
+        summary += CategorySummary(dict(placed))
+        self._violate(name, UNSEEN_CATEGORY, placed.get(UNSEEN, 0))
+
+    def _add_unreferenced(self, table: Table, name: str) -> None:
+        model, options = self.model, table.calls[0].options
+        values = table.column(name)
+        numeric = model.numeric_seen.get(name)
+        if numeric is None:
+            numeric = _is_numeric(values)
+            if numeric is not None:
+                model.numeric_seen[name] = numeric
+        if numeric and name not in options.hash:
+            self._add_numeric(table, name, None)
+            return
+        column = categorical_column(values)
+        counts = Counter(column.values)
+        self._violate(name, TYPE_MISMATCH, column.mismatched)
+        self._violate(name, MISSING, counts.pop(None, 0) - column.mismatched - table.absent(name))
+        placed: Counter[str] = Counter()
+        for value, count in counts.items():
+            if value is not None:
+                placed[model.categories_of(name).admit(options.digest(value) if name in options.hash else value)] += (
+                    count
+                )
+        if placed:
+            summary = self.occurrences.setdefault(name, CategorySummary())
+            summary += CategorySummary(dict(placed))
+
+    def _violate(self, name: str, kind: str, count: int) -> None:
+        if count > 0:
+            self.violations[name, kind] += count
+
+
+def _empty(bins: Bins | None) -> Histogram:
+    return Histogram(ExponentialSummary() if bins is None else NumericSummary(bins.bounds))
+
+
+def _numbers(values: Any) -> NumericColumn:
+    # Telling the types of a list apart costs a fifth of reading it value by value, and most lists hold plain numbers.
+    if type(values) is list and _NUMBERS.issuperset(map(type, values)):
+        try:
+            array = np.array(values, dtype=np.float64)
+        except OverflowError:
+            return numeric_column(values)
+        return NumericColumn(array, np.zeros(array.shape, dtype=np.bool_))
+    return numeric_column(values)
+
+
+def _is_numeric(values: Any) -> bool | None:
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
+        return True
+    if isinstance(values, np.ndarray) and values.dtype.kind == "b":
+        return False
+    for value in values.tolist() if isinstance(values, np.ndarray) else values:
+        if value is None or value != value:
+            continue
+        return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    return None
+
+
+def _exemplify(examples: Examples, values: NDArray[np.float64], owners: Sequence[Prediction]) -> None:
+    for place in (int(values.argmin()), int(values.argmax())):
+        _example(examples, float(values[place]), owners[place])
+
+
+def _example(examples: Examples, value: float, call: Prediction) -> None:
+    context = call.span.get_span_context()
+    if context.trace_flags.sampled and context.is_valid:
+        examples.add(Example(value, call.time, context.trace_id, context.span_id))

@@ -1,0 +1,95 @@
+"""Waiting calls become named columns: one table for each kind of input, made at flush."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tidegauge._snapshot import Frame, Matrix, Row, Rows
+
+if TYPE_CHECKING:
+    from tidegauge._prediction import Prediction
+
+
+class Table:
+    """Columns of the rows of several calls.
+
+    Args:
+        calls: the calls, in the order of their rows.
+        names: the columns that at least one row has.
+        column: gives one column, shape ``(rows,)``; None where a row lacks it.
+        absent: number of rows that lack a column altogether.
+    """
+
+    def __init__(
+        self,
+        calls: Sequence[Prediction],
+        names: Sequence[str],
+        column: Callable[[str], Any],
+        absent: Callable[[str], int] = lambda name: 0,
+    ) -> None:
+        self.calls = calls
+        self.names = names
+        self.column = column
+        self.absent = absent
+        self._ends = list(accumulate(call.rows for call in calls))
+        self.rows = self._ends[-1]
+
+    def owner(self, row: int) -> Prediction:
+        """The call that a row belongs to."""
+        return self.calls[bisect_right(self._ends, row)]
+
+
+def tables(calls: Sequence[Prediction]) -> list[Table]:
+    """Group ``calls`` by the kind of their input; calls without rows or without a readable input are left out."""
+    by_name: list[Prediction] = []
+    arrays: dict[tuple[str, ...], list[Prediction]] = {}
+    frames: dict[tuple[str, ...], list[Prediction]] = {}
+    for call in calls:
+        inputs = call.inputs
+        if isinstance(inputs, Row | Rows):
+            if inputs.rows:
+                by_name.append(call)
+        elif inputs is not None and inputs.rows:
+            (arrays if isinstance(inputs, Matrix) else frames).setdefault(inputs.names, []).append(call)
+    found = [_of_rows(by_name)] if by_name else []
+    found += [_of_arrays(names, group) for names, group in arrays.items()]
+    found += [_of_frames(names, group) for names, group in frames.items()]
+    return found
+
+
+def _of_rows(calls: list[Prediction]) -> Table:
+    rows: list[dict[str, Any]] = []
+    for call in calls:
+        if isinstance(call.inputs, Row):
+            rows.append(call.inputs.data)
+        elif isinstance(call.inputs, Rows):
+            rows.extend(call.inputs.data)
+    first = rows[0].keys()
+    if all(row.keys() == first for row in rows):
+        return Table(calls, list(first), lambda name: [row[name] for row in rows])
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table(
+        calls,
+        names,
+        lambda name: [row.get(name) for row in rows],
+        lambda name: sum(name not in row for row in rows),
+    )
+
+
+def _of_arrays(names: tuple[str, ...], calls: list[Prediction]) -> Table:
+    parts = [call.inputs.data for call in calls if isinstance(call.inputs, Matrix)]
+    data = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    places = {name: place for place, name in enumerate(names)}
+    return Table(calls, names, lambda name: data[:, places[name]])
+
+
+def _of_frames(names: tuple[str, ...], calls: list[Prediction]) -> Table:
+    parts = [call.inputs.columns() for call in calls if isinstance(call.inputs, Frame)]
+    columns = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
+    named = dict(zip(names, columns, strict=True))
+    return Table(calls, names, named.__getitem__)
