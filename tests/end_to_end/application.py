@@ -7,23 +7,23 @@ history, so that a test can do something in between.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from opentelemetry import trace
-from tests.workloads import FEATURES, HOUR, MODEL, VERSION, CreditHistory, Outcome, score
 
 import tidegauge
+from tests.workloads import FEATURES, HOUR, MODEL, VERSION, CreditHistory, Outcome, score
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--baseline", type=Path, required=True)
-    parser.add_argument("--hours", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--history", type=json.loads, required=True, help="fields of CreditHistory, as JSON")
     options = parser.parse_args()
-    replay(CreditHistory(seed=options.seed, hours=options.hours), options.baseline)
+    replay(CreditHistory(**options.history), options.baseline)
 
 
 def replay(history: CreditHistory, baseline: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.sink import Request
 from tests.workloads import HOUR, SECOND, CreditHistory, bin_counts
-
 from tidegauge import Baseline, semconv
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.processes import Child
 from tests.workloads import FEATURES, MODEL, VERSION, CreditHistory
-
 from tidegauge import Baseline
 
 
@@ -31,7 +32,7 @@ def write_baseline(history: CreditHistory, folder: Path) -> Path:
 
 def application(history: CreditHistory, baseline: Path, endpoint: str, folder: Path, **environment: str) -> Child:
     """Start the application that replays ``history`` and sends its telemetry to ``endpoint``."""
-    options = ["--baseline", str(baseline), "--hours", str(history.hours), "--seed", str(history.seed)]
+    options = ["--baseline", str(baseline), "--history", json.dumps(asdict(history))]
     return Child(
         [sys.executable, "-m", "tests.end_to_end.application", *options],
         folder / "application.log",

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.end_to_end.expectations import check_accuracy, check_counts, finished
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.processes import Child, Processor, free_endpoint, wait_until
 from tests.end_to_end.scenario import application, configuration
 from tests.end_to_end.sink import Client, ExportMetricsServiceRequest, Request, Sink, only
 from tests.workloads import CreditHistory
-
 from tidegauge import Baseline
 
 pytestmark = pytest.mark.end_to_end

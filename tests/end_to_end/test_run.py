@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+
 from tests.end_to_end.expectations import check_accuracy, check_counts, finished, gauge
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.processes import ROOT, Processor, free_endpoint, serving
 from tests.end_to_end.scenario import application, configuration
 from tests.end_to_end.sink import Request, Sink
 from tests.workloads import HOUR, MODEL, VERSION, CreditHistory
-
 from tidegauge import Baseline, semconv
 
 pytestmark = pytest.mark.end_to_end

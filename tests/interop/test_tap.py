@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from tests.end_to_end.expectations import check_accuracy, check_counts, finished
 from tests.end_to_end.leaves import leaves, multiset
 from tests.end_to_end.processes import Processor, free_endpoint, wait_until
@@ -23,7 +24,6 @@ from tests.end_to_end.sink import (
 from tests.interop.cable import Cable
 from tests.interop.tap import running_tap
 from tests.workloads import CreditHistory
-
 from tidegauge import Baseline, semconv
 
 pytestmark = pytest.mark.interop
@@ -56,7 +56,7 @@ class Journey(NamedTuple):
 
 @pytest.fixture(scope="session")
 def history() -> CreditHistory:
-    return CreditHistory(hours=18, shift_hour=12)
+    return CreditHistory(hours=18, rows_per_hour=50, shift_hour=12)
 
 
 @pytest.fixture(scope="session")
