@@ -23,8 +23,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.processor.edges import Counts, client
 
+from tests.processor.edges import Counts, client, until
 from tidegauge.errors import ConfigurationError, StorageError, WireError
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
@@ -293,6 +293,11 @@ def test_health_is_told_while_every_worker_waits(serve: Callable[..., Served]) -
         assert waiting.result() == b""
 
 
+def listening(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_shutdown_says_not_serving_first_and_finishes_what_is_in_work(serve: Callable[..., Served]) -> None:
     working, finish = threading.Event(), threading.Event()
 
@@ -313,6 +318,7 @@ def test_shutdown_says_not_serving_first_and_finishes_what_is_in_work(serve: Cal
         assert working.wait(20)
         stopped = background.submit(served.receiver.stop, grace=3600)
         assert next(watch).status == HealthCheckResponse.NOT_SERVING
+        until(lambda: not listening(served.port))
         assert refused(served.port).code() is grpc.StatusCode.UNAVAILABLE
         assert not waiting.done()
         finish.set()
@@ -325,9 +331,7 @@ def test_a_used_port_is_one_clear_line() -> None:
         endpoint = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(ConfigurationError) as caught:
             Receiver(endpoint, accept_all).start()
-    assert str(caught.value) == (
-        f"cannot listen on {endpoint}: address already in use; change receivers.otlp.protocols.grpc.endpoint"
-    )
+    assert str(caught.value) == (f"cannot listen on {endpoint}: address already in use; change receiver.endpoint")
 
 
 def test_two_receivers_do_not_share_a_port(serve: Callable[..., Served]) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.processor.edges import Counts
 
+from tests.processor.edges import Counts
 from tidegauge.errors import StorageError
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.state.store import FILE_NAME, Store
@@ -74,28 +74,29 @@ def test_a_position_that_the_inbox_never_had_is_refused(opened: Callable[..., St
 
 def test_the_outbox_drops_its_oldest_signals_and_counts_them(opened: Callable[..., Store]) -> None:
     counts = Counts()
-    store = opened(outbox_bytes=100, counter=counts)
-    assert store.checkpoint(0, {}, [(M, bytes(40)), (M, bytes(41)), (M, bytes(19))]) == 0
-    assert store.checkpoint(0, {}, [(L, bytes(1))]) == 1
-    assert [len(data) for _, _, data in store.outbox(10)] == [41, 19, 1]
+    store = opened(outbox_limit=3, counter=counts)
+    assert store.checkpoint(0, {}, [(M, b"1"), (M, b"2"), (M, b"3")]) == 0
+    assert store.checkpoint(0, {}, [(L, b"4")]) == 1
+    assert [data for _, _, data in store.outbox(10)] == [b"2", b"3", b"4"]
     store.close()
-    store = opened(outbox_bytes=100, counter=counts)  # the bound holds for what an earlier process left, too
-    assert store.checkpoint(0, {}, [(L, bytes(80))]) == 1
-    assert [len(data) for _, _, data in store.outbox(10)] == [19, 1, 80]
-    assert store.checkpoint(0, {}, [(L, bytes(101))]) == 4
-    assert store.outbox_size() == 0
-    assert counts() == {"tidegauge.exporter.dropped{reason=outbox_full}": 6}
+    store = opened(outbox_limit=3, counter=counts)  # the bound holds for what an earlier process left, too
+    assert store.checkpoint(0, {}, [(L, b"5"), (L, b"6")]) == 2
+    assert [data for _, _, data in store.outbox(10)] == [b"4", b"5", b"6"]
+    assert store.checkpoint(0, {}, [(L, b"%d" % number) for number in range(7, 11)]) == 4
+    assert [data for _, _, data in store.outbox(10)] == [b"8", b"9", b"10"]
+    assert store.outbox_size() == 3
+    assert counts() == {"tidegauge.exporter.dropped{reason=outbox_full}": 7}
 
 
 def test_what_was_sent_is_gone_and_makes_room(opened: Callable[..., Store]) -> None:
-    store = opened(outbox_bytes=100)
-    store.checkpoint(0, {}, [(M, bytes(50)), (L, bytes(50))])
+    store = opened(outbox_limit=2)
+    store.checkpoint(0, {}, [(M, b"1"), (L, b"2")])
     [(first, _, _), (second, kind, _)] = store.outbox(2)
-    assert store.outbox(1) == [(first, M, bytes(50))]
+    assert store.outbox(1) == [(first, M, b"1")]
     store.sent([first])
     store.sent([first, 999])  # once more, and one that never was
-    assert store.outbox(2) == [(second, kind, bytes(50))]
-    assert store.checkpoint(0, {}, [(M, bytes(50))]) == 0
+    assert store.outbox(2) == [(second, kind, b"2")]
+    assert store.checkpoint(0, {}, [(M, b"3")]) == 0
     assert store.outbox_size() == 2
 
 
@@ -138,7 +139,7 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
     ("damage", "finding"),
     [
         (lambda path: path.write_bytes(b"this was a database once" * 1000), "file is not a database"),
-        (lambda path: overwrite(path, 4096, bytes(3 * 4096)), ""),
+        (lambda path: overwrite(path, 16384, bytes(3 * 16384)), ""),
     ],
     ids=["header", "pages"],
 )

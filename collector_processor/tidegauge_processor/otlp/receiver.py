@@ -38,7 +38,7 @@ from tidegauge_processor.otlp.health import Health
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.listening import why_not
 
-ENDPOINT_KEY: Final = "receivers.otlp.protocols.grpc.endpoint"
+ENDPOINT_KEY: Final = "receiver.endpoint"
 """Where the configuration says what to listen on."""
 
 _log = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ TRANSIENT: Final = frozenset(
 """Statuses after which a request is sent again."""
 
 _PAGE = 16  # rows read at once
-_GROWTH, _JITTER = 1.5, 0.5  # as the collector's retry sender: each wait half as long again, give or take a half
+_GROWTH, _JITTER = 2.0, 0.5  # each wait is twice the last one, give or take a half
 _log = logging.getLogger(__name__)
 
 

@@ -29,8 +29,8 @@ from tidegauge_processor.otlp.kinds import SignalKind
 
 FILE_NAME: Final = "tidegauge.sqlite3"
 """Name of the file inside the state directory."""
-DEFAULT_OUTBOX_BYTES: Final = 256 * 2**20
-"""Signals kept for a back end that is down, in bytes."""
+DEFAULT_OUTBOX_LIMIT: Final = 10_000
+"""Requests kept for a back end that is down."""
 
 _VERSION = 1
 _SCHEMA = """
@@ -70,22 +70,22 @@ class Store:
         >>> store.close(); directory.cleanup()
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, counter: Counter, outbox_bytes: int) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, counter: Counter, outbox_limit: int) -> None:
         self._path = path
         self._connection = connection
         self._counter = counter
-        self._outbox_limit = outbox_bytes
+        self._outbox_limit = outbox_limit
         self._lock = threading.RLock()
+        self._outbox_size: int
         with self._reading():
             (position,) = connection.execute("SELECT value FROM position").fetchone()
             (last,) = connection.execute("SELECT max(id) FROM inbox").fetchone()
-            rows, size = connection.execute("SELECT count(*), total(length(data)) FROM outbox").fetchone()
+            (self._outbox_size,) = connection.execute("SELECT count(*) FROM outbox").fetchone()
         self._next_id = max(position, last or 0) + 1  # an id is never given twice, not even after the inbox was emptied
-        self._outbox_rows, self._outbox_bytes = int(rows), int(size)
 
     @classmethod
     def open(
-        cls, directory: str | Path, *, counter: Counter = UNCOUNTED, outbox_bytes: int = DEFAULT_OUTBOX_BYTES
+        cls, directory: str | Path, *, counter: Counter = UNCOUNTED, outbox_limit: int = DEFAULT_OUTBOX_LIMIT
     ) -> Store:
         """Open the store in ``directory``, which is made when missing, and lock it until ``close``.
 
@@ -95,7 +95,7 @@ class Store:
         Args:
             directory: where the file lies or shall lie.
             counter: counts rebuilt files and dropped signals.
-            outbox_bytes: bound of the outbox; beyond it the oldest signals are dropped.
+            outbox_limit: most requests in the outbox; beyond it the oldest are dropped.
 
         Raises:
             StorageError: another process has it open, a newer version wrote it, or it cannot be opened.
@@ -112,7 +112,7 @@ class Store:
             _log.error("%s is damaged (%s): set aside as %s, starting with empty state", path, damage, name)
             counter.add(semconv.METRIC_STORE_REBUILT)
             connection = _connect(path)
-        return cls(path, connection, counter, outbox_bytes)
+        return cls(path, connection, counter, outbox_limit)
 
     def append(self, entries: Sequence[tuple[SignalKind, bytes]]) -> range:
         """Add requests to the inbox in one transaction; they are durable on return. Gives their ids, in order."""
@@ -167,10 +167,12 @@ class Store:
                 self._connection.executemany(
                     "INSERT INTO outbox (kind, data) VALUES (?, ?)", ((kind.value, data) for kind, data in outbox)
                 )
-                rows = self._outbox_rows + len(outbox)
-                size = self._outbox_bytes + sum(len(data) for _, data in outbox)
-                dropped, freed = self._drop_oldest(size - self._outbox_limit)
-            self._outbox_rows, self._outbox_bytes = rows - dropped, size - freed
+                size = self._outbox_size + len(outbox)
+                dropped = max(0, size - self._outbox_limit)
+                self._connection.execute(
+                    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?)", (dropped,)
+                )
+            self._outbox_size = size - dropped
         if dropped:
             self._counter.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason="outbox_full")
         return dropped
@@ -192,18 +194,15 @@ class Store:
     def sent(self, ids: Iterable[int]) -> None:
         """Remove signals from the outbox; ids that are no longer there are passed over."""
         with self._lock:
-            removed = freed = 0
+            removed = 0
             with self._transaction():
                 for number in ids:
-                    size = self._row("SELECT length(data) FROM outbox WHERE id = ?", number)
-                    if size is not None:
-                        self._connection.execute("DELETE FROM outbox WHERE id = ?", (number,))
-                        removed, freed = removed + 1, freed + size[0]
-            self._outbox_rows, self._outbox_bytes = self._outbox_rows - removed, self._outbox_bytes - freed
+                    removed += self._connection.execute("DELETE FROM outbox WHERE id = ?", (number,)).rowcount
+            self._outbox_size -= removed
 
     def outbox_size(self) -> int:
         """Number of signals that are not yet sent."""
-        return self._outbox_rows
+        return self._outbox_size
 
     def save_baseline(self, id: str, data: bytes) -> None:
         """Keep a baseline under the digest of its content."""
@@ -224,17 +223,6 @@ class Store:
         with self._reading():
             row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
             return row
-
-    def _drop_oldest(self, excess: int) -> tuple[int, int]:
-        """Remove the oldest signals until ``excess`` bytes are free; gives rows and bytes removed."""
-        dropped = freed = 0
-        while freed < excess:
-            oldest = self._row("SELECT id, length(data) FROM outbox ORDER BY id LIMIT 1")
-            if oldest is None:
-                break
-            self._connection.execute("DELETE FROM outbox WHERE id = ?", oldest[:1])
-            dropped, freed = dropped + 1, freed + oldest[1]
-        return dropped, freed
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -285,9 +273,8 @@ def _explained(error: sqlite3.Error, path: Path) -> Exception:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute(
-        "PRAGMA locking_mode = EXCLUSIVE"
-    )  # before the log is first used: then it needs no shared memory
+    connection.execute("PRAGMA page_size = 16384")  # of a new file; large requests cost half as much as with 4096
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before the log is used, so that it needs no shared memory
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN EXCLUSIVE")  # takes the lock, which the mode above keeps until the connection closes
