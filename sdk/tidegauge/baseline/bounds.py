@@ -38,7 +38,9 @@ def numeric_bounds(values: NDArray[np.float64]) -> NDArray[np.float64]:
     rows = np.diff(first, append=ordered.size)
     masses = ordered[first[(rows > POINT_MASS_SHARE * ordered.size) & (rows >= POINT_MASS_ROWS)]]
     alone = np.append(masses, ordered[0])
-    bounds = np.concatenate([_quantiles(ordered, _SHARES), alone, np.nextafter(alone, -np.inf), ordered[-1:]])
+    with np.errstate(over="ignore"):  # nothing lies below the smallest double
+        below = np.nextafter(alone, -np.inf)
+    bounds = np.concatenate([_quantiles(ordered, _SHARES), alone, below, ordered[-1:]])
     return np.unique(bounds[np.isfinite(bounds)])
 
 

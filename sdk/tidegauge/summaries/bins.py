@@ -61,5 +61,8 @@ class Bins:
         return found
 
     def _cells(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
-        # The same monotone function places bounds and values, so that rounding moves both the same way.
-        return np.clip(np.floor((values - self._low) * self._per_cell), 0, _CELLS).astype(np.intp)
+        # The same monotone function places bounds and values, so that rounding moves both the same way; a value so far
+        # away that its distance is infinite belongs at the end all the same.
+        with np.errstate(over="ignore"):
+            places = np.floor((values - self._low) * self._per_cell)
+        return np.clip(places, 0, _CELLS).astype(np.intp)

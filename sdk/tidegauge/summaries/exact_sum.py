@@ -48,7 +48,7 @@ class ExactSum:
         try:
             return self.units / (1 << -_UNIT)
         except OverflowError:
-            return math.copysign(math.inf, self.units)
+            return math.inf if self.units > 0 else -math.inf
 
     def rounded(self) -> tuple[float, ExactSum]:
         """Split into the nearest double and what the rounding left over, so that nothing is lost on a wire of doubles.

@@ -22,7 +22,9 @@ ZERO_THRESHOLD: Final = 2.0**-64
 """Magnitudes up to here count as zero."""
 
 _PER_OCTAVE = 1 << SCALE
-_OCTAVE = np.exp2(np.arange(_PER_OCTAVE) / _PER_OCTAVE)
+# The largest doubles up to 2**(k/8), k = 0..7, by integer roots: a double lies above one of them exactly if it lies
+# above the irrational number itself.
+_OCTAVE = np.array([math.isqrt(math.isqrt(math.isqrt(1 << (8 * 52 + k)))) for k in range(_PER_OCTAVE)]) / 2.0**52
 LAST_BIN: Final = 64 * _PER_OCTAVE - 1
 
 
@@ -34,8 +36,8 @@ class ExponentialSummary:
         negative: count by bin of the magnitudes of the values below zero.
         zeros: values within ``ZERO_THRESHOLD`` of zero.
         sum: sum of the values.
-        minimum: smallest value; ``inf`` when there is none.
-        maximum: largest value; ``-inf`` when there is none.
+        minimum: smallest value; ``inf`` when there is none, or none is known.
+        maximum: largest value; ``-inf`` when there is none, or none is known.
 
     Example:
         >>> summary = ExponentialSummary.of(np.array([1.0, 1.05, 2.0, -4.0, 0.0]))
@@ -58,8 +60,8 @@ class ExponentialSummary:
         self.negative = negative or {}
         self.zeros = zeros
         self.sum = sum
-        self.minimum = minimum
-        self.maximum = maximum
+        self.minimum = minimum + 0.0  # of -0.0 and 0.0, which are equal, only 0.0 is kept: equal dumps are equal bytes
+        self.maximum = maximum + 0.0
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> ExponentialSummary:
@@ -105,7 +107,7 @@ class ExponentialSummary:
             "negative": sorted(self.negative.items()),
             "zeros": self.zeros,
             "sum": self.sum.dump(),
-            "range": [self.minimum, self.maximum] if self.count else None,
+            "range": [self.minimum, self.maximum] if self.minimum <= self.maximum else None,
         }
 
     @classmethod

@@ -20,8 +20,8 @@ class NumericSummary:
         bounds: ascending bounds, shape ``(K,)``; bin ``i`` is ``bounds[i - 1] < x <= bounds[i]``.
         counts: values per bin, shape ``(K + 1,)``; none when left out.
         sum: sum of the values.
-        minimum: smallest value; ``inf`` when there is none.
-        maximum: largest value; ``-inf`` when there is none.
+        minimum: smallest value; ``inf`` when there is none, or none is known.
+        maximum: largest value; ``-inf`` when there is none, or none is known.
 
     Raises:
         SummaryError: counts do not fit the bounds, or a merged summary has other bounds.
@@ -49,8 +49,8 @@ class NumericSummary:
         if self.counts.shape != (bounds.size + 1,):
             raise SummaryError(f"{bounds.size} bounds need {bounds.size + 1} counts, not {self.counts.size}")
         self.sum = sum
-        self.minimum = minimum
-        self.maximum = maximum
+        self.minimum = minimum + 0.0  # of -0.0 and 0.0, which are equal, only 0.0 is kept: equal dumps are equal bytes
+        self.maximum = maximum + 0.0
 
     @classmethod
     def of(cls, values: NDArray[np.float64], bins: Bins) -> NumericSummary:
@@ -87,7 +87,7 @@ class NumericSummary:
             "bounds": self.bounds.tolist(),
             "counts": self.counts.tolist(),
             "sum": self.sum.dump(),
-            "range": [self.minimum, self.maximum] if self.count else None,
+            "range": [self.minimum, self.maximum] if self.minimum <= self.maximum else None,
         }
 
     @classmethod
