@@ -84,12 +84,15 @@ class Buffer:
             if self._open is not None:
                 self._finish(min(max(now, self._latest + 1, self._open.start + 1), self._open.end))
 
-    def take(self) -> list[tuple[Interval, list[Prediction]]]:
-        """Intervals with work to do, oldest first, and their calls; the open one comes last."""
+    def take(self) -> list[tuple[Interval, list[Prediction], bool]]:
+        """Intervals with work to do, oldest first, their calls, and whether they are over; the open one comes last.
+
+        Whether one is over is told as of now: it may end while its calls are summarised, and will then be taken again.
+        """
         with self._lock:
             taken = [*self._closed, *([self._open] if self._open is not None and self._open.calls else [])]
             self._closed.clear()
-            work = [(interval, interval.calls) for interval in taken]
+            work = [(interval, interval.calls, interval.closed) for interval in taken]
             for interval in taken:
                 interval.calls = []
             return work

@@ -241,12 +241,12 @@ class Pipeline:
         with self._working:
             self._publish()
             ready: list[Produced] = []
-            for interval, calls in self._buffer.take():
+            for interval, calls, over in self._buffer.take():
                 try:
                     self._summarise(interval, calls)
                 finally:
                     self._buffer.done(sum(call.rows for call in calls))
-                if interval.closed:
+                if over:
                     ready += self._points_of(interval)
                 while len(ready) >= _MOST_POINTS_A_REQUEST:
                     self._put(ready[:_MOST_POINTS_A_REQUEST])
