@@ -115,7 +115,7 @@ def category(value: Any) -> str | None:
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, numbers.Integral):  # not by way of a double, which would merge long keys
-        return str(int(value))
+        return str(int(value))[:LONGEST_CATEGORY]
     if isinstance(value, _NUMBERS):
         number = _double(value)
         return str(int(number)) if number.is_integer() else repr(number)
@@ -146,6 +146,8 @@ def as_array(values: Any) -> NDArray[Any]:
     >>> as_array([1, None, "3"])
     array([1, None, '3'], dtype=object)
     """
+    if str(getattr(values, "type", "")).startswith("dictionary"):
+        values = values.to_pylist()  # pyarrow's own conversion takes missing values for one of the categories
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
     if isinstance(values, np.ndarray):

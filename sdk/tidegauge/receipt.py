@@ -211,7 +211,7 @@ def _disarm(text: str) -> bytes:
     except ValueError as problem:
         raise ReceiptError("the receipt is truncated or damaged: its characters are not URL-safe base64") from problem
     if _armour(data) != armoured:  # unused bits of the last character, which decoding ignores
-        raise ReceiptError("the receipt was tampered with: its last character is not one that we write")
+        raise ReceiptError("the receipt is truncated or was tampered with: its last character is not ours")
     return data
 
 
