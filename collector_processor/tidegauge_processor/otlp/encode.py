@@ -26,7 +26,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     Exemplar,
     Gauge,
-    Histogram,
     HistogramDataPoint,
     Metric,
     NumberDataPoint,
@@ -52,6 +51,7 @@ from tidegauge_processor.signals import Gauge as GaugeSignal
 from tidegauge_processor.verdicts.state import State
 
 Attributes = Mapping[str, Any]
+Counts = Mapping[tuple[str, tuple[tuple[str, str], ...]], int]
 
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _SCOPE: Final = InstrumentationScope(name=semconv.PROCESSOR_SCOPE_NAME, version=__version__)
@@ -134,11 +134,11 @@ def events(source: Resource, signals: Sequence[Event], time: int | None) -> byte
     ).SerializeToString()
 
 
-def counters(source: Resource, values: Mapping[tuple[str, Attributes], int], start: int, time: int) -> bytes:
+def counters(source: Resource, values: Counts, start: int, time: int) -> bytes:
     """Encode the processor's own counters, by name and attributes."""
     by_name: dict[str, Metric] = {}
     for (name, attributes), value in values.items():
-        _counter(by_name, name, "{item}", value, attributes, start, time)
+        _counter(by_name, name, "{item}", value, dict(attributes), start, time)
     return _metrics_request(source, by_name.values())
 
 

@@ -48,12 +48,8 @@ class Aggregates:
         known = self.histograms.get(stream)
         if known is None:
             self.histograms[stream] = copy(value)
-        elif isinstance(known, NumericSummary) and isinstance(value, NumericSummary):
-            known += value
-        elif isinstance(known, ExponentialSummary) and isinstance(value, ExponentialSummary):
-            known += value
         else:
-            raise SummaryError(f"{stream.metric} comes with explicit and with exponential bins")
+            _merge(stream, known, value)
         if exemplars:
             self.exemplars[stream] = _extremes((*self.exemplars.get(stream, ()), *exemplars))
 
@@ -100,10 +96,19 @@ def copy(value: Summary) -> Summary:
     )
 
 
-
 def load_summary(plain: dict[str, Any]) -> Summary:
     """Read what either kind of summary dumped: only explicit bins have bounds."""
     return NumericSummary.load(plain) if "bounds" in plain else ExponentialSummary.load(plain)
+
+
+def _merge(stream: StreamKey, known: Summary, value: Summary) -> None:
+    if isinstance(known, NumericSummary) and isinstance(value, NumericSummary):
+        known += value
+        return
+    if isinstance(known, ExponentialSummary) and isinstance(value, ExponentialSummary):
+        known += value
+        return
+    raise SummaryError(f"{stream.metric} comes with explicit and with exponential bins")
 
 
 def _extremes(found: tuple[Exemplar, ...]) -> tuple[Exemplar, ...]:

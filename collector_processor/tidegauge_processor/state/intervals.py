@@ -9,10 +9,10 @@ an edge contradicts the data model and cannot be counted exactly.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from enum import Enum
+from enum import StrEnum
 
 
-class Fate(Enum):
+class Fate(StrEnum):
     """What becomes of a point."""
 
     NEW = "new"

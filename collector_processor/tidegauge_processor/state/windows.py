@@ -172,4 +172,3 @@ class Window:
             sums = self.calls.setdefault(writer, Aggregates())
             sums += summarise_calls(calls, baseline)
         return fates
-

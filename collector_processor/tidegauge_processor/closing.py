@@ -1,0 +1,206 @@
+"""What is said when a window closes, and when a cohort has its labels.
+
+Pure: counts, baseline and memory in, signals out. The memory moves on by one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from tidegauge import semconv
+from tidegauge.baseline import Baseline
+from tidegauge.errors import SummaryError
+from tidegauge.summaries import NumericSummary
+from tidegauge_processor import comparison
+from tidegauge_processor.config.durations import Duration
+from tidegauge_processor.cumulative import settle
+from tidegauge_processor.performance.cohort import Cohort
+from tidegauge_processor.performance.evaluate import evaluate
+from tidegauge_processor.records import ModelKey
+from tidegauge_processor.signals import (
+    BaselineSignal,
+    DriftSignal,
+    EvaluationSignal,
+    IncidentSignal,
+    RateSignal,
+    Signal,
+    Subject,
+    WindowSignal,
+)
+from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.state.windows import Window
+from tidegauge_processor.verdicts.incidents import IncidentChange
+from tidegauge_processor.verdicts.judge import judge
+from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
+from tidegauge_processor.verdicts.types import Window as Counted
+
+_SECOND: Final = 1e-9
+_MOST_TRACES: Final = 5
+
+
+def close_window(
+    key: ModelKey,
+    window: Window,
+    start: int,
+    end: int,
+    memory: Memory,
+    baselines: Mapping[str, Baseline],
+    policy: Policy,
+) -> list[Signal]:
+    """Judge a window that is complete.
+
+    Args:
+        key: the model version.
+        window: its sums.
+        start: start of the window, ns since the epoch.
+        end: its end.
+        memory: of the model version; it takes up the window.
+        baselines: known baselines by id.
+        policy: thresholds and budget.
+    """
+    sums, source = settle(window, memory)
+    used = comparison.baseline_in_use(sums)
+    baseline = baselines.get(used)
+    subject = Subject(*key, used, source, start, end)
+    signals: list[Signal] = []
+    if used and used != memory.baseline:
+        signals.append(BaselineSignal(subject, memory.baseline))
+        memory.baseline = used
+        memory.history.clear()
+    known = comparison.counts(sums, baseline) if baseline else {}
+    if baseline:
+        signals += _drift(subject, baseline, known, memory, policy, sums)
+    signals += _quality(subject, sums, known, memory)
+    signals += _errors(subject, sums, memory)
+    rows = comparison.rows_predicted(sums)
+    memory.rows += rows
+    age = (end - baseline.end) * _SECOND if baseline and baseline.end is not None else None
+    signals.append(WindowSignal(subject, rows, age))
+    return signals
+
+
+def evaluate_cohort(
+    key: ModelKey, cohort: Cohort, start: int, end: int, baseline: Baseline | None
+) -> list[EvaluationSignal]:
+    """Measure a cohort of predictions on the labels that have arrived."""
+    subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
+    return [
+        EvaluationSignal(subject, found.name, found.value, found.lower, found.upper, found.labels)
+        for found in evaluate(cohort, baseline.task if baseline else "binary", baseline.positive if baseline else None)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _references(baseline: Baseline) -> Mapping[Stream, Reference]:
+    return comparison.references(baseline)
+
+
+def _drift(
+    subject: Subject,
+    baseline: Baseline,
+    known: Mapping[Stream, comparison.Cells],
+    memory: Memory,
+    policy: Policy,
+    sums: Aggregates,
+) -> Iterable[Signal]:
+    length = subject.end - subject.start
+    _fill_gap(memory.history, subject.start, length, baseline)
+    slots = baseline.slots_of(subject.start, subject.end)
+    memory.history.append(Counted(start=subject.start, end=subject.end, counts=known, slots=slots))
+    del memory.history[: -max(policy.scales)]
+    verdicts = judge(memory.history, _references(baseline), policy)
+    for verdict in verdicts:
+        yield DriftSignal(
+            replace(subject, start=verdict.start),
+            verdict.stream.target,
+            verdict.stream.name,
+            verdict.stream.detail,
+            window_name(verdict.scale * length),
+            verdict.rows,
+            verdict.state,
+            {test.method: test.p_value for test in verdict.tests},
+            {test.method: test.statistic for test in verdict.tests} | dict(verdict.effects),
+            verdict.level,
+            verdict.reason,
+        )
+    yield from _incidents(subject, verdicts, memory, policy, sums)
+
+
+def _incidents(
+    subject: Subject, verdicts: list[Verdict], memory: Memory, policy: Policy, sums: Aggregates
+) -> Iterable[Signal]:
+    for change in memory.incidents.update(verdicts, memory.history[-1], policy):
+        traces = _traces(change, sums)
+        if change.kind == "opened":
+            memory.opened += 1
+            memory.traces = traces
+        yield IncidentSignal(subject, change.id, change.kind, change.since, change.state, change.sentences(), traces)
+
+
+def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], ...]:
+    """Calls with the most extreme values of the features concerned, strongest feature first."""
+    found: list[tuple[str, str]] = []
+    for stream in change.streams:
+        for key in sorted(sums.exemplars):
+            if key.dimension(semconv.FEATURE_NAME) == stream.name:
+                found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
+    return tuple(dict.fromkeys(found))[:_MOST_TRACES]
+
+
+def _fill_gap(history: list[Counted], start: int, length: int, baseline: Baseline) -> None:
+    """Put empty windows where the model was silent, so that merged windows are stretches of time."""
+    while history and history[-1].end < start:
+        begin = history[-1].end
+        nothing = {stream: np.zeros_like(cells) for stream, cells in history[-1].counts.items()}
+        slots = baseline.slots_of(begin, begin + length)
+        history.append(Counted(start=begin, end=begin + length, counts=nothing, slots=slots))
+
+
+def _quality(
+    subject: Subject, sums: Aggregates, known: Mapping[Stream, comparison.Cells], memory: Memory
+) -> Iterable[Signal]:
+    rates = comparison.violation_rates(sums, known)
+    memory.violations |= rates.keys()
+    for feature, kind in sorted(memory.violations):
+        dimensions = {semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
+        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get((feature, kind), 0.0))
+
+
+def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
+    calls: dict[str, int] = {}
+    for stream, summary in sums.histograms.items():
+        if stream.metric == semconv.METRIC_PREDICTION_DURATION and isinstance(summary, NumericSummary):
+            error_type = stream.dimension(semconv.ERROR_TYPE)
+            calls[error_type] = calls.get(error_type, 0) + summary.count
+            _add_durations(memory, error_type, summary)
+    total = sum(calls.values())
+    if not total:
+        return
+    memory.errors |= calls.keys() - {""}
+    yield RateSignal(subject, semconv.METRIC_ERROR_RATE, {}, 1 - calls.get("", 0) / total)
+    for error_type in sorted(memory.errors):
+        rate = calls.get(error_type, 0) / total
+        yield RateSignal(subject, semconv.METRIC_ERROR_RATE, {semconv.ERROR_TYPE: error_type}, rate)
+
+
+def _add_durations(memory: Memory, error_type: str, summary: NumericSummary) -> None:
+    known = memory.durations.setdefault(error_type, NumericSummary(summary.bounds))
+    try:
+        known += summary
+    except SummaryError:  # another SDK's buckets: the counter of calls above has them, the histogram cannot
+        return
+
+
+def window_name(length: int) -> str:
+    """Length of a window in ns as people write it.
+
+    >>> window_name(24 * 3600 * 10**9), window_name(90 * 10**9)
+    ('24h', '1m30s')
+    """
+    return str(Duration(length))

@@ -1,0 +1,160 @@
+"""What of a window can be compared with its baseline: counts of the window beside counts of the reference.
+
+| stream | cells |
+|---|---|
+| feature, numeric | the baseline's bins |
+| feature, categorical | the baseline's categories, ``_other``, ``_unseen`` |
+| prediction | the baseline's classes and one for all others; the bins of the predicted number for regression |
+| score | the baseline's score bins, all predicted classes together |
+| quality | rows in order, rows that break the schema; one stream for each feature and kind of violation |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge import semconv
+from tidegauge.baseline import Baseline, CategoricalFeature, NumericFeature
+from tidegauge.summaries import UNSEEN, NumericSummary
+from tidegauge_processor.records import StreamKey
+from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.verdicts.types import Reference, Stream
+
+Cells = NDArray[np.int64]
+
+FEATURE: Final = "feature"
+PREDICTION: Final = "prediction"
+SCORE: Final = "score"
+QUALITY: Final = "quality"
+
+VIOLATIONS: Final = ("missing", "non_finite", "type_mismatch", "out_of_range", "unseen_category")
+"""Kinds of violation that are compared; an unexpected feature has no reference."""
+
+
+def references(baseline: Baseline) -> dict[Stream, Reference]:
+    """Reference counts of every stream that ``baseline`` knows, by season slot."""
+    found: dict[Stream, Reference] = {}
+    for feature in baseline.features:
+        bounds = feature.bounds if isinstance(feature, NumericFeature) else None
+        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds)
+        present = feature.counts.sum(axis=1)
+        for kind in VIOLATIONS:
+            bad = feature.missing if kind == "missing" else np.zeros_like(present)
+            found[Stream(QUALITY, feature.name, kind)] = Reference(np.stack([present, bad], axis=1), None)
+    if baseline.value is not None:
+        found[Stream(PREDICTION, "")] = Reference(baseline.value.counts, baseline.value.bounds)
+    elif baseline.class_counts is not None:
+        padded = np.pad(baseline.class_counts, ((0, 0), (0, 1)))
+        found[Stream(PREDICTION, "")] = Reference(padded, None)
+    if baseline.score is not None:
+        found[Stream(SCORE, "")] = Reference(baseline.score.counts.sum(axis=1), baseline.score.bounds)
+    return found
+
+
+def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
+    """Counts of one window, cell by cell as in `references`; streams without data have empty cells."""
+    view = _View(sums, baseline)
+    found: dict[Stream, Cells] = {}
+    for feature in baseline.features:
+        cells = view.feature(feature)
+        found[Stream(FEATURE, feature.name)] = cells
+        present = int(cells.sum())
+        bad = {kind: view.violations(feature.name, kind) for kind in VIOLATIONS}
+        rows = present + bad["missing"] + bad["non_finite"] + bad["type_mismatch"]
+        for kind, number in bad.items():
+            found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
+    if baseline.value is not None:
+        found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
+    elif baseline.class_counts is not None:
+        found[Stream(PREDICTION, "")] = view.classes()
+    if baseline.score is not None:
+        found[Stream(SCORE, "")] = view.histogram(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds)
+    return found
+
+
+def rows_predicted(sums: Aggregates) -> int:
+    """Rows predicted in one window, whatever baseline they were compared with."""
+    return sum(count for stream, count in sums.counts.items() if stream.metric == semconv.METRIC_PREDICTIONS)
+
+
+def baseline_in_use(sums: Aggregates) -> str:
+    """Id of the baseline that most rows of the window were binned with; empty when there was none."""
+    rows: dict[str, int] = {}
+    for stream, count in sums.counts.items():
+        if stream.metric == semconv.METRIC_PREDICTIONS:
+            rows[stream.baseline] = rows.get(stream.baseline, 0) + count
+    return max(rows, key=lambda baseline: (rows[baseline], baseline), default="")
+
+
+def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tuple[str, str], float]:
+    """Share of rows that broke the schema, by feature and kind, where any did."""
+    rows = rows_predicted(sums)
+    found: dict[tuple[str, str], float] = {}
+    for stream, count in sums.counts.items():
+        if stream.metric == semconv.METRIC_VIOLATIONS and count:
+            feature, kind = stream.dimension(semconv.FEATURE_NAME), stream.dimension(semconv.VIOLATION_TYPE)
+            cells = known.get(Stream(QUALITY, feature, kind))
+            seen = rows if cells is None else int(cells.sum())
+            found[feature, kind] = min(1.0, count / seen) if seen else 1.0
+    return found
+
+
+class _View:
+    """The streams of one baseline, by what they are about."""
+
+    def __init__(self, sums: Aggregates, baseline: Baseline) -> None:
+        self._sums = sums
+        self._baseline = baseline
+        self._by_feature: dict[tuple[str, str], list[StreamKey]] = {}
+        for stream in (*sums.histograms, *sums.counts):
+            if stream.baseline == baseline.id:
+                key = stream.metric, stream.dimension(semconv.FEATURE_NAME)
+                self._by_feature.setdefault(key, []).append(stream)
+
+    def feature(self, feature: NumericFeature | CategoricalFeature) -> Cells:
+        if isinstance(feature, NumericFeature):
+            return self.histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
+        place = {label: cell for cell, label in enumerate(feature.labels)}
+        return self._cells(
+            len(place),
+            semconv.METRIC_FEATURE_OCCURRENCES,
+            feature.name,
+            lambda stream: place.get(stream.dimension(semconv.FEATURE_CATEGORY), place[UNSEEN]),
+        )
+
+    def classes(self) -> Cells:
+        place = {label: cell for cell, label in enumerate(self._baseline.classes)}
+        return self._cells(
+            len(place) + 1,
+            semconv.METRIC_PREDICTIONS,
+            "",
+            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), len(place)),
+        )
+
+    def histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
+        cells = np.zeros(bounds.size + 1, dtype=np.int64)
+        for stream in self._by_feature.get((metric, feature), ()):
+            summary = self._sums.histograms.get(stream)
+            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
+                cells += summary.counts
+        return cells
+
+    def violations(self, feature: str, kind: str) -> int:
+        return int(
+            self._cells(
+                2,
+                semconv.METRIC_VIOLATIONS,
+                feature,
+                lambda stream: int(stream.dimension(semconv.VIOLATION_TYPE) == kind),
+            )[1]
+        )
+
+    def _cells(self, size: int, metric: str, feature: str, cell: Callable[[StreamKey], int]) -> Cells:
+        cells = np.zeros(size, dtype=np.int64)
+        for stream in self._by_feature.get((metric, feature), ()):
+            cells[cell(stream)] += self._sums.counts[stream]
+        return cells

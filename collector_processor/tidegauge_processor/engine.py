@@ -1,0 +1,196 @@
+"""Takes decoded requests in order, keeps the state of every model version, and says what is ripe to be said.
+
+No clock, no store, no network: time and the order of requests come from the caller, state leaves as bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from tidegauge import semconv
+from tidegauge.errors import BaselineError
+from tidegauge_processor import windowing
+from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.closing import evaluate_cohort
+from tidegauge_processor.counter import Counter
+from tidegauge_processor.otlp.encode import Totals
+from tidegauge_processor.records import Decoded, ModelKey, Payload
+from tidegauge_processor.signals import EvaluationSignal, Event, Gauge, Signal, Subject
+from tidegauge_processor.state.models import ModelState, Timing, load_models
+from tidegauge_processor.verdicts.types import Policy
+
+_FATES: Final = {
+    "new": semconv.METRIC_PROCESSOR_ACCEPTED,
+    "revised": semconv.METRIC_PROCESSOR_ACCEPTED,
+    "stale": semconv.METRIC_PROCESSOR_DUPLICATE,
+    "duplicate": semconv.METRIC_PROCESSOR_DUPLICATE,
+    "late": semconv.METRIC_PROCESSOR_LATE,
+    "expired": semconv.METRIC_PROCESSOR_LATE,
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """All model versions of one processor.
+
+    Args:
+        timing: lengths of windows, cohorts and waits.
+        baselines: known baselines; published ones are added.
+        policy: thresholds and budget by name of the model.
+        most_streams: streams of one window at the most.
+        counter: counts what becomes of every item.
+        units: state from an earlier run.
+    """
+
+    def __init__(
+        self,
+        timing: Timing,
+        baselines: Baselines,
+        policy: Callable[[str], Policy],
+        most_streams: int,
+        counter: Counter,
+        units: Mapping[str, bytes],
+    ) -> None:
+        self._timing = timing
+        self._baselines = baselines
+        self._policy = policy
+        self._most_streams = most_streams
+        self._counter = counter
+        self._models = load_models(units)
+        self._last_points: dict[ModelKey, int] = {}
+        self._last_outcome: dict[ModelKey, int] = {}
+
+    def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
+        """Take up one request.
+
+        Args:
+            decoded: what it holds.
+            now: the clock on the wall, ns since the epoch.
+
+        Returns:
+            Baselines that have become complete, as bytes by id, for the store.
+        """
+        found = self._add_baselines(decoded)
+        for (key, start), payload in decoded.payloads.items():
+            self._add_payload(key, start, payload, now)
+        for key, outcomes in decoded.outcomes.items():
+            state = self._state(key)
+            self._last_outcome[key] = now
+            for outcome in outcomes:
+                self._count(state.add_outcome(outcome, self._timing, now), 1)
+        if decoded.ignored:
+            self._counter.add(semconv.METRIC_PROCESSOR_IGNORED, decoded.ignored)
+        return found
+
+    def advance(self, now: int) -> list[Signal]:
+        """Close what is ripe at ``now`` (ns since the epoch) and return what there is to say, in order of time."""
+        said: list[Signal] = []
+        for key, state in self._models.items():
+            said += self._close_windows(key, state, now)
+            said += self._judge_cohorts(key, state, now)
+        return said
+
+    def gauges(self, oldest: int) -> Iterator[Gauge]:
+        """What holds at present, of the models that had data at ``oldest`` (ns since the epoch) or later."""
+        for key, state in self._models.items():
+            if self._last_seen(key) >= oldest:
+                yield from state.memory.gauges
+
+    def totals(self, oldest: int) -> Iterator[Totals]:
+        """Counters of the models that had data at ``oldest`` (ns since the epoch) or later."""
+        for key, state in self._models.items():
+            memory = state.memory
+            if memory.closed_until and self._last_seen(key) >= oldest:
+                subject = Subject(*key, "", "metric", memory.started, memory.closed_until)
+                yield Totals(subject, memory.started, memory.rows, memory.opened, memory.durations, memory.traces)
+
+    def dirty(self) -> dict[str, bytes | None]:
+        """State that has changed since it was last `saved`, by key; None for what is gone."""
+        return dict(part for state in self._models.values() for part in state.dirty())
+
+    def saved(self) -> None:
+        """Say that all that was `dirty` is durable."""
+        for state in self._models.values():
+            state.saved()
+
+    def wake(self, now: int) -> None:
+        """Begin to measure silence at ``now``: a restart is no silence of the models."""
+        self._last_points = dict.fromkeys(self._models, now)
+        self._last_outcome = dict.fromkeys(self._models, now)
+
+    def _add_baselines(self, decoded: Decoded) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for part in decoded.baselines:
+            try:
+                baseline = self._baselines.add_part(part)
+            except BaselineError as error:
+                _log.warning("a published baseline is refused: %s", error)
+                self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, reason="baseline")
+                continue
+            if baseline is not None:
+                found[baseline.id] = baseline.to_bytes()
+        return found
+
+    def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
+        state = self._state(key)
+        self._last_points[key] = now
+        if windowing.late(start, state.memory.closed_until):
+            self._count("late", len(payload.points) + len(payload.spans))
+            return
+        baseline = self._baselines.of(key)
+        for fate, number in windowing.merge(state.window(start), payload, baseline, self._most_streams).items():
+            self._count(fate, number)
+        end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
+        if not state.saw_points(end, now, self._timing.lateness):
+            self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
+
+    def _count(self, fate: str, number: int) -> None:
+        name = _FATES.get(fate)
+        if name is None:
+            self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, number, reason=fate)
+        elif fate in ("late", "expired"):
+            self._counter.add(name, number, reason=fate)
+        else:
+            self._counter.add(name, number)
+
+    def _close_windows(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
+        timing = self._timing
+        silent = now - self._last_points.get(key, now) >= timing.idle
+        watermark = max(state.memory.watermark, now - timing.lateness if silent else 0)
+        for start in state.ripe_windows(watermark, timing):
+            window, end = state.close_window(start, timing), start + timing.window
+            try:
+                said = windowing.close(key, window, start, end, state.memory, self._baselines, self._policy(key.model))
+            except Exception:
+                _log.exception("window %d of %s %s could not be judged", start, *key)
+                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
+                continue
+            evaluations = [gauge for gauge in state.memory.gauges if isinstance(gauge, EvaluationSignal)]
+            state.memory.gauges = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
+            yield from said
+
+    def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
+        timing = self._timing
+        silent = now - self._last_outcome.get(key, now) >= timing.idle
+        watermark = max(state.memory.label_watermark, now if silent else 0)
+        for start in state.ripe_cohorts(watermark, timing):
+            cohort, end = state.close_cohort(start, timing), start + timing.cohort
+            try:
+                said = evaluate_cohort(key, cohort, start, end, self._baselines.of(key))
+            except Exception:
+                _log.exception("cohort %d of %s %s could not be judged", start, *key)
+                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
+                continue
+            others = [gauge for gauge in state.memory.gauges if not isinstance(gauge, EvaluationSignal)]
+            state.memory.gauges = [*others, *said]
+            yield from said
+        state.forget_cohorts(timing)
+
+    def _state(self, key: ModelKey) -> ModelState:
+        return self._models.setdefault(key, ModelState(key))
+
+    def _last_seen(self, key: ModelKey) -> int:
+        return max(self._last_points.get(key, 0), self._last_outcome.get(key, 0))

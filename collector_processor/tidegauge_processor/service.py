@@ -1,0 +1,285 @@
+"""The processor as a running service: builds the stages, and owns clock, threads and order.
+
+    receiver -> inbox (durable) -> acknowledgement
+    inbox -> worker: engine -> checkpoint (state and outbox in one transaction) -> sender
+
+One worker applies requests in the order of their inbox ids, so a crash is repaired by replaying the inbox from the
+last checkpoint on: the same requests meet the same state.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tidegauge import semconv
+from tidegauge.errors import StorageError
+from tidegauge_processor import __version__, windowing
+from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.config import Config
+from tidegauge_processor.engine import Engine
+from tidegauge_processor.otlp import encode
+from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
+from tidegauge_processor.otlp.sender import Sender
+from tidegauge_processor.records import Decoded
+from tidegauge_processor.signals import Event, Gauge, Signal
+from tidegauge_processor.state.inbox import Entry, Inbox
+from tidegauge_processor.state.models import Timing
+from tidegauge_processor.state.store import Store
+from tidegauge_processor.telemetry import Telemetry
+from tidegauge_processor.verdicts.types import Policy
+
+_TICK: Final = 0.2
+"""Seconds between two looks at what is ripe."""
+_BACKLOG: Final = 256
+"""Commits that may wait for the worker; the inbox, and so the senders, wait when there are more."""
+_GRACE: Final = 5.0
+"""Seconds that requests in work, and signals on their way, may take at shutdown."""
+
+Outgoing = list[tuple[SignalKind, bytes]]
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """The processor, from its sockets to its disk.
+
+    Args:
+        config: all settings.
+        clock: the clock on the wall, ns since the epoch.
+
+    Raises:
+        StorageError: the state cannot be opened.
+        BaselineError: a baseline in the configured folder cannot be read.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], int] = time.time_ns) -> None:
+        self._config = config
+        self._clock = clock
+        self._started = clock()
+        self._telemetry = Telemetry()
+        self._store = Store.open(config.storage.directory, counter=self._telemetry)
+        try:
+            folder = Path(config.baselines) if config.baselines else None
+            baselines = Baselines.read(folder, self._store.baselines())
+            self._position, units = self._store.load()
+            self._engine = Engine(
+                _timing(config),
+                baselines,
+                lambda model: _policy(config, model),
+                config.aggregation_cardinality_limit,
+                self._telemetry,
+                units,
+            )
+            self._replay_inbox()
+        except BaseException:
+            self._store.close()
+            raise
+        self._resource = encode.resource(_resource(config.storage.directory))
+        self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
+        self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
+        self._outgoing: Outgoing = []
+        self._last_checkpoint = self._last_flush = time.monotonic()
+
+    def start(self) -> int:
+        """Begin to serve; returns the port.
+
+        Raises:
+            ConfigurationError: the endpoint cannot be listened on.
+        """
+        settings = self._config.receiver
+        limits = ReceiverLimits(
+            message_bytes=settings.max_recv_msg_size_mib << 20, in_flight_bytes=settings.max_in_flight_mib << 20
+        )
+        self._receiver = Receiver(settings.endpoint, self._accept, limits=limits, counter=self._telemetry)
+        self._inbox: Inbox[Decoded] = Inbox(self._store, self._work.put)
+        self._sender = _sender(self._config, self._store, self._telemetry)
+        self._worker.start()
+        try:
+            return self._receiver.start()
+        except BaseException:
+            self._stop_workers()
+            raise
+
+    def stop(self) -> None:
+        """Finish the requests in work, write the state, send what is ready, and close."""
+        self._receiver.stop(_GRACE)
+        self._stop_workers()
+
+    def _stop_workers(self) -> None:
+        self._inbox.close()
+        self._work.put(None)
+        self._worker.join()
+        if self._sender:
+            self._sender.drain(_GRACE)
+            self._sender.stop()
+        self._store.close()
+
+    def _accept(self, kind: SignalKind, data: bytes) -> Accepted:
+        decoded = windowing.decode(kind, data, self._config.windows.duration)
+        self._inbox.put(kind, data, decoded)
+        return Accepted(decoded.rejected, decoded.reason)
+
+    def _replay_inbox(self) -> None:
+        """Apply what was acknowledged after the last checkpoint."""
+        for number, kind, data in self._store.replay(self._position):
+            self._apply(number, windowing.decode(kind, data, self._config.windows.duration))
+        self._engine.wake(self._clock())
+
+    def _run(self) -> None:
+        """The worker: applies, judges, writes."""
+        last_look = 0.0
+        while True:
+            try:
+                entries = self._work.get(timeout=_TICK)
+            except queue.Empty:
+                entries = ()
+            if entries is None:
+                break
+            for entry in entries:
+                self._apply(entry.id, entry.decoded)
+            if not entries or time.monotonic() - last_look >= _TICK:
+                last_look = time.monotonic()
+                self._look()
+        self._save()
+
+    def _apply(self, number: int, decoded: Decoded) -> None:
+        try:
+            for id, data in self._engine.apply(decoded, self._clock()).items():
+                self._store.save_baseline(id, data)
+        except StorageError as error:
+            _log.error("a baseline could not be stored; it is kept in memory: %s", error)
+        except Exception:
+            _log.exception("request %d could not be applied and is left out", number)
+            self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="request")
+        self._position = number
+
+    def _look(self) -> None:
+        """Judge what is ripe, and write state and signals where it is time to."""
+        now = self._clock()
+        said = self._engine.advance(now)
+        flush = time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
+        if said or flush:
+            self._say(said, now)
+        if (
+            said
+            or flush
+            or time.monotonic() - self._last_checkpoint >= self._config.storage.checkpoint_interval.seconds
+        ):
+            self._save()
+
+    def _say(self, said: list[Signal], now: int) -> None:
+        """Encode what there is to say. History is stamped by its own time and said once; the present is repeated."""
+        self._last_flush = time.monotonic()
+        if not self._sender:
+            return
+        replay = self._config.replay
+        stamp = None if replay else now
+        events = [signal for signal in said if isinstance(signal, Event)]
+        if events:
+            self._outgoing.append((SignalKind.LOGS, encode.events(self._resource, events, stamp)))
+        oldest = now - self._config.series_expiration
+        gauges: Sequence[Gauge] = (
+            [signal for signal in said if not isinstance(signal, Event)]
+            if replay
+            else list(self._engine.gauges(oldest))
+        )
+        totals = self._engine.totals(oldest)
+        requests = encode.metrics(self._resource, gauges, totals, stamp)
+        self._outgoing += [(SignalKind.METRICS, request) for request in requests]
+        own = encode.counters(self._resource, self._telemetry.counts(), self._started, now)
+        self._outgoing.append((SignalKind.METRICS, own))
+
+    def _save(self) -> None:
+        """Write a checkpoint; when that fails, what changed stays to be written with the next."""
+        try:
+            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing)
+        except StorageError as error:
+            _log.error("the state could not be written, it is tried again: %s", error)
+            return
+        self._engine.saved()
+        self._outgoing = []
+        self._last_checkpoint = time.monotonic()
+        if self._sender:
+            self._sender.wake()
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        TidegaugeError: the configuration, the state or the endpoint cannot be used.
+    """
+    logging.basicConfig(
+        level=config.service.telemetry.logs.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    service = Service(config)
+    port = service.start()
+    host = config.receiver.endpoint.rpartition(":")[0]
+    _log.info("OTLP/gRPC on %s:%d, state in %s", host, port, config.storage.directory)
+    if config.exporter.endpoint:
+        _log.info("signals go to %s", config.exporter.endpoint)
+    else:
+        _log.warning("exporter.endpoint is empty: windows are judged, but the signals go nowhere")
+    stopped.wait()
+    _log.info("stopping")
+    service.stop()
+
+
+def _timing(config: Config) -> Timing:
+    return Timing(
+        window=config.windows.duration,
+        lateness=config.windows.allowed_lateness,
+        idle=config.windows.idle_timeout,
+        cohort=config.labels.window,
+        wait=config.labels.wait,
+        retention=config.labels.retention,
+    )
+
+
+def _policy(config: Config, model: str) -> Policy:
+    drift = config.for_model(model)
+    return Policy(
+        false_incidents_per_month=drift.false_incidents_per_month,
+        scales=drift.scales,
+        effect_floor=drift.effect_floor,
+        quiet_windows=drift.quiet_windows,
+    )
+
+
+def _sender(config: Config, store: Store, telemetry: Telemetry) -> Sender | None:
+    settings = config.exporter
+    if not settings.endpoint:
+        return None
+    return Sender(
+        settings.endpoint,
+        store,
+        insecure=settings.insecure,
+        compression=settings.compression,
+        initial_interval=settings.retry_on_failure.initial_interval.seconds,
+        max_interval=settings.retry_on_failure.max_interval.seconds,
+        timeout=settings.timeout.seconds,
+        counter=telemetry,
+    )
+
+
+def _resource(directory: Path) -> dict[str, str]:
+    """One resource for all signals, the same after a restart on the same state."""
+    instance = uuid.uuid5(uuid.NAMESPACE_URL, f"tidegauge://{socket.gethostname()}{directory.resolve()}")
+    return {
+        semconv.SERVICE_NAME: "tidegauge-processor",
+        semconv.SERVICE_INSTANCE_ID: str(instance),
+        "service.version": __version__,
+    }

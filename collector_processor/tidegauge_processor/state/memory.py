@@ -1,0 +1,144 @@
+"""What a model version remembers from one closed window to the next."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+
+from tidegauge.errors import WireError
+from tidegauge.summaries import NumericSummary
+from tidegauge_processor.records import StreamKey
+from tidegauge_processor.signals import GAUGES, Gauge
+from tidegauge_processor.state.aggregates import load_stream, load_summary
+from tidegauge_processor.state.windows import Snapshot
+from tidegauge_processor.verdicts.incidents import IncidentLog
+from tidegauge_processor.verdicts.types import Stream, Window
+
+FORMAT: Final = "tidegauge.memory/1"
+"""Version of the bytes that `Memory.dump` writes."""
+
+
+class Memory:
+    """State of one model version beside its open windows.
+
+    Attributes:
+        started: start of the first window, ns since the epoch: where the cumulative counters begin.
+        watermark: event time up to which points are expected to be complete, ns since the epoch.
+        label_watermark: the same for outcomes.
+        closed_until: windows that start before have been judged.
+        labelled_until: cohorts that start before have been judged.
+        baseline: id of the baseline in force.
+        carried: what each cumulative stream had counted when its last window closed, and since which start.
+        metric_writers: writers that send feature metrics, so that their spans do not count.
+        history: counts of the latest closed windows, oldest first, without gaps.
+        incidents: open and past incidents.
+        violations: feature and kind of every violation so far, so that a rate falls back to zero.
+        errors: every ``error.type`` so far.
+        rows: rows in closed windows.
+        opened: incidents opened.
+        durations: duration of calls by ``error.type``.
+        traces: example calls of the latest incident.
+        gauges: what holds at present.
+    """
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.watermark = 0
+        self.label_watermark = 0
+        self.closed_until = 0
+        self.labelled_until = 0
+        self.baseline = ""
+        self.carried: dict[tuple[str, StreamKey], tuple[int, Snapshot]] = {}
+        self.metric_writers: set[str] = set()
+        self.history: list[Window] = []
+        self.incidents = IncidentLog()
+        self.violations: set[tuple[str, str]] = set()
+        self.errors: set[str] = set()
+        self.rows = 0
+        self.opened = 0
+        self.durations: dict[str, NumericSummary] = {}
+        self.traces: tuple[tuple[str, str], ...] = ()
+        self.gauges: list[Gauge] = []
+
+    def dump(self) -> bytes:
+        """Canonical bytes."""
+        plain = {name: getattr(self, name) for name in _PLAIN} | {
+            "format": FORMAT,
+            "carried": [
+                [
+                    writer,
+                    list(stream),
+                    start,
+                    latest.end,
+                    latest.value if isinstance(latest.value, int) else latest.value.dump(),
+                ]
+                for (writer, stream), (start, latest) in sorted(self.carried.items(), key=lambda item: item[0])
+            ],
+            "metric_writers": sorted(self.metric_writers),
+            "history": [_dump_window(window) for window in self.history],
+            "incidents": self.incidents.dump(),
+            "violations": sorted(self.violations),
+            "errors": sorted(self.errors),
+            "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
+            "traces": self.traces,
+            "gauges": GAUGES.dump_python(self.gauges, mode="json"),
+        }
+        return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
+
+    @classmethod
+    def load(cls, data: bytes) -> Memory:
+        """Read what `dump` wrote.
+
+        Raises:
+            WireError: the bytes are of another version.
+        """
+        plain = json.loads(data)
+        if plain.get("format") != FORMAT:
+            raise WireError(f"state of format {plain.get('format')!r} cannot be read; this version reads {FORMAT!r}")
+        memory = cls()
+        for name in _PLAIN:
+            setattr(memory, name, plain[name])
+        for writer, stream, start, end, value in plain["carried"]:
+            latest = Snapshot(end, value if isinstance(value, int) else load_summary(value))
+            memory.carried[writer, load_stream(*stream)] = (start, latest)
+        memory.metric_writers = set(plain["metric_writers"])
+        memory.history = [_load_window(window) for window in plain["history"]]
+        memory.incidents = IncidentLog.load(plain["incidents"])
+        memory.violations = {(feature, kind) for feature, kind in plain["violations"]}
+        memory.errors = set(plain["errors"])
+        memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
+        memory.traces = tuple((trace, span) for trace, span in plain["traces"])
+        memory.gauges = GAUGES.validate_python(plain["gauges"])
+        return memory
+
+
+_PLAIN: Final = (
+    "started",
+    "watermark",
+    "label_watermark",
+    "closed_until",
+    "labelled_until",
+    "baseline",
+    "rows",
+    "opened",
+)
+
+
+def _dump_window(window: Window) -> dict[str, Any]:
+    return {
+        "start": window.start,
+        "end": window.end,
+        "slots": window.slots.tolist(),
+        "counts": [[s.target, s.name, s.detail, window.counts[s].tolist()] for s in sorted(window.counts)],
+    }
+
+
+def _load_window(plain: dict[str, Any]) -> Window:
+    return Window(
+        start=plain["start"],
+        end=plain["end"],
+        counts={Stream(*names): np.array(cells, dtype=np.int64) for *names, cells in plain["counts"]},
+        slots=np.array(plain["slots"], dtype=np.bool_),
+    )

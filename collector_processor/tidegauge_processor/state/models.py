@@ -1,0 +1,142 @@
+"""One model version: its open windows, the cohorts whose labels still arrive, and what it remembers.
+
+Time is event time. Points move the watermark of the windows, outcomes that of the cohorts: the two travel through
+different pipelines and one may be far ahead of the other when history is replayed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tidegauge_processor.performance.cohort import Cohort
+from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.records import ModelKey
+from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.state.windows import Window
+
+Part = Literal["memory", "window", "cohort"]
+
+FURTHEST_AHEAD: Final = 5 * 60 * 10**9
+"""A clock that runs ahead by more than this (ns) does not move a watermark any further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Lengths of time, all in ns.
+
+    Attributes:
+        window: length of a window.
+        lateness: how long after its end a window waits for points that are late.
+        idle: silence after which the clock on the wall moves the watermark.
+        cohort: length of a cohort of predictions.
+        wait: how long after its end a cohort waits for labels before it is judged.
+        retention: how long a cohort takes labels.
+    """
+
+    window: int
+    lateness: int
+    idle: int
+    cohort: int
+    wait: int
+    retention: int
+
+
+class ModelState:
+    """State of one model version, and which parts of it the store does not have yet.
+
+    Args:
+        key: the model version.
+    """
+
+    def __init__(self, key: ModelKey) -> None:
+        self.key = key
+        self.memory = Memory()
+        self.windows: dict[int, Window] = {}
+        self.cohorts: dict[int, Cohort] = {}
+        self._dirty: set[tuple[Part, int]] = set()
+
+    def window(self, start: int) -> Window:
+        """The open window that starts at ``start``, made on first use; it counts as changed."""
+        self._dirty |= {("window", start), ("memory", 0)}
+        self.memory.started = min(self.memory.started or start, start)
+        return self.windows.setdefault(start, Window())
+
+    def saw_points(self, end: int, now: int, lateness: int) -> bool:
+        """Move the watermark to points up to ``end``; False when that lies too far ahead of ``now``."""
+        self.memory.watermark = max(self.memory.watermark, min(end, now + FURTHEST_AHEAD) - lateness)
+        return end <= now + FURTHEST_AHEAD
+
+    def add_outcome(self, outcome: Outcome, timing: Timing, now: int) -> str:
+        """Take up an outcome; what became of it."""
+        memory = self.memory
+        start = outcome.predicted_at - outcome.predicted_at % timing.cohort
+        if start + timing.cohort + timing.retention <= memory.label_watermark:
+            return "expired"
+        memory.label_watermark = max(memory.label_watermark, min(outcome.recorded_at, now + FURTHEST_AHEAD))
+        memory.started = min(memory.started or start, start)
+        self._dirty |= {("cohort", start), ("memory", 0)}
+        fate = self.cohorts.setdefault(start, Cohort()).add(outcome)
+        return "late" if fate == "new" and start < memory.labelled_until else fate
+
+    def ripe_windows(self, watermark: int, timing: Timing) -> list[int]:
+        """Starts of the windows that end at or before ``watermark``, in order."""
+        return sorted(start for start in self.windows if start + timing.window <= watermark)
+
+    def ripe_cohorts(self, watermark: int, timing: Timing) -> list[int]:
+        """Starts of the cohorts that have waited for labels long enough and are not judged yet, in order."""
+        ripe = watermark - timing.cohort - timing.wait
+        return sorted(start for start in self.cohorts if self.memory.labelled_until <= start <= ripe)
+
+    def close_window(self, start: int, timing: Timing) -> Window:
+        """Take out a window; points for it are late from now on."""
+        self._dirty |= {("window", start), ("memory", 0)}
+        self.memory.closed_until = max(self.memory.closed_until, start + timing.window)
+        return self.windows.pop(start)
+
+    def close_cohort(self, start: int, timing: Timing) -> Cohort:
+        """The cohort to judge; it stays for labels that are later still."""
+        self._dirty.add(("memory", 0))
+        self.memory.labelled_until = start + timing.cohort
+        return self.cohorts[start]
+
+    def forget_cohorts(self, timing: Timing) -> None:
+        """Drop the judged cohorts that no longer take labels."""
+        oldest = self.memory.label_watermark - timing.retention - timing.cohort
+        for start in [s for s in self.cohorts if s <= oldest and s < self.memory.labelled_until]:
+            del self.cohorts[start]
+            self._dirty.add(("cohort", start))
+
+    def dirty(self) -> Iterator[tuple[str, bytes | None]]:
+        """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
+        for part, start in sorted(self._dirty):
+            yield json.dumps([*self.key, part, start]), self._dump(part, start)
+
+    def saved(self) -> None:
+        """Say that all that was `dirty` is durable."""
+        self._dirty.clear()
+
+    def _dump(self, part: Part, start: int) -> bytes | None:
+        if part == "memory":
+            return self.memory.dump()
+        if part == "window":
+            return self.windows[start].dump() if start in self.windows else None
+        return json.dumps(self.cohorts[start].dump()).encode() if start in self.cohorts else None
+
+
+def load_models(units: Mapping[str, bytes]) -> dict[ModelKey, ModelState]:
+    """Read what `ModelState.dirty` gave."""
+    models: dict[ModelKey, ModelState] = {}
+    for name, data in units.items():
+        model, version, part, start = json.loads(name)
+        key = ModelKey(model, version)
+        state = models.setdefault(key, ModelState(key))
+        if part == "memory":
+            state.memory = Memory.load(data)
+        elif part == "window":
+            state.windows[start] = Window.load(data)
+        else:
+            state.cohorts[start] = Cohort.load(json.loads(data))
+    return models

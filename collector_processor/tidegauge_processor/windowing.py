@@ -1,0 +1,68 @@
+"""The seam between the service and its windows: pure functions, nothing else.
+
+They know no clock, no store and no network. The service gives them time, order and durability; another engine that
+owns input, state and time can call the same functions. The unit of work is one version of one model.
+
+    decode(kind, bytes)      -> what the request holds, by model version and window
+    merge(window, payload)   -> the window with it; duplicates counted once
+    late(start, closed)      -> whether a window takes points no more
+    close(window, memory)    -> signals
+    dump(window), load(...)  -> canonical, versioned bytes
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tidegauge.baseline import Baseline
+from tidegauge_processor.closing import close_window
+from tidegauge_processor.otlp import decode as otlp
+from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.records import Decoded, ModelKey, Payload
+from tidegauge_processor.signals import Signal
+from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.state.windows import Window
+from tidegauge_processor.verdicts.types import Policy
+
+
+def decode(kind: SignalKind, data: bytes, length: int) -> Decoded:
+    """Read an OTLP request and sort it by model version and window of ``length`` ns.
+
+    Raises:
+        WireError: the bytes are no such request.
+    """
+    return otlp.decode(kind, data, length)
+
+
+def merge(window: Window, payload: Payload, baseline: Baseline | None, most_streams: int) -> Counter[str]:
+    """Add to ``window`` what one request holds for it; how many items met which fate."""
+    return window.merge(payload, baseline, most_streams)
+
+
+def late(start: int, closed_until: int) -> bool:
+    """Whether the window that starts at ``start`` has been closed; the mark comes from outside, never from a clock."""
+    return start < closed_until
+
+
+def close(
+    key: ModelKey,
+    window: Window,
+    start: int,
+    end: int,
+    memory: Memory,
+    baselines: Mapping[str, Baseline],
+    policy: Policy,
+) -> list[Signal]:
+    """Judge a window that is complete; ``memory`` moves on."""
+    return close_window(key, window, start, end, memory, baselines, policy)
+
+
+def dump(window: Window) -> bytes:
+    """Canonical bytes: the same data give the same bytes, in whatever order and parts it came."""
+    return window.dump()
+
+
+def load(data: bytes) -> Window:
+    """Read what `dump` wrote."""
+    return Window.load(data)

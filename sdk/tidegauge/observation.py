@@ -1,0 +1,79 @@
+"""One column held against its reference: its summary, and what in it breaks the schema.
+
+Live calls and the spans of other clients are read by the same functions, so that both count alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+
+from tidegauge.baseline import CategoricalFeature, NumericFeature
+from tidegauge.columns import CategoricalColumn, NumericColumn
+from tidegauge.summaries import UNSEEN, CategorySummary, ExponentialSummary, NumericSummary
+
+MISSING: Final = "missing"
+NON_FINITE: Final = "non_finite"
+TYPE_MISMATCH: Final = "type_mismatch"
+OUT_OF_RANGE: Final = "out_of_range"
+UNSEEN_CATEGORY: Final = "unseen_category"
+UNEXPECTED_FEATURE: Final = "unexpected_feature"
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation(Generic[S]):
+    """What one column showed.
+
+    Attributes:
+        summary: of the values that can be counted.
+        violations: number of values by kind of violation; kinds that did not occur are left out.
+    """
+
+    summary: S
+    violations: dict[str, int]
+
+
+def observe_numeric(
+    column: NumericColumn, feature: NumericFeature | None
+) -> Observation[NumericSummary | ExponentialSummary]:
+    """Hold a numeric column against its reference; without one its bins are exponential and nothing is out of range.
+
+    >>> from tidegauge.columns import numeric_column
+    >>> observe_numeric(numeric_column([1.0, None, "x"]), None).violations
+    {'missing': 1, 'type_mismatch': 1}
+    """
+    finite = column.finite
+    violations = {
+        MISSING: int(column.missing.sum()),
+        TYPE_MISMATCH: int(column.mismatched.sum()),
+        NON_FINITE: int(np.isinf(column.values).sum()),
+    }
+    summary: NumericSummary | ExponentialSummary
+    if feature is None:
+        summary = ExponentialSummary.of(finite)
+    else:
+        summary = NumericSummary.of(finite, feature.bins)
+        violations[OUT_OF_RANGE] = int(np.count_nonzero((finite < feature.low) | (finite > feature.high)))
+    return Observation(summary, _occurred(violations))
+
+
+def observe_categorical(column: CategoricalColumn, feature: CategoricalFeature) -> Observation[CategorySummary]:
+    """Hold a categorical column against its reference.
+
+    Values that the reference has no count for are counted as ``_other`` or ``_unseen``.
+    """
+    placed: Counter[str] = Counter()
+    for value, count in Counter(column.values).items():
+        if value is not None:
+            placed[feature.place(value)] += count
+    violations = {MISSING: column.missing, TYPE_MISMATCH: column.mismatched, UNSEEN_CATEGORY: placed[UNSEEN]}
+    return Observation(CategorySummary({name: count for name, count in placed.items() if count}), _occurred(violations))
+
+
+def _occurred(violations: dict[str, int]) -> dict[str, int]:
+    return {kind: count for kind, count in violations.items() if count}
