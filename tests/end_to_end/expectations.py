@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.sink import Request
 from tests.workloads import HOUR, SECOND, CreditHistory, bin_counts
 from tidegauge import Baseline, semconv
+
+_IDENTITY = {semconv.MODEL_NAME, semconv.MODEL_VERSION, semconv.BASELINE_ID}
 
 
 def points(requests: Iterable[Request], name: str, attributes: Mapping[str, str] | None = None) -> dict[int, Any]:
@@ -66,6 +71,42 @@ def check_counts(requests: Sequence[Request], history: CreditHistory, baseline: 
             for hour, end in zip(hours, ends, strict=True)
         }
         assert {end: scores.get(end, math.nan) for end in ends} == pytest.approx(expected_scores, rel=1e-9)
+
+
+def check_sent(requests: Iterable[Request], history: CreditHistory, baseline: Baseline) -> None:
+    """Assert that the SDK's data points add up to the history, and that their intervals never overlap."""
+    rows = pd.concat([history.rows, history.rows.iloc[[0]]])
+    totals: Counter[tuple[str, ...]] = Counter()
+    bins: dict[str, Any] = {"income": 0, "age": 0}
+    intervals = defaultdict(list)
+    for leaf in leaves(requests):
+        if leaf.kind not in ("sum", "histogram") or not leaf.name.startswith("ml."):
+            continue
+        values = tuple(str(value) for name, value in sorted(leaf.attributes.items()) if name not in _IDENTITY)
+        totals[leaf.name, *values] += leaf.data.as_int if leaf.kind == "sum" else leaf.data.count
+        intervals[leaf.name, *values].append((leaf.data.start_time_unix_nano, leaf.data.time_unix_nano))
+        if leaf.name == semconv.METRIC_FEATURE_VALUE:
+            bins[leaf.attributes[semconv.FEATURE_NAME]] += np.array(leaf.data.bucket_counts)
+    expected = Counter(
+        {
+            (semconv.METRIC_PREDICTION_DURATION,): len(history.calls) + 1,
+            (semconv.METRIC_FEATURE_VALUE, "income"): rows["income"].count(),
+            (semconv.METRIC_FEATURE_VALUE, "age"): len(rows),
+            (semconv.METRIC_VIOLATIONS, "missing", "income"): rows["income"].isna().sum(),
+        }
+    )
+    for channel, count in rows["channel"].value_counts().items():
+        expected[semconv.METRIC_FEATURE_OCCURRENCES, str(channel), "channel"] = count
+    for predicted, count in rows["predicted"].value_counts().items():
+        expected[semconv.METRIC_PREDICTIONS, str(predicted)] = count
+        expected[semconv.METRIC_PREDICTION_SCORE, str(predicted)] = count
+    assert {stream: count for stream, count in totals.items() if count} == dict(expected)
+    for name, counts in bins.items():
+        assert counts.tolist() == bin_counts(rows[name], baseline.feature(name).bounds.tolist())
+    for stream, taken in intervals.items():
+        taken.sort()
+        for (_, end), (start, _) in itertools.pairwise(taken):
+            assert start >= end, f"two intervals of {stream} overlap"
 
 
 def check_accuracy(requests: Sequence[Request], history: CreditHistory) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import yaml
 
-from tests.end_to_end.expectations import check_accuracy, check_counts, finished, gauge
+from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent, finished, gauge
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.processes import ROOT, Processor, free_endpoint, serving
 from tests.end_to_end.scenario import application, configuration
@@ -24,8 +23,9 @@ pytestmark = pytest.mark.end_to_end
 
 
 class Observed(NamedTuple):
-    """A day as the back end saw it."""
+    """A day as the processor was told of it, and as the back end was."""
 
+    sent: list[Request]
     requests: list[Request]
     served: bool
     exit_code: int
@@ -33,16 +33,24 @@ class Observed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def observed(history: CreditHistory, baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+def observed(history: CreditHistory, baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> Observed:
     folder = tmp_path_factory.mktemp("day")
     receiver = free_endpoint()
-    with Sink() as sink, Processor(configuration(receiver, sink.endpoint, folder), folder) as processor:
+    with (
+        Sink() as sink,
+        Processor(configuration(receiver, sink.endpoint, folder), folder) as processor,
+        Sink(forward=receiver) as sent,
+    ):
         served = serving(receiver)
-        with application(history, baseline, receiver, folder) as app:
+        with application(history, baseline, sent.endpoint, folder) as app:
             assert app.wait() == 0, app.output
         sink.wait(lambda requests: finished(requests, history), "the last hour is judged")
         exit_code = processor.stop()
-        yield Observed(sink.requests, served, exit_code, processor.output)
+        return Observed(sent.requests, sink.requests, served, exit_code, processor.output)
+
+
+def test_the_sdk_sends_every_row_once(observed: Observed, history: CreditHistory, baseline: Path) -> None:
+    check_sent(observed.sent, history, Baseline.load(baseline))
 
 
 def test_every_row_is_counted_once(observed: Observed, history: CreditHistory, baseline: Path) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.end_to_end.expectations import check_accuracy, check_counts, finished
+from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent, finished
 from tests.end_to_end.leaves import leaves, multiset
 from tests.end_to_end.processes import Processor, free_endpoint, wait_until
 from tests.end_to_end.scenario import application, configuration, write_baseline
@@ -89,6 +89,7 @@ def test_the_processor_is_sent_gzip(journey: Journey) -> None:
 
 
 def test_every_row_is_counted_once(journey: Journey, history: CreditHistory, baseline: Path) -> None:
+    check_sent(journey.tapped, history, Baseline.load(baseline))
     check_counts(journey.arrived, history, Baseline.load(baseline))
     check_accuracy(journey.arrived, history)
 
@@ -117,6 +118,7 @@ def test_sampled_traces_leave_the_numbers_exact(
         OTEL_TRACES_SAMPLER_ARG="0.01",
     )
     assert len(list(leaves(journey.traces))) < 0.1 * len(history.calls)
+    check_sent(journey.tapped, history, Baseline.load(baseline))
     check_counts(journey.arrived, history, Baseline.load(baseline))
     check_accuracy(journey.arrived, history)
 
