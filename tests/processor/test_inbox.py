@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.processor.edges import until
 
+from tests.processor.edges import until
 from tidegauge.errors import StorageError
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.state.inbox import Entry, Inbox

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import psutil
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -210,6 +214,35 @@ def test_more_than_fits_shall_be_sent_again(serve: Callable[..., Served]) -> Non
         "tidegauge.receiver.accepted_requests{kind=metrics}": 3,
         "tidegauge.receiver.refused_requests{kind=metrics,reason=busy}": 1,
     }
+
+
+def test_requests_that_wait_for_a_worker_stay_with_their_clients() -> None:
+    program = """if True:
+        import threading
+        from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
+        finish = threading.Event()
+        accept = lambda kind, data: finish.wait(60) and Accepted()
+        receiver = Receiver("127.0.0.1:0", accept, limits=ReceiverLimits(workers=2))
+        print(receiver.start(), flush=True)
+        input()
+        finish.set()
+        input()
+        receiver.stop(grace=0)
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        with client(int(server.stdout.readline())) as export:
+            assert export(b"", timeout=20) == b""
+            before = psutil.Process(server.pid).memory_info().rss
+            calls = [export.future(bytes(4 * 2**20), timeout=60) for _ in range(80)]
+            time.sleep(2)
+            grown = psutil.Process(server.pid).memory_info().rss - before
+            print(file=server.stdin, flush=True)
+            assert all(call.result() == b"" for call in calls)
+        print(file=server.stdin, flush=True)
+    assert grown < 100 * 2**20  # of 320 MiB that are on their way
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])

@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-from tests.processor.edges import Backend, Counts, until
 
+from tests.processor.edges import Backend, Counts, until
 from tidegauge_processor.otlp import retry_info
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver

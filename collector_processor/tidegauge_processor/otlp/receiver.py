@@ -50,7 +50,8 @@ class ReceiverLimits:
 
     Attributes:
         message_bytes: largest request, after decompression; 64 MiB is OTLP's own figure.
-        in_flight_bytes: requests in work at once.
+        in_flight_bytes: requests in work at once. Counted when a request has been read, as its size is not known
+            before; until then each worker may hold one.
         workers: threads, and so the most requests that can share a commit.
         keepalive_min_time: seconds between pings of an idle client; one that pings more often is disconnected.
         retry_delay: shortest and longest time, in seconds, after which a refused client shall come again.
@@ -209,6 +210,9 @@ class _Calls:
 def _options(limits: ReceiverLimits) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", limits.message_bytes),
+        # The windows of HTTP/2 stay at 64 KiB. If they may grow, gRPC reads whole requests ahead while they wait for a
+        # worker, hundreds of megabytes that no admission has seen.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.so_reuseport", 0),  # or a second server would silently take half of the connections
         ("grpc.http2.min_ping_interval_without_data_ms", round(limits.keepalive_min_time * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
