@@ -104,6 +104,8 @@ METRIC_SDK_LATE: Final = "tidegauge.sdk.late"
 """Counter of rows stamped before an interval that was already closed; they were counted into the next one."""
 REASON: Final = "tidegauge.reason"
 """Why something was dropped, refused or swallowed."""
+KIND: Final = "tidegauge.kind"
+"""Kind of signal that a request carries: ``traces``, ``metrics`` or ``logs``."""
 
 # --- the processor's own counters -----------------------------------------------------------------------------------
 METRIC_PROCESSOR_ACCEPTED: Final = "tidegauge.processor.accepted"

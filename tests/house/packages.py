@@ -23,12 +23,14 @@ class Module:
         path: of the file.
         imported: dotted names of modules that it imports anywhere in it, also inside functions and for types only.
         called: names of functions that it calls by their bare names.
+        texts: its string literals.
     """
 
     name: str
     path: Path
     imported: frozenset[str]
     called: frozenset[str]
+    texts: frozenset[str]
 
 
 def modules() -> list[Module]:
@@ -50,7 +52,8 @@ def parse(name: str, code: str, path: Path = ROOT) -> Module:
     tree = ast.parse(code)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    return Module(name, path, frozenset(_imported(tree, package)), frozenset(called))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return Module(name, path, frozenset(_imported(tree, package)), frozenset(called), frozenset(texts))
 
 
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:

@@ -17,7 +17,9 @@ CLOCKS_AND_IO = (
     *("random", "selectors", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading"),
     *("time", "urllib", "uuid", "yaml", "opentelemetry", *WIRE),
 )
-SHARED = tuple(f"tidegauge.{part}" for part in ("semconv", "errors", "summaries", "columns", "baseline", "receipt"))
+SHARED = tuple(
+    f"tidegauge.{part}" for part in ("semconv", "errors", "summaries", "columns", "baseline", "receipt", "observation")
+)
 
 
 def within(name: str, parts: Iterable[str]) -> bool:
