@@ -177,14 +177,16 @@ class Sender:
 
     def _remove(self, number: int) -> None:
         """Take a row out of the outbox. Until that has worked nothing else is sent, or this one would go out twice."""
-        while not self._stopping.is_set():
+        removed = False
+        while not removed:
             try:
                 self._store.sent([number])
+                removed = True
             except StorageError as error:
+                if self._stopping.is_set():
+                    break
                 _log.error("signals wait until the last one can be removed from the outbox: %s", error)
                 self._wait(None)
-            else:
-                break
         with self._changed:
             self._changed.notify_all()
 
