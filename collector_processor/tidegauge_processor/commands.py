@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
+from tidegauge_processor.cli_baseline import app as baseline
 from tidegauge_processor.config import Config, load
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(baseline, name="baseline")
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -34,7 +36,9 @@ def execute(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), prog_name="tidegauge", standalone_mode=False)
     except typer.TyperException as error:
-        typer.echo(f"tidegauge: {error.format_message()} See tidegauge --help", err=True)
+        message = error.format_message()
+        if message:  # a group without a command has shown its help and has no more to say
+            typer.echo(f"tidegauge: {message} See tidegauge --help", err=True)
         return error.exit_code
     except typer.Abort:
         return 1

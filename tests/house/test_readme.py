@@ -22,8 +22,10 @@ def blocks(text: str) -> list[tuple[int, str]]:
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "readme"}
+    found = blocks(README.read_text(encoding="utf-8"))
+    assert found
     with testing.capture():
-        for line, code in blocks(README.read_text(encoding="utf-8")):
+        for line, code in found:
             # As many empty lines as stand above the block, so that a traceback names the README's own line.
             exec(compile("\n" * line + code, README, "exec"), namespace)
 

@@ -31,9 +31,14 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(command in shown for command in ("run", "validate", "baseline"))
 
 
-def test_no_command_shows_the_help_and_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ended() == 2
-    assert "validate" in capsys.readouterr().out
+@pytest.mark.parametrize(("group", "command"), [([], "validate"), (["baseline"], "build")])
+def test_no_command_shows_the_help_and_is_wrong_use(
+    capsys: pytest.CaptureFixture[str], group: list[str], command: str
+) -> None:
+    assert ended(*group) == 2
+    out, err = capsys.readouterr()
+    assert command in out
+    assert err == ""
 
 
 @pytest.mark.parametrize(
