@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge_processor.verdicts.state import State
+
+_MONTH: Final = 30 * 24 * 3_600 * 10**9
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,6 +89,7 @@ class Policy:
         effect_floor: smallest effect that is worth a page: a KS distance, or a difference of shares.
         quiet_windows: an incident closes after so many windows without an alarm.
         fewest_rows: with fewer rows on either side, only an exact test may speak.
+        window_length: length of a window, ns.
     """
 
     false_incidents_per_month: float = 1.0
@@ -93,6 +97,12 @@ class Policy:
     effect_floor: float = 0.02
     quiet_windows: int = 24
     fewest_rows: int = 20
+    window_length: int = 3_600 * 10**9
+
+    @property
+    def windows_per_month(self) -> float:
+        """Windows in a month of thirty days."""
+        return _MONTH / self.window_length
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""One budget of false alarms per model and month, divided over everything that could raise one.
+
+    level = share / (streams x windows a month x scales x statistics)
+
+By Bonferroni's inequality the expected number of false alarms a month is then at most the budget, however the streams,
+the overlapping merged windows and the statistics depend on each other. An incident takes at least one alarm, so the
+number of false incidents is bounded too.
+
+The budget is first shared between families of streams, so that a model with 500 features does not silence the watch
+over its predictions. A family that a model does not have leaves its share to the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from tidegauge_processor.verdicts.types import Policy, Reference, Stream
+
+SHARES: Final[Mapping[str, float]] = MappingProxyType({"features": 0.5, "predictions": 0.25, "quality": 0.25})
+"""Part of the budget that each family of streams may spend."""
+
+_FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
+    {"feature": "features", "prediction": "predictions", "score": "predictions", "quality": "quality"}
+)
+
+
+def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Stream, float]:
+    """Level of each stream: a p-value at or below it is significant.
+
+    Raises:
+        ValueError: a stream's target is not known.
+
+    Example:
+        >>> import numpy as np
+        >>> cells = np.array([[50, 50]])
+        >>> streams = {Stream("feature", "age"): Reference(cells, np.array([0.0]))}
+        >>> found = levels(streams, Policy(scales=(1, 24)))[Stream("feature", "age")]
+        >>> abs(found - 1 / (1 * 720 * 2 * 2)) < 1e-15
+        True
+    """
+    families = {stream: _family(stream) for stream in references}
+    members = Counter(families.values())
+    present = sum(SHARES[family] for family in members)
+    found: dict[Stream, float] = {}
+    for stream, reference in references.items():
+        family = families[stream]
+        share = policy.false_incidents_per_month * SHARES[family] / present
+        comparisons = members[family] * policy.windows_per_month * len(policy.scales)
+        found[stream] = share / (comparisons * statistics(reference))
+    return found
+
+
+def statistics(reference: Reference) -> int:
+    """Statistics computed for one comparison: AD and G on ordered cells, G or Fisher on others."""
+    return 1 if reference.bounds is None else 2
+
+
+def _family(stream: Stream) -> str:
+    try:
+        return _FAMILIES[stream.target]
+    except KeyError:
+        raise ValueError(f"unknown target {stream.target!r}: known are {', '.join(_FAMILIES)}") from None

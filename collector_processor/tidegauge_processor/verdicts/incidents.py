@@ -1,0 +1,237 @@
+"""One incident per cause, not one alarm per window and stream.
+
+An incident opens at the first alarm of a model version. It grows when a further stream alarms or when it becomes
+material, and closes after a number of quiet windows. Two rules keep the merged windows, which remember, from telling
+the same story again:
+
+* while an incident is open, an alarm keeps it open only if it is *fresh*: of a stream that is new to it, at the finest
+  scale at which the stream has alarmed or a finer one, or over rows that all came after the last fresh alarm. So a loud
+  hour does not keep an incident open for as long as it stays inside the last 72 windows;
+* after it has closed, merged windows that reach back into it cannot open the next one.
+
+A window in which nothing could be judged is not a quiet one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tidegauge_processor.verdicts.ranking import benjamini_hochberg, corrected_p, strength, strongest
+from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Policy, Stream, TestResult, Verdict, Window
+
+_MAIN_EFFECTS = ("ks_distance", "l_infinity")
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """Something to say about an incident.
+
+    Attributes:
+        kind: what happened.
+        id: key of the incident, the same on all of its changes; unique within a model version.
+        since: start of the merged windows that showed the change most clearly when it opened, ns since the epoch.
+        start: start of the window of this change.
+        end: its end.
+        state: ``changed``, or ``material`` as soon as one stream is.
+        ranking: the strongest verdict on each stream concerned, strongest first: the streams that alarmed and, while
+            open, those on the Benjamini-Hochberg list of the window.
+    """
+
+    kind: Literal["opened", "grew", "closed"]
+    id: str
+    since: int
+    start: int
+    end: int
+    state: State
+    ranking: tuple[Verdict, ...]
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams concerned, strongest first."""
+        return tuple(verdict.stream for verdict in self.ranking)
+
+    def sentences(self) -> tuple[str, ...]:
+        """What the ranking says, a sentence for each stream."""
+        return tuple(_sentence(verdict) for verdict in self.ranking)
+
+
+@dataclass(slots=True)
+class _Incident:
+    id: str
+    since: int
+    loud_until: int
+    state: State = State.CHANGED
+    quiet: int = 0
+    strongest: dict[Stream, Verdict] = field(default_factory=dict)
+    finest: dict[Stream, int] = field(default_factory=dict)
+
+    def is_fresh(self, alarm: Verdict) -> bool:
+        finest = self.finest.get(alarm.stream)
+        return finest is None or alarm.scale <= finest or alarm.start >= self.loud_until
+
+    def was_judged(self, verdict: Verdict) -> bool:
+        return verdict.state is State.OK and verdict.scale <= self.finest.get(verdict.stream, 0)
+
+    def take_up(self, alarms: Sequence[Verdict], window: Window) -> bool:
+        """Add fresh alarms; whether the incident has grown."""
+        grown = False
+        self.loud_until, self.quiet = window.end, 0
+        for alarm in alarms:
+            grown |= alarm.stream not in self.finest
+            self.finest[alarm.stream] = min(alarm.scale, self.finest.get(alarm.stream, alarm.scale))
+            if alarm.state is State.MATERIAL and self.state is not State.MATERIAL:
+                self.state, grown = State.MATERIAL, True
+        for stream, verdict in strongest(alarms).items():
+            known = self.strongest.get(stream)
+            if known is None or strength(verdict) < strength(known):
+                self.strongest[stream] = verdict
+        return grown
+
+
+class IncidentLog:
+    """The incidents of one model version; a state machine that moves on by one closed window.
+
+    Example:
+        >>> import numpy as np
+        >>> age = Stream("feature", "age")
+        >>> def hour(number, state, p):
+        ...     test = TestResult("g_test", 50.0, p)
+        ...     return [Verdict(age, 1, number, number + 1, 500, state, (test,), 1e-6)], Window(
+        ...         number, number + 1, {}, np.array([True])
+        ...     )
+        >>> log, policy = IncidentLog(), Policy(quiet_windows=2)
+        >>> days = [(State.OK, 0.5), (State.CHANGED, 1e-9), (State.MATERIAL, 1e-12), (State.OK, 0.5), (State.OK, 0.5)]
+        >>> for number, (state, p) in enumerate(days):
+        ...     for change in log.update(*hour(number, state, p), policy):
+        ...         print(number, change.kind, change.state, change.since)
+        1 opened changed 1
+        2 grew material 1
+        4 closed material 1
+    """
+
+    __slots__ = ("_open", "_settled_until")
+
+    def __init__(self) -> None:
+        self._open: _Incident | None = None
+        self._settled_until = 0
+
+    @property
+    def open(self) -> str | None:
+        """Id of the open incident."""
+        return self._open.id if self._open else None
+
+    def update(self, verdicts: Sequence[Verdict], window: Window, policy: Policy) -> list[IncidentChange]:
+        """Take up the verdicts of a window.
+
+        Args:
+            verdicts: all of this window, at all scales.
+            window: the window that closed, the newest of those judged.
+            policy: how many quiet windows close an incident.
+
+        Returns:
+            What is to be said; usually nothing.
+        """
+        alarms = [verdict for verdict in verdicts if verdict.state.alarming]
+        if self._open is None:
+            alarms = [alarm for alarm in alarms if alarm.start >= self._settled_until]
+            return [self._begin(alarms, verdicts, window)] if alarms else []
+        incident = self._open
+        fresh = [alarm for alarm in alarms if incident.is_fresh(alarm)]
+        if fresh:
+            grown = incident.take_up(fresh, window)
+            return [_change("grew", incident, window, verdicts)] if grown else []
+        incident.quiet += any(incident.was_judged(verdict) for verdict in verdicts)
+        if incident.quiet < policy.quiet_windows:
+            return []
+        self._open, self._settled_until = None, incident.loud_until
+        return [_change("closed", incident, window)]
+
+    def dump(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"settled_until": self._settled_until, "open": _dump(self._open) if self._open else None}
+
+    @classmethod
+    def load(cls, plain: dict[str, Any]) -> IncidentLog:
+        """Read what `dump` wrote."""
+        log = cls()
+        log._settled_until = plain["settled_until"]
+        log._open = _load(plain["open"]) if plain["open"] else None
+        return log
+
+    def _begin(self, alarms: list[Verdict], verdicts: Sequence[Verdict], window: Window) -> IncidentChange:
+        clearest = min(alarms, key=strength)
+        self._open = _Incident(f"{window.start:016x}", clearest.start, window.end)
+        self._open.take_up(alarms, window)
+        return _change("opened", self._open, window, verdicts)
+
+
+def _change(
+    kind: Literal["opened", "grew", "closed"], incident: _Incident, window: Window, verdicts: Sequence[Verdict] = ()
+) -> IncidentChange:
+    concerned = dict(incident.strongest)
+    now = strongest(verdicts)
+    for stream in benjamini_hochberg(corrected_p(verdicts)):
+        concerned.setdefault(stream, now[stream])
+    ranking = tuple(sorted(concerned.values(), key=lambda verdict: (*strength(verdict), verdict.stream)))
+    return IncidentChange(kind, incident.id, incident.since, window.start, window.end, incident.state, ranking)
+
+
+def _sentence(verdict: Verdict) -> str:
+    name = next((name for name in _MAIN_EFFECTS if name in verdict.effects), "")
+    size = f"{name} {verdict.effects[name]:.3g} (at least {verdict.effect_lower:.3g}), " if name else ""
+    state = verdict.state.value if verdict.state.alarming else "moved with the others"
+    windows = "1 window" if verdict.scale == 1 else f"{verdict.scale} windows"
+    return f"{verdict.stream}: {state}, {size}p {verdict.p_value:.2g} over {windows} of {verdict.rows} rows"
+
+
+def _dump(incident: _Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "since": incident.since,
+        "loud_until": incident.loud_until,
+        "state": incident.state.value,
+        "quiet": incident.quiet,
+        "streams": [
+            [_dump_verdict(incident.strongest[stream]), incident.finest[stream]] for stream in sorted(incident.finest)
+        ],
+    }
+
+
+def _load(plain: dict[str, Any]) -> _Incident:
+    incident = _Incident(plain["id"], plain["since"], plain["loud_until"], State(plain["state"]), plain["quiet"])
+    for row, finest in plain["streams"]:
+        verdict = _load_verdict(row)
+        incident.strongest[verdict.stream] = verdict
+        incident.finest[verdict.stream] = finest
+    return incident
+
+
+def _dump_verdict(verdict: Verdict) -> dict[str, Any]:
+    stream = verdict.stream
+    return {
+        "stream": [stream.target, stream.name, stream.detail],
+        "scale": verdict.scale,
+        "start": verdict.start,
+        "end": verdict.end,
+        "rows": verdict.rows,
+        "state": verdict.state.value,
+        "tests": [[test.method, test.statistic, test.p_value] for test in verdict.tests],
+        "level": verdict.level,
+        "effects": dict(sorted(verdict.effects.items())),
+        "effect_lower": verdict.effect_lower,
+        "reason": verdict.reason,
+    }
+
+
+def _load_verdict(plain: dict[str, Any]) -> Verdict:
+    return Verdict(
+        **plain
+        | {
+            "stream": Stream(*plain["stream"]),
+            "state": State(plain["state"]),
+            "tests": tuple(TestResult(*test) for test in plain["tests"]),
+        }
+    )

@@ -1,0 +1,50 @@
+"""A small lasting shift is found by merging windows, not by luck.
+
+The latest 1, 3, 6, ... windows are merged by adding their counts. A scale waits until so many windows exist: fewer
+would be another, smaller scale under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge_processor.verdicts.types import Stream, Window
+
+
+def stack(windows: Sequence[Window], streams: Sequence[Stream], cells: int) -> NDArray[np.int64]:
+    """Counts of ``streams`` with the same number of cells in each of ``T`` windows: shape ``(streams, T, cells)``.
+
+    Raises:
+        ValueError: a window's counts have another number of cells.
+    """
+    result = np.zeros((len(streams), len(windows), cells), dtype=np.int64)
+    for time, window in enumerate(windows):
+        for place, stream in enumerate(streams):
+            counts = window.counts.get(stream)
+            if counts is None:
+                continue
+            if counts.shape != (cells,):
+                raise ValueError(f"{stream} has {cells} cells in the reference, but {counts.shape} in a window")
+            result[place, time] = counts
+    return result
+
+
+def merge_latest(stacked: NDArray[np.generic], scales: Sequence[int]) -> NDArray[np.generic]:
+    """Sums of the latest windows for each of ``scales``, none beyond ``T``.
+
+    Args:
+        stacked: shape ``(n, T, ...)``, oldest window first.
+        scales: ``S`` numbers of windows.
+
+    Returns:
+        Shape ``(n, S, ...)``.
+
+    Example:
+        >>> merge_latest(np.array([[[5], [1], [2]]]), (1, 3)).tolist()
+        [[[2], [8]]]
+    """
+    sums: NDArray[np.generic] = stacked[:, ::-1].cumsum(axis=1)[:, np.array(scales, dtype=np.intp) - 1]
+    return sums
