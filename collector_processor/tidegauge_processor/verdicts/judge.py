@@ -30,13 +30,22 @@ class _Shape(NamedTuple):
 
 
 class _Comparison(NamedTuple):
-    """One stream at one scale."""
+    """One stream at one scale: ``rows`` against a reference of effective ``size``, some rows left out."""
 
     stream: Stream
     scale: int
+    rows: int
+    size: float
+    left_out: int
+    new_violation: bool
+
+
+class _Batch(NamedTuple):
+    """Comparisons of one shape with their counts, each of shape ``(n, K)``."""
+
+    comparisons: list[_Comparison]
     reference: Floats
     window: Floats
-    left_out: int
 
 
 def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], policy: Policy) -> list[Verdict]:
@@ -78,9 +87,9 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     for stream, reference in sorted(references.items(), key=lambda item: item[0]):
         shape = _Shape(reference.counts.shape[0], reference.cells, reference.bounds is not None)
         shapes.setdefault(shape, []).append(stream)
-    for shape, streams in shapes.items():
-        comparisons = _comparisons(latest, streams, shape, references, ready)
-        verdicts += _verdicts(comparisons, latest, references, levels, policy)
+    for shape, streams in shapes.items() if ready else ():
+        batch = _batch(latest, streams, shape.cells, references, ready)
+        verdicts += _verdicts(batch, latest, references, levels, policy)
     unknown = {stream for window in windows[-1:] for stream in window.counts if stream not in references}
     for stream in unknown:
         rows = int(windows[-1].counts[stream].sum())
@@ -88,69 +97,68 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     return sorted(verdicts, key=lambda verdict: (verdict.stream, verdict.scale))
 
 
-def _comparisons(
+def _batch(
     windows: Sequence[Window],
     streams: list[Stream],
-    shape: _Shape,
+    cells: int,
     references: Mapping[Stream, Reference],
     scales: tuple[int, ...],
-) -> list[_Comparison]:
-    if not scales:
-        return []
-    stacked = stack(windows, streams, shape.cells)
+) -> _Batch:
+    stacked = stack(windows, streams, cells)
     rows = stacked.sum(axis=2)
     counts = np.stack([references[stream].counts for stream in streams])
     mixed = season.mix(counts, rows, np.stack([window.slots for window in windows]), scales)
-    window = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), scales).astype(np.float64)
-    left_out = merge_latest(np.where(mixed.usable, 0, rows), scales)
-    return [
-        _Comparison(stream, scale, mixed.reference[i, j], window[i, j], int(left_out[i, j]))
-        for i, stream in enumerate(streams)
-        for j, scale in enumerate(scales)
+    merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), scales)
+    left_out = merge_latest(np.where(mixed.usable, 0, rows), scales).ravel().tolist()
+    window, reference = merged.reshape(-1, cells).astype(np.float64), mixed.reference.reshape(-1, cells)
+    sizes, totals = reference.sum(axis=1).tolist(), window.sum(axis=1).tolist()
+    # a fact about the schema, not a statistic: what never happened has become the rule
+    new = ((reference[:, 1] == 0) & (window[:, 1] > window[:, 0])).tolist()
+    keys = [(stream, scale) for stream in streams for scale in scales]
+    comparisons = [
+        _Comparison(*key, int(total), size, out, flag and key[0].target == "quality")
+        for key, total, size, out, flag in zip(keys, totals, sizes, left_out, new, strict=True)
     ]
+    return _Batch(comparisons, reference, window)
 
 
 def _verdicts(
-    comparisons: list[_Comparison],
+    batch: _Batch,
     windows: Sequence[Window],
     references: Mapping[Stream, Reference],
     levels: Mapping[Stream, float],
     policy: Policy,
 ) -> list[Verdict]:
-    empty = [c for c in comparisons if not (c.window.any() and c.reference.any())]
-    full = [c for c in comparisons if c.window.any() and c.reference.any()]
-    verdicts = [_silent(c.stream, c.scale, windows, int(c.window.sum()), _why_empty(c)) for c in empty]
-    if not full:
+    comparable = np.array([bool(c.rows and c.size) for c in batch.comparisons])
+    verdicts = [
+        _silent(c.stream, c.scale, windows, c.rows, _why_empty(c)) for c in batch.comparisons if not (c.rows and c.size)
+    ]
+    if not comparable.any():
         return verdicts
-    reference, window = np.stack([c.reference for c in full]), np.stack([c.window for c in full])
-    edges = [references[c.stream].bounds for c in full]
-    bounds = np.stack([edge for edge in edges if edge is not None]) if edges[0] is not None else None
-    ordered = bounds is not None
-    level = np.array([levels[c.stream] for c in full])
-    found = gather(reference, window, ordered=ordered, fewest_rows=policy.fewest_rows)
-    effects = {name: values.tolist() for name, values in effects_of(reference, window, bounds).items()}
-    lower = least_distance(reference, window, level, ordered=ordered).tolist()
-    for place, (comparison, evidence) in enumerate(zip(full, found, strict=True)):
+    comparisons = [c for c in batch.comparisons if c.rows and c.size]
+    reference, window = batch.reference[comparable], batch.window[comparable]
+    edges = [bounds for c in comparisons if (bounds := references[c.stream].bounds) is not None]
+    bounds = np.stack(edges) if edges else None
+    level = [levels[c.stream] for c in comparisons]
+    found = gather(reference, window, ordered=bounds is not None, fewest_rows=policy.fewest_rows)
+    effects = effects_of(reference, window, bounds)
+    lower = least_distance(reference, window, np.array(level), ordered=bounds is not None).tolist()
+    sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
+    for place, comparison in enumerate(comparisons):
         floor = references[comparison.stream].floor
-        state, reason = _state(
-            comparison,
-            evidence,
-            levels[comparison.stream],
-            lower[place],
-            policy.effect_floor if floor is None else floor,
-            policy,
-        )
+        large = lower[place] > (policy.effect_floor if floor is None else floor)
+        state, reason = _claim(comparison, found[place], level[place], large, policy.fewest_rows)
         verdicts.append(
             Verdict(
                 stream=comparison.stream,
                 scale=comparison.scale,
                 start=windows[-comparison.scale].start,
                 end=windows[-1].end,
-                rows=int(comparison.window.sum()),
+                rows=comparison.rows,
                 state=state,
-                tests=evidence.tests,
-                level=levels[comparison.stream],
-                effects={name: values[place] for name, values in effects.items()},
+                tests=found[place].tests,
+                level=level[place],
+                effects=sizes[place],
                 effect_lower=lower[place],
                 reason=reason,
             )
@@ -158,39 +166,31 @@ def _verdicts(
     return verdicts
 
 
-def _state(
-    comparison: _Comparison, evidence: Evidence, level: float, lower: float, floor: float, policy: Policy
+def _claim(
+    comparison: _Comparison, evidence: Evidence, level: float, large: bool, fewest_rows: int
 ) -> tuple[State, str]:
-    rows, size = comparison.window.sum(), comparison.reference.sum()
-    few = min(rows, size) < policy.fewest_rows
+    rows, size = comparison.rows, comparison.size
+    few = min(rows, size) < fewest_rows
     significant = any(test.p_value <= level for test in evidence.tests)
     left_out = f"{comparison.left_out} rows at a time without reference left out" if comparison.left_out else ""
-    if (significant or not few) and _new_violation(comparison):
+    if comparison.new_violation and (significant or not few):
         return State.MATERIAL, "none in the reference, more than half of the rows now"
     if significant:
-        return State.MATERIAL if lower > floor else State.CHANGED, left_out
+        return State.MATERIAL if large else State.CHANGED, left_out
     if few:
         side = "reference" if size < rows else "window"
-        return State.INSUFFICIENT_DATA, f"{min(rows, size):.0f} rows in the {side}: {policy.fewest_rows} are needed"
+        return State.INSUFFICIENT_DATA, f"{min(rows, size):.0f} rows in the {side}: {fewest_rows} are needed"
     if evidence.attainable > level:
-        return State.INSUFFICIENT_DATA, f"{rows:.0f} rows cannot reach the level {level:.2g} against this reference"
+        return State.INSUFFICIENT_DATA, f"{rows} rows cannot reach the level {level:.2g} against this reference"
     if evidence.blind:
-        return State.INSUFFICIENT_DATA, f"{rows:.0f} rows are too few for so many rare categories"
+        return State.INSUFFICIENT_DATA, f"{rows} rows are too few for so many rare categories"
     return State.OK, left_out
-
-
-def _new_violation(comparison: _Comparison) -> bool:
-    """A fact about the schema, not a statistic: what never happened has become the rule."""
-    if comparison.stream.target != "quality":
-        return False
-    good, bad = comparison.window.tolist()
-    return not comparison.reference[1] and bool(bad > good)
 
 
 def _why_empty(comparison: _Comparison) -> str:
     if comparison.left_out:
         return "the reference has no rows at this time of the day or week"
-    return "no rows in the window" if comparison.reference.any() else "no rows in the reference"
+    return "no rows in the reference" if comparison.rows else "no rows in the window"
 
 
 def _waiting(stream: Stream, scale: int, windows: Sequence[Window]) -> Verdict:

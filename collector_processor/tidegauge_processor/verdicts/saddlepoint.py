@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 _NEGLIGIBLE: Final = 1e-12  # of the largest weight: what an eigenvalue solver leaves of a zero
 _EQUAL: Final = 1e-9
 _STEPS: Final = 100
+_SETTLED: Final = 1e-12  # Newton doubles the digits, and the tail is stationary at the root
 _AT_MEAN: Final = 1e-5  # below this |r| the limit is more accurate than the quotient
 _SERIES: Final = 0.02  # below this |u| a power series avoids cancellation
 _TERMS: Final = np.array([1 - 1 / power for power in range(12, 1, -1)] + [0.0, 0.0])
@@ -100,7 +101,7 @@ def _root(x: Floats, ratios: Floats) -> Floats:
         moved = s - step
         inside = (moved > low) & (moved < high)
         moved = np.where(inside, moved, (low + high) / 2)
-        settled = np.abs(moved - s) <= 1e-14 * (1 - s)
+        settled = np.abs(moved - s) <= _SETTLED * (1 - s)
         s = np.where(open_, moved, s)
         open_ &= ~settled
         if not open_.any():

@@ -18,8 +18,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge_processor.verdicts.scales import merge_latest
-
 Floats = NDArray[np.float64]
 
 
@@ -64,14 +62,34 @@ def mix(
         return Season(usable, np.repeat(reference.astype(np.float64), len(scales), axis=1))
     if slots.shape[1] != reference.shape[1]:
         raise ValueError(f"the reference has {reference.shape[1]} season slots, the windows {slots.shape[1]}")
-    covered = np.where(slots[None, :, :], size[:, None, :], 0)
-    within = covered.sum(axis=2, keepdims=True)
-    spread = rows[:, :, None] * (covered / np.maximum(within, 1))
-    weights = merge_latest(spread, scales).astype(np.float64)
+    within = np.stack([size[:, covered].sum(axis=1) for covered in slots], axis=1)
+    weights = _weights(size, rows / np.maximum(within, 1), slots, scales)
     total = weights.sum(axis=2, keepdims=True)
-    weights = weights / np.where(total > 0, total, 1.0)
-    known = np.maximum(size, 1).astype(np.float64)
-    variance = (weights**2 / known[:, None, :]).sum(axis=2)
+    weights /= np.where(total > 0, total, 1.0)
+    per_row = weights / np.maximum(size, 1)[:, None, :]
+    variance = (weights * per_row).sum(axis=2)
     effective = np.where(variance > 0, 1 / np.where(variance > 0, variance, 1.0), 0.0)
-    shares = np.einsum("nvs,nsk->nvk", weights / known[:, None, :], reference.astype(np.float64))
-    return Season(within[:, :, 0] > 0, effective[:, :, None] * shares)
+    mixed = np.zeros((*weights.shape[:2], reference.shape[2]))
+    for slot in np.flatnonzero(weights.any(axis=(0, 1))):
+        mixed += per_row[:, :, slot, None] * reference[:, None, slot, :]
+    return Season(within > 0, effective[:, :, None] * mixed)
+
+
+def _weights(size: NDArray[np.int64], density: Floats, slots: NDArray[np.bool_], scales: tuple[int, ...]) -> Floats:
+    """Rows of the latest windows by season slot: shape ``(n, S, slots)``.
+
+    Added up in the order of time, so that the bits do not depend on how many streams are mixed at once.
+
+    Args:
+        size: reference rows by slot, shape ``(n, slots)``.
+        density: rows of a window for each reference row in its slots, shape ``(n, T)``.
+        slots: the slots that each window covers, shape ``(T, slots)``.
+        scales: ``S`` numbers of windows.
+    """
+    weights = np.zeros((size.shape[0], len(scales), size.shape[1]))
+    rows = np.zeros(size.shape)
+    for latest in range(1, max(scales) + 1):
+        rows += np.where(slots[-latest], density[:, -latest, None] * size, 0.0)
+        for place in (place for place, scale in enumerate(scales) if scale == latest):
+            weights[:, place] = rows
+    return weights

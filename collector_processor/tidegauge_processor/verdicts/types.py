@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,8 @@ from tidegauge_processor.verdicts.state import State
 _MONTH: Final = 30 * 24 * 3_600 * 10**9
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Stream:
-    """One thing that is watched.
+class Stream(NamedTuple):
+    """One thing that is watched; a tuple, because it is looked up thousands of times in a judgement.
 
     Attributes:
         target: ``feature``, ``prediction``, ``score`` or ``quality``.
