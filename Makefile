@@ -36,7 +36,7 @@ interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/pip install --quiet uv
-	.cache/lock/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --all-extras \
+	.cache/lock/bin/uv pip compile --quiet --system-certs --upgrade --universal --fork-strategy fewest --all-extras \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean: ## remove what was made; the cache of built peers stays
