@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Final
+
+_EARLIEST: Final = -(1 << 63)
+_LATEST: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,14 @@ class Outcome:
         value: predicted number; None without one.
         actual: a class as text, or a number.
         segments: names and values of the slices that the row belongs to.
+
+    Raises:
+        ValueError: there is no id, a number is not finite, or a time does not fit 64 bits.
+
+    Example:
+        >>> Outcome("p1", 0, 60, "late", 0.8, None, float("nan"))
+        Traceback (most recent call last):
+        ValueError: outcome of 'p1': actual is nan, not a finite number
     """
 
     id: str
@@ -28,3 +41,18 @@ class Outcome:
     value: float | None
     actual: str | float
     segments: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        # Every outcome passes here, so the good case costs one look at each field.
+        if not self.id:
+            raise ValueError("an outcome needs the id of its prediction")
+        if not (_EARLIEST <= self.recorded_at <= _LATEST and _EARLIEST <= self.predicted_at <= _LATEST):
+            raise ValueError(f"outcome of {self.id!r}: a time does not fit 64 bits of nanoseconds")
+        if not (
+            (self.score is None or math.isfinite(self.score))
+            and (self.value is None or math.isfinite(self.value))
+            and (isinstance(self.actual, str) or math.isfinite(self.actual))
+        ):
+            numbers = {"score": self.score, "value": self.value, "actual": self.actual}
+            name, number = next((n, x) for n, x in numbers.items() if isinstance(x, float) and not math.isfinite(x))
+            raise ValueError(f"outcome of {self.id!r}: {name} is {number}, not a finite number")

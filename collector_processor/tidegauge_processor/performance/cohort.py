@@ -1,0 +1,247 @@
+"""The outcomes of a stretch of predictions, each once, however often and in whatever order they came.
+
+An entry per outcome is kept, and every count and sum is taken from the entries when it is asked for. Nothing smaller
+would do: a revised outcome has to take back what the earlier one had added, and for that the earlier score and label
+must still be known. Scores stay as they are; a histogram of 1,000 bins would save two bytes an outcome and cost the
+area under the ROC curve its last digits.
+
+Of the outcomes of one prediction the one that was recorded last counts; at the same instant the greater actual (text
+after numbers), and then the greater of what else differs. That is an order in which every two outcomes have a place,
+so the state is a maximum per prediction: it does not depend on order, batching or repetition.
+
+An id is kept as 56 bits of its BLAKE2b hash. Two of 40,000 predictions share these with a probability of 1e-8; then
+one of the two would be missing.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.errors import WireError
+from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.packing import pack, unpack
+
+FORMAT: Final = "tidegauge.cohort/1"
+"""Version of what `Cohort.dump` writes."""
+
+Fate = Literal["new", "duplicate", "revised", "stale"]
+
+_HASH_BYTES: Final = 7
+_NUMBERS: Final = ("score", "value", "actual")
+_ROW: Final = np.dtype([("recorded", "i8"), ("kind", "i4"), *((name, "f8") for name in _NUMBERS)])
+_MOST_FRESH: Final = 4096
+_NO_IDS: Final = np.empty(0, dtype=np.int64)
+_NO_ROWS: Final = np.empty(0, dtype=_ROW)
+
+_Row = tuple[int, int, float, float, float]
+
+
+class Kind(NamedTuple):
+    """What many outcomes share: the texts, and which numbers there are.
+
+    Attributes:
+        actual: the true class; None when the outcome is a number.
+        klass: the predicted class; None without one.
+        has_score: whether there is a score.
+        has_value: whether there is a predicted number.
+        segments: names and values of slices.
+    """
+
+    actual: str | None
+    klass: str | None
+    has_score: bool
+    has_value: bool
+    segments: tuple[tuple[str, str], ...]
+
+    def order(self) -> tuple[Any, ...]:
+        """The kind as something that sorts: numbers before texts, then the rest."""
+        actual, klass = self.actual, self.klass
+        return actual is not None, actual or "", klass is not None, klass or "", *self[2:]
+
+
+class Table(NamedTuple):
+    """The outcomes of a cohort as columns, in the order of their hashed ids.
+
+    Attributes:
+        kinds: kinds of outcomes, ``k`` of them.
+        kind: index of each outcome's kind, shape ``(n,)``.
+        score: scores, shape ``(n,)``; NaN without one.
+        value: predicted numbers, shape ``(n,)``; NaN without one.
+        actual: true numbers, shape ``(n,)``; NaN where the kind has a true class.
+    """
+
+    kinds: tuple[Kind, ...]
+    kind: NDArray[np.int64]
+    score: NDArray[np.float64]
+    value: NDArray[np.float64]
+    actual: NDArray[np.float64]
+
+
+class Cohort:
+    """Outcomes of the predictions of one stretch of time, each counted once.
+
+    Example:
+        >>> cohort = Cohort()
+        >>> late = Outcome("p1", 0, 60, "late", 0.8, None, "late")
+        >>> cohort.add(late), cohort.add(late), cohort.add(Outcome("p1", 0, 90, "late", 0.8, None, "on time"))
+        ('new', 'duplicate', 'revised')
+        >>> cohort.labels
+        1
+    """
+
+    __slots__ = ("_codes", "_fresh", "_ids", "_kinds", "_rows")
+
+    def __init__(self) -> None:
+        self._kinds: list[Kind] = []
+        self._codes: dict[tuple[Any, ...], int] = {}
+        self._ids = _NO_IDS  # ascending, with their rows beside them
+        self._rows = _NO_ROWS
+        self._fresh: dict[int, _Row] = {}  # added since; an id in both counts here
+
+    def add(self, outcome: Outcome) -> Fate:
+        """Count ``outcome`` unless it, or a later one of the same prediction, has been counted.
+
+        Returns:
+            ``new`` for the first outcome of a prediction, ``duplicate`` when it says what is known already,
+            ``revised`` when it replaces an earlier one, ``stale`` when a later one has replaced it already.
+        """
+        hashed = blake2b(outcome.id.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES)
+        score, value, actual = outcome.score, outcome.value, outcome.actual
+        text = actual if isinstance(actual, str) else None
+        kind = (text, outcome.klass, score is not None, value is not None, outcome.segments)
+        code = self._codes.get(kind)
+        if code is None:
+            code = self._new_kind(kind)
+        # Adding 0.0 makes -0.0 the 0.0 that it equals, and a float of an int.
+        row = (
+            outcome.recorded_at,
+            code,
+            0.0 if score is None else score + 0.0,
+            0.0 if value is None else value + 0.0,
+            0.0 if isinstance(actual, str) else actual + 0.0,
+        )
+        return self._put(int.from_bytes(hashed.digest(), "big"), row)
+
+    @property
+    def labels(self) -> int:
+        """Number of predictions with an outcome."""
+        self._settle()
+        return int(self._ids.size)
+
+    def table(self) -> Table:
+        """The outcomes as columns; the same outcomes give the same columns."""
+        self._settle()
+        used, kind = self._used_kinds()
+        score, value, actual = (self._rows[name].copy() for name in _NUMBERS)
+        score[~_mask([k.has_score for k in used], kind)] = np.nan
+        value[~_mask([k.has_value for k in used], kind)] = np.nan
+        actual[_mask([k.actual is not None for k in used], kind)] = np.nan
+        return Table(used, kind, score, value, actual)
+
+    def __iadd__(self, other: Cohort) -> Cohort:
+        other._settle()
+        codes = [self._codes[kind] if kind in self._codes else self._new_kind(kind) for kind in other._kinds]
+        for hashed, (recorded, kind, *numbers) in zip(other._ids.tolist(), other._rows.tolist(), strict=True):
+            self._put(hashed, (recorded, codes[kind], *numbers))
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cohort) and self.dump() == other.dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def dump(self) -> dict[str, Any]:
+        """Canonical plain values, for JSON: equal cohorts give equal dumps."""
+        self._settle()
+        used, kind = self._used_kinds()
+        gaps = np.diff(self._ids, prepend=0)
+        return {
+            "format": FORMAT,
+            "labels": int(self._ids.size),
+            "kinds": [[*k[:4], [list(pair) for pair in k.segments]] for k in used],
+            "id": pack(gaps),
+            "recorded": pack(self._rows["recorded"].copy()),
+            "kind": pack(kind),
+        } | {name: pack(self._rows[name].copy().view(np.int64)) for name in _NUMBERS}
+
+    @classmethod
+    def load(cls, plain: dict[str, Any]) -> Cohort:
+        """Read what `dump` wrote.
+
+        Raises:
+            WireError: the values are of another version.
+        """
+        if plain.get("format") != FORMAT:
+            raise WireError(f"a cohort of format {plain.get('format')!r} cannot be read; this version reads {FORMAT!r}")
+        cohort, labels = cls(), plain["labels"]
+        for actual, klass, has_score, has_value, segments in plain["kinds"]:
+            cohort._new_kind((actual, klass, has_score, has_value, tuple((name, at) for name, at in segments)))
+        cohort._ids = np.cumsum(unpack(plain["id"], labels))
+        cohort._rows = np.empty(labels, dtype=_ROW)
+        cohort._rows["recorded"] = unpack(plain["recorded"], labels)
+        cohort._rows["kind"] = unpack(plain["kind"], labels)
+        for name in _NUMBERS:
+            cohort._rows[name] = unpack(plain[name], labels).view(np.float64)
+        return cohort
+
+    def _put(self, hashed: int, row: _Row) -> Fate:
+        known = self._fresh.get(hashed) or self._settled(hashed)
+        if known is None:
+            self._fresh[hashed] = row
+            if len(self._fresh) >= max(_MOST_FRESH, self._ids.size):  # each row is sorted a few times, not often
+                self._settle()
+            return "new"
+        if row == known:
+            return "duplicate"
+        later = self._place(row) > self._place(known)
+        if later:
+            self._fresh[hashed] = row
+        if row[1:] == known[1:]:
+            return "duplicate"
+        return "revised" if later else "stale"
+
+    def _settled(self, hashed: int) -> _Row | None:
+        at = self._ids.searchsorted(hashed)
+        if at == self._ids.size or self._ids[at] != hashed:
+            return None
+        row: _Row = self._rows[at].item()
+        return row
+
+    def _place(self, row: _Row) -> tuple[Any, ...]:
+        recorded, code, score, value, actual = row
+        kind = self._kinds[code]
+        return recorded, kind.actual is not None, kind.actual or "", actual, kind.order(), score, value
+
+    def _new_kind(self, kind: tuple[Any, ...]) -> int:
+        self._kinds.append(Kind(*kind))
+        self._codes[kind] = len(self._kinds) - 1
+        return len(self._kinds) - 1
+
+    def _settle(self) -> None:
+        """Sort the fresh rows in among the others."""
+        if not self._fresh:
+            return
+        fresh = np.fromiter(self._fresh, dtype=np.int64, count=len(self._fresh))
+        kept = ~np.isin(self._ids, fresh, assume_unique=True)
+        ids = np.concatenate([self._ids[kept], fresh])
+        rows = np.concatenate([self._rows[kept], np.array(list(self._fresh.values()), dtype=_ROW)])
+        order = np.argsort(ids)
+        self._ids, self._rows = ids[order], rows[order]
+        self._fresh.clear()
+
+    def _used_kinds(self) -> tuple[tuple[Kind, ...], NDArray[np.int64]]:
+        """The kinds that rows have, in an order of their own, and each row's index among them."""
+        codes, inverse = np.unique(self._rows["kind"], return_inverse=True)
+        kinds = [self._kinds[code] for code in codes.tolist()]
+        order = sorted(range(len(kinds)), key=lambda index: kinds[index].order())
+        rank = np.empty(len(kinds), dtype=np.int64)
+        rank[order] = np.arange(len(kinds))
+        return tuple(kinds[index] for index in order), rank[inverse]
+
+
+def _mask(of_kind: list[bool], kind: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.array(of_kind, dtype=np.bool_)[kind]
