@@ -126,7 +126,7 @@ def _row(feature: Feature, rows: int) -> tuple[str, str, str, str, str]:
 
 def _reference_range(feature: NumericFeature) -> str:
     # The first bin ends one double below the smallest reference value, the last begins at the largest.
-    return f"{math.nextafter(feature.bounds[0], math.inf):.6g} to {feature.bounds[-1]:.6g}"
+    return f"{math.nextafter(feature.bounds[0], math.inf) + 0.0:.6g} to {feature.bounds[-1]:.6g}"
 
 
 def _most_frequent(feature: CategoricalFeature) -> str:

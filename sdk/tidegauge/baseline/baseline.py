@@ -72,6 +72,11 @@ class Baseline:
         for what, text in (("model", self.model), ("version", self.version)):
             if not isinstance(text, str) or not text:
                 raise BaselineError(f"{what} must be a text of at least one character, not {text!r}")
+        for what, number in (("rows", self.rows), ("start", self.start), ("end", self.end)):
+            if type(number) is not int and (number is not None or what == "rows"):
+                raise BaselineError(f"{what} must be a whole number, not {number!r}")
+        if not isinstance(self.threshold, int | float) or not math.isfinite(self.threshold):
+            raise BaselineError(f"threshold must be a finite number, not {self.threshold!r}")
         if self.slots not in get_args(Slots):
             raise BaselineError(f"slots must be 1, 24 or 168, not {self.slots!r}")
         if self.class_counts is not None:

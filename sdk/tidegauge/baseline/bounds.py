@@ -37,10 +37,9 @@ def numeric_bounds(values: NDArray[np.float64]) -> NDArray[np.float64]:
     first = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > 0)
     rows = np.diff(first, append=ordered.size)
     masses = ordered[first[(rows > POINT_MASS_SHARE * ordered.size) & (rows >= POINT_MASS_ROWS)]]
-    alone = np.append(masses, ordered[0])
     with np.errstate(over="ignore"):  # nothing lies below the smallest double
-        below = np.nextafter(alone, -np.inf)
-    bounds = np.concatenate([_quantiles(ordered, _SHARES), alone, below, ordered[-1:]])
+        below = np.nextafter(np.append(masses, ordered[0]), -np.inf)
+    bounds = np.concatenate([_quantiles(ordered, _SHARES), masses, below, ordered[-1:]])
     return np.unique(bounds[np.isfinite(bounds)])
 
 

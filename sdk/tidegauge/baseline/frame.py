@@ -8,21 +8,19 @@ from __future__ import annotations
 import difflib
 import numbers
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge.baseline.times import read_times
 from tidegauge.columns import as_array, is_missing
 from tidegauge.errors import BaselineError
 
 ColumnType = Literal["numeric", "categorical", "boolean"]
 
 _OWN_CATEGORIES = ("category", "categorical", "enum", "dictionary")  # pandas, polars, polars, pyarrow
-_FIRST_NOT_SECONDS: Final = 1e11  # the year 5138 in seconds, 1973 in milliseconds
-_FIRST_NANOSECONDS: Final = 1e16  # April 1970 in nanoseconds, the year 2286 in microseconds
 
 
 class Frame:
@@ -78,12 +76,11 @@ class Frame:
             return "boolean"
         if array.dtype.kind in "fiu":
             return "numeric"
-        found = _type_of_objects(array.tolist()) if array.dtype.kind == "O" else None
-        if found is None and array.dtype.kind != "U":
-            what = type(next(value for value in array.tolist() if not is_missing(value))).__name__
-            what = str(array.dtype) if array.dtype.kind != "O" else what
-            raise BaselineError(f"column {name!r} holds {what}, which is no feature: leave it out with exclude")
-        return found or "categorical"
+        if array.dtype.kind == "U":
+            return "categorical"
+        if array.dtype.kind != "O":
+            raise BaselineError(f"column {name!r} holds {array.dtype}, which is no feature: leave it out with exclude")
+        return _type_of_objects(array.tolist(), name)
 
     def times(self, name: str) -> NDArray[np.int64]:
         """The column ``name`` as nanoseconds since the epoch, shape ``(n,)``.
@@ -91,17 +88,7 @@ class Frame:
         Raises:
             BaselineError: it does not hold times, or some are missing.
         """
-        column = self.column(name)
-        if str(getattr(column, "dtype", "")).lower().startswith("datetime"):
-            column = np.asarray(column, dtype="datetime64[ns]")  # in UTC, should the column have a time zone
-        array = as_array(column)
-        if array.dtype.kind == "M":
-            return _complete(array.astype("datetime64[ns]"), np.isnat(array), name)
-        if array.dtype.kind == "O":
-            return _from_objects(array.tolist(), name)
-        if array.dtype.kind in "fiu":
-            return _from_numbers(array, name)
-        raise BaselineError(f"column {name!r} holds {array.dtype}, which is no time")
+        return read_times(self.column(name), name)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -114,47 +101,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _type_of_objects(values: list[Any]) -> ColumnType | None:
-    types = set(map(type, values))
-    if str in types:
+def _type_of_objects(values: list[Any], name: str) -> ColumnType:
+    if str in set(map(type, values)):
         return "categorical"
     types = {type(value) for value in values if not is_missing(value)}
     if not types:
         return "categorical"  # nothing is known of it; whatever comes will be new
     if all(issubclass(kind, bool | np.bool_) for kind in types):
         return "boolean"
-    return "numeric" if all(issubclass(kind, numbers.Real | np.bool_ | Decimal) for kind in types) else None
-
-
-def _complete(times: NDArray[Any], missing: NDArray[np.bool_], name: str) -> NDArray[np.int64]:
-    if missing.any():
-        raise BaselineError(f"column {name!r}: {int(missing.sum())} of {missing.size} times are missing")
-    return times.astype(np.int64)
-
-
-def _from_objects(values: list[Any], name: str) -> NDArray[np.int64]:
-    missing = np.array([is_missing(value) for value in values])
-    if all(isinstance(value, numbers.Real) for value, none in zip(values, missing, strict=True) if not none):
-        return _from_numbers(np.array([np.nan if is_missing(value) else value for value in values]), name)
-    try:
-        return _complete(np.array([0 if is_missing(value) else _nanoseconds(value) for value in values]), missing, name)
-    except (TypeError, ValueError) as problem:
-        raise BaselineError(f"column {name!r} holds something that is no time: {problem}") from problem
-
-
-def _nanoseconds(value: Any) -> int:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime):
-        raise TypeError(f"{value!r}")
-    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
-
-
-def _from_numbers(array: NDArray[Any], name: str) -> NDArray[np.int64]:
-    largest = float(np.abs(array[np.isfinite(array)]).max(initial=0))
-    _complete(np.zeros(array.shape), ~np.isfinite(array), name)
-    if largest < _FIRST_NOT_SECONDS:
-        return np.rint(array * 1e9).astype(np.int64) if array.dtype.kind == "f" else array.astype(np.int64) * 10**9
-    if largest < _FIRST_NANOSECONDS:
-        raise BaselineError(f"column {name!r}: numbers up to {largest:.6g} are neither seconds nor nanoseconds")
-    return array.astype(np.int64)
+    if all(issubclass(kind, numbers.Real | np.bool_ | Decimal) for kind in types):
+        return "numeric"
+    what = ", ".join(sorted(kind.__name__ for kind in types))
+    raise BaselineError(f"column {name!r} holds {what}, which is no feature: leave it out with exclude")

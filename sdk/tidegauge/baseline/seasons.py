@@ -42,7 +42,8 @@ def slots_of_window(start: int, end: int, slots: int) -> NDArray[np.bool_]:
     [0, 1]
     """
     covered = np.zeros(slots, dtype=np.bool_)
-    first, last = start // _HOUR, -(-end // _HOUR)
+    first = start // _HOUR
+    last = -(-end // _HOUR) if end > start else first
     hours = np.arange(first, min(last, first + slots), dtype=np.int64)
     covered[(hours + _THURSDAY) % slots] = True
     return covered
