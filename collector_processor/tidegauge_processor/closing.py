@@ -20,7 +20,7 @@ from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.performance.cohort import Cohort
-from tidegauge_processor.performance.evaluate import evaluate
+from tidegauge_processor.performance.evaluate import report
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
@@ -86,14 +86,28 @@ def close_window(
 
 
 def evaluate_cohort(
-    key: ModelKey, cohort: Cohort, start: int, end: int, baseline: Baseline | None
-) -> list[EvaluationSignal]:
-    """Measure a cohort of predictions on the labels that have arrived."""
+    key: ModelKey, cohort: Cohort, start: int, end: int, baseline: Baseline | None, task: str
+) -> tuple[list[EvaluationSignal], int]:
+    """Measure a cohort of predictions on the labels that have arrived.
+
+    Args:
+        key: the model version.
+        cohort: its outcomes.
+        start: start of the predictions' time, ns since the epoch.
+        end: its end.
+        baseline: says what the model does, and which class is the positive one.
+        task: what the model does, where there is no baseline.
+
+    Returns:
+        The metrics, and the number of outcomes that do not fit the task.
+    """
     subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
-    return [
+    said = report(cohort, baseline.task if baseline else task, baseline.positive if baseline else None)
+    signals = [
         EvaluationSignal(subject, found.name, found.value, found.lower, found.upper, found.labels)
-        for found in evaluate(cohort, baseline.task if baseline else "binary", baseline.positive if baseline else None)
+        for found in said.evaluations
     ]
+    return signals, said.unreadable
 
 
 @lru_cache(maxsize=64)

@@ -79,6 +79,7 @@ class Engine:
         for key, outcomes in decoded.outcomes.items():
             state = self._state(key)
             self._last_outcome[key] = now
+            state.memory.task = decoded.tasks.get(key, state.memory.task)
             for outcome in outcomes:
                 self._count(state.add_outcome(outcome, self._timing, now), 1)
         if decoded.ignored:
@@ -179,11 +180,14 @@ class Engine:
         for start in state.ripe_cohorts(watermark, timing):
             cohort, end = state.close_cohort(start, timing), start + timing.cohort
             try:
-                said = evaluate_cohort(key, cohort, start, end, self._baselines.of(key))
+                baseline, task = self._baselines.of(key), state.memory.task
+                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, task)
             except Exception:
                 _log.exception("cohort %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
                 continue
+            if unreadable:
+                self._count("unreadable_outcome", unreadable)
             others = [gauge for gauge in state.memory.gauges if not isinstance(gauge, EvaluationSignal)]
             state.memory.gauges = [*others, *said]
             yield from said

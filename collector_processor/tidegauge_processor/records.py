@@ -127,6 +127,7 @@ class Decoded:
     Attributes:
         payloads: points and spans by model version and start of the window (ns since the epoch).
         outcomes: outcomes by model version.
+        tasks: what the model does, as its outcomes say.
         baselines: parts of published baselines.
         rejected: data points, spans or log records that promise to be ours and are not readable.
         reason: what is wrong with the first of them.
@@ -135,6 +136,7 @@ class Decoded:
 
     payloads: dict[tuple[ModelKey, int], Payload] = field(default_factory=dict)
     outcomes: dict[ModelKey, list[Outcome]] = field(default_factory=dict)
+    tasks: dict[ModelKey, str] = field(default_factory=dict)
     baselines: list[BaselinePart] = field(default_factory=list)
     rejected: int = 0
     reason: str = ""

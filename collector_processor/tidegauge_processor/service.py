@@ -67,7 +67,9 @@ class Service:
         self._clock = clock
         self._started = clock()
         self._telemetry = Telemetry()
-        self._store = Store.open(config.storage.directory, counter=self._telemetry)
+        self._store = Store.open(
+            config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
+        )
         try:
             folder = Path(config.baselines) if config.baselines else None
             baselines = Baselines.read(folder, self._store.baselines())
@@ -252,6 +254,7 @@ def _timing(config: Config) -> Timing:
 def _policy(config: Config, model: str) -> Policy:
     drift = config.for_model(model)
     return Policy(
+        window_length=config.windows.duration,
         false_incidents_per_month=drift.false_incidents_per_month,
         scales=drift.scales,
         effect_floor=drift.effect_floor,

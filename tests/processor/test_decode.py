@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 
+from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 from tidegauge import semconv
 from tidegauge.errors import WireError
 from tidegauge.summaries import NumericSummary

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 
+from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 from tidegauge import semconv
 from tidegauge.errors import WireError
 from tidegauge.summaries import ExponentialSummary, NumericSummary

@@ -134,6 +134,8 @@ def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
                             raise ValueError(f"{semconv.MODEL_NAME} is missing")
                         recorded = record.time_unix_nano or record.observed_time_unix_nano
                         decoded.outcomes.setdefault(model, []).append(_outcome(found, recorded))
+                        if semconv.TASK_TYPE in found:
+                            decoded.tasks[model] = str(found[semconv.TASK_TYPE])
                 except (KeyError, TypeError, ValueError) as error:
                     decoded.reject(f"{record.event_name}: {error}")
 

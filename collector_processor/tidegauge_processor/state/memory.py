@@ -30,6 +30,7 @@ class Memory:
         closed_until: windows that start before have been judged.
         labelled_until: cohorts that start before have been judged.
         baseline: id of the baseline in force.
+        task: what the model does, as its outcomes say; empty when nobody has said.
         carried: what each cumulative stream had counted when its last window closed, and since which start.
         metric_writers: writers that send feature metrics, so that their spans do not count.
         history: counts of the latest closed windows, oldest first, without gaps.
@@ -50,6 +51,7 @@ class Memory:
         self.closed_until = 0
         self.labelled_until = 0
         self.baseline = ""
+        self.task = ""
         self.carried: dict[tuple[str, StreamKey], tuple[int, Snapshot]] = {}
         self.metric_writers: set[str] = set()
         self.history: list[Window] = []
@@ -121,6 +123,7 @@ _PLAIN: Final = (
     "closed_until",
     "labelled_until",
     "baseline",
+    "task",
     "rows",
     "opened",
 )
