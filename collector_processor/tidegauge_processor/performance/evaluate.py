@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tidegauge.baseline import Task
 from tidegauge_processor.performance import binary, multiclass, regression
 from tidegauge_processor.performance.classes import read_multiclass
 from tidegauge_processor.performance.cohort import Cohort
@@ -49,7 +48,7 @@ class Report:
     unreadable: int = 0
 
 
-def evaluate(cohort: Cohort, task: Task, positive: str | None) -> list[Evaluation]:
+def evaluate(cohort: Cohort, task: str, positive: str | None) -> list[Evaluation]:
     """The metrics of `report` that have a value.
 
     Example:
@@ -63,7 +62,7 @@ def evaluate(cohort: Cohort, task: Task, positive: str | None) -> list[Evaluatio
     return report(cohort, task, positive).evaluations
 
 
-def report(cohort: Cohort, task: Task, positive: str | None) -> Report:
+def report(cohort: Cohort, task: str, positive: str | None) -> Report:
     """Measure a cohort on the labels that have arrived.
 
     Args:
