@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 
 from tidegauge import semconv
+from tidegauge._block import Block
 from tidegauge._check import RowCheck
 from tidegauge._output import Reader
 from tidegauge._vocabulary import Vocabulary
-from tidegauge.baseline import Baseline, ScoreReference
+from tidegauge.baseline import Baseline, NumericFeature, ScoreReference
 from tidegauge.summaries import ExactSum
 from tidegauge.summaries.bins import Bins
 
@@ -105,6 +106,9 @@ class Model:
         self.check = RowCheck(baseline)
         self.names = None if baseline is None else tuple(feature.name for feature in baseline.features)
         self.features = {} if baseline is None else {feature.name: feature for feature in baseline.features}
+        numeric = [feature for feature in self.features.values() if isinstance(feature, NumericFeature)]
+        self.numeric = tuple(feature.name for feature in numeric)
+        self.block = Block([f.bins.bounds for f in numeric], [f.low for f in numeric], [f.high for f in numeric])
         self.score_bins = _score_bins(None if baseline is None else baseline.score)
         self.identity: dict[str, str] = {semconv.MODEL_NAME: self.name, semconv.MODEL_VERSION: self.version}
         self.point_identity = dict(self.identity)

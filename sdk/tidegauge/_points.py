@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
@@ -26,6 +27,7 @@ from tidegauge.summaries.exponential import SCALE
 Attributes: TypeAlias = dict[str, str]
 Point: TypeAlias = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDataPoint
 
+_UNIT_BITS: Final = 1126  # an ExactSum counts in units of 2**-1126
 _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_PREDICTION_DURATION: "s",
     semconv.METRIC_PREDICTIONS: "{prediction}",
@@ -115,7 +117,8 @@ def _histogram(
 ) -> HistogramDataPoint | ExponentialHistogramDataPoint:
     summary = histogram.summary
     # A double cannot hold every exact sum: what rounding leaves over goes with the next interval of the stream.
-    total, rests[stream] = (summary.sum + rests.get(stream, ExactSum())).rounded()
+    rest = rests.get(stream)
+    total, rests[stream] = split(summary.sum if rest is None else summary.sum + rest)
     exemplars = [Exemplar({}, e.value, e.time, e.span_id, e.trace_id) for e in histogram.examples.shown()]
     if isinstance(summary, NumericSummary):
         return HistogramDataPoint(
@@ -145,6 +148,20 @@ def _histogram(
         max=summary.maximum,
         exemplars=exemplars,
     )
+
+
+def split(total: ExactSum) -> tuple[float, ExactSum]:
+    """The nearest double and what rounding leaves over, as `ExactSum.rounded` without its arrays.
+
+    >>> import numpy as np
+    >>> split(ExactSum.of(np.array([1.0, 2.0**-60])))[1].value == 2.0**-60
+    True
+    """
+    value = total.value
+    if math.isinf(value):
+        return value, ExactSum()
+    top, bottom = value.as_integer_ratio()
+    return value, ExactSum(total.units - (top << (_UNIT_BITS - bottom.bit_length() + 1)))
 
 
 def _buckets(counts: Mapping[int, int]) -> Buckets:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge._block import MOST_ROWS
 from tidegauge._check import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNEXPECTED_FEATURE, UNSEEN_CATEGORY
 from tidegauge._prediction import segments_of
 from tidegauge._table import Table, tables
@@ -82,9 +83,17 @@ class Histogram:
     def add(self, values: NDArray[np.float64], bins: Bins | None) -> None:
         """Add finite ``values``."""
         if isinstance(self.summary, NumericSummary) and bins is not None:
-            self.summary += NumericSummary.of(values, bins)
+            self.merge(NumericSummary.of(values, bins))
         elif isinstance(self.summary, ExponentialSummary):
             self.summary += ExponentialSummary.of(values)
+
+    def merge(self, summary: NumericSummary) -> None:
+        """Add what is summarised already, on the same bins."""
+        if isinstance(self.summary, NumericSummary):
+            if self.summary.minimum > self.summary.maximum:  # nothing so far
+                self.summary = summary
+            else:
+                self.summary += summary
 
 
 class ModelSummary:
@@ -188,8 +197,11 @@ class ModelSummary:
         options = table.calls[0].options
         known = self.model.features
         names = set(table.names)
+        together = table.rows <= MOST_ROWS and names.issuperset(self.model.numeric) and not options.deny
+        if together:
+            self._add_block(table)
         for name, feature in known.items():
-            if name in options.deny:
+            if name in options.deny or (together and isinstance(feature, NumericFeature)):
                 continue
             if name not in names:
                 self.violations[name, MISSING] += table.rows
@@ -206,6 +218,26 @@ class ModelSummary:
                 self.violations[shown, UNEXPECTED_FEATURE] += table.rows - table.absent(name)
             elif self.model.features_seen.knows(name):
                 self._add_unreferenced(table, name)
+
+    def _add_block(self, table: Table) -> None:
+        names = self.model.numeric
+        if not names:
+            return
+        columns = [_numbers(table.column(name)) for name in names]
+        found = self.model.block.summarise(np.array([column.values for column in columns]))
+        for name, column, part in zip(names, columns, found, strict=True):
+            if part.nans or part.infinite:
+                mismatched = int(column.mismatched.sum())
+                self._violate(name, TYPE_MISMATCH, mismatched)
+                self._violate(name, MISSING, part.nans - mismatched)
+                self._violate(name, NON_FINITE, part.infinite)
+            if part.summary is not None:
+                self._violate(name, OUT_OF_RANGE, part.outside)
+                histogram = self.features.setdefault(name, Histogram(part.summary))
+                if histogram.summary is not part.summary:
+                    histogram.merge(part.summary)
+                _example(histogram.examples, part.summary.minimum, table.owner(part.lowest))
+                _example(histogram.examples, part.summary.maximum, table.owner(part.highest))
 
     def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
         column = _numbers(table.column(name))
