@@ -92,9 +92,14 @@ def categorical_column(values: Any) -> CategoricalColumn:
     >>> categorical_column(["red", None, 3.0, True, [1]])
     CategoricalColumn(values=['red', None, '3', 'true', None], mismatched=1)
     """
+    array = as_array(values)
+    if array.dtype.kind in "fiub":  # codes repeat, so each is spelled once
+        codes, places = np.unique(array, return_inverse=True)
+        names = [None if is_missing(code) else category(code) for code in codes.tolist()]
+        return CategoricalColumn([names[place] for place in places.tolist()], 0)
     read: list[str | None] = []
     mismatched = 0
-    for value in as_array(values).tolist():
+    for value in array.tolist():
         if type(value) is str:
             read.append(value if len(value) <= LONGEST_CATEGORY else value[:LONGEST_CATEGORY])
             continue

@@ -118,3 +118,14 @@ def test_objects_and_doubles_are_read_alike(values: list[Any]) -> None:
 @given(st.lists(st.text() | st.integers() | st.booleans() | st.none(), max_size=30))
 def test_a_column_spells_like_a_value(values: list[Any]) -> None:
     assert categorical_column(values).values == [None if value is None else category(value) for value in values]
+
+
+@given(st.lists(st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0, NAN]), max_size=30))
+def test_codes_in_an_array_are_spelled_like_values(values: list[float]) -> None:
+    expected = categorical_column(values)
+    assert categorical_column(np.array(values, dtype=float)) == expected
+    assert categorical_column(pd.Series(values, dtype=float)) == expected
+
+
+def test_truths_in_an_array_are_spelled_like_values() -> None:
+    assert categorical_column(np.array([True, False, True])).values == ["true", "false", "true"]
