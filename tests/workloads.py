@@ -92,9 +92,10 @@ class CreditHistory:
         )
 
     @property
-    def closing_call(self) -> Call:
-        """A repetition of the first row a day later: it moves event time on, so that all earlier windows close."""
-        return Call(self.start + (self.hours + 24) * HOUR, 0, 1)
+    def closing(self) -> tuple[Call, Outcome]:
+        """The first row once more, a day later: its call and its outcome move event time past all of the history."""
+        day_later = self.start + (self.hours + 24) * HOUR
+        return Call(day_later, 0, 1), Outcome(day_later + 60 * SECOND, 0, int(self.rows["actual"].iloc[0]))
 
     def events(self) -> Iterator[Call | Outcome]:
         """Calls and outcomes in order of time; a call comes before the outcomes of the same moment."""

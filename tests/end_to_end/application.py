@@ -40,7 +40,7 @@ def replay(history: CreditHistory, baseline: Path) -> None:
 
     receipts: dict[int, str] = {}
     hour = 0
-    for event in [*history.events(), history.closing_call]:
+    for event in [*history.events(), *history.closing]:
         if (event.at - history.start) // HOUR > hour:
             hour = (event.at - history.start) // HOUR
             tidegauge.flush()

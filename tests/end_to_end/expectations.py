@@ -24,8 +24,8 @@ def points(requests: Iterable[Request], name: str, attributes: Mapping[str, str]
     """Points of one series by their time in ns; a point that was delivered twice must say the same twice."""
     wanted = (attributes or {}).items()
     found: dict[int, Any] = {}
-    for leaf in leaves(requests):
-        if leaf.name == name and wanted <= leaf.attributes.items():
+    for leaf in leaves(requests, metric=name):
+        if wanted <= leaf.attributes.items():
             known = found.setdefault(leaf.data.time_unix_nano, leaf.data)
             assert known == leaf.data, f"{name} {attributes} says two things about one time: {known} {leaf.data}"
     return dict(sorted(found.items()))

@@ -52,10 +52,12 @@ class Leaf(NamedTuple):
     within: bytes
 
 
-def leaves(requests: Iterable[Request]) -> Iterator[Leaf]:
-    """All leaves, in the order of the requests."""
+def leaves(requests: Iterable[Request], metric: str | None = None) -> Iterator[Leaf]:
+    """All leaves, or only the data points of one metric, in the order of the requests."""
     for request in requests:
         for resource, scope, within, item in _items(request):
+            if metric is not None and not (isinstance(item, Metric) and item.name == metric):
+                continue
             if isinstance(item, Metric):
                 kind = str(item.WhichOneof("data"))
                 header = Metric()

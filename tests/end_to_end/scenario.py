@@ -51,8 +51,8 @@ def configuration(receiver: str, exporter: str, folder: Path) -> dict[str, Any]:
         "exporter": {"endpoint": exporter},
         "storage": {"directory": str(folder / "state")},
         # Only event time closes windows here: a slow machine is not a silent one.
-        "windows": {"duration": "1h", "allowed_lateness": "3h", "idle_timeout": "1h"},
-        "labels": {"window": "1h", "wait": "4h"},
+        "windows": {"duration": "1h", "allowed_lateness": "6h", "idle_timeout": "1h"},
+        "labels": {"window": "1h", "wait": "9h"},
         "metrics_flush_interval": "1s",
         "replay": True,
     }
