@@ -40,7 +40,7 @@ from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
 from tidegauge_processor.verdicts.types import Window as Counted
 
-_SECOND: Final = 1e-9
+_SECOND: Final = 1e9
 _MOST_TRACES: Final = 5
 
 
@@ -80,7 +80,7 @@ def close_window(
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
-    age = (end - baseline.end) * _SECOND if baseline and baseline.end is not None else None
+    age = (end - baseline.end) / _SECOND if baseline and baseline.end is not None else None
     signals.append(WindowSignal(subject, rows, age))
     return signals
 

@@ -55,7 +55,7 @@ Counts = Mapping[tuple[str, tuple[tuple[str, str], ...]], int]
 
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _SCOPE: Final = InstrumentationScope(name=semconv.PROCESSOR_SCOPE_NAME, version=__version__)
-_NS: Final = 1e-9
+_SECOND: Final = 1e9
 _MOST_POINTS: Final = 5_000
 """Points in one request: some 200 bytes each keep it far below the 4 MiB that stock collectors accept."""
 
@@ -164,7 +164,7 @@ def _gauges(signal: GaugeSignal) -> Iterator[tuple[str, float, Attributes]]:
         yield semconv.METRIC_EVALUATION_LOWER, signal.lower, attributes
         yield semconv.METRIC_EVALUATION_UPPER, signal.upper, attributes
     elif isinstance(signal, WindowSignal):
-        yield semconv.METRIC_WINDOW_END, signal.subject.end * _NS, who
+        yield semconv.METRIC_WINDOW_END, signal.subject.end / _SECOND, who
         if signal.baseline_age is not None:
             yield semconv.METRIC_BASELINE_AGE, signal.baseline_age, who
 
