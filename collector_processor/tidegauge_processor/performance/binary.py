@@ -53,7 +53,8 @@ class Binary:
         if self.positive is None:
             if not self.outcomes.actual.size:
                 raise UndefinedMetricError("no labels yet")
-            raise UndefinedMetricError(f"which of the classes {self.outcomes.names} is positive is not known")
+            names = " and ".join(map(repr, self.outcomes.names))
+            raise UndefinedMetricError(f"which of the classes {names} is positive is not known")
         labels: NDArray[np.bool_] = self.outcomes.actual == self.positive
         return labels
 

@@ -6,6 +6,7 @@
 | a mean | Student's t with the variance of the rows | Student (1908), Biometrika 6:1 |
 | a root mean square | the same on the logarithm of the mean square (delta method) | Oehlert (1992), Am. Stat. 46:27 |
 | an area under the ROC curve | DeLong's variance, on the log-odds | DeLong et al. (1988), Biometrics 44:837 |
+| | with Student's t, for the classes differ in spread and size | Satterthwaite (1946), Biometrics Bulletin 2:110 |
 
 Sums are exact before they are rounded once, so that an interval depends on the rows and not on their order.
 """
@@ -60,7 +61,7 @@ def mean(values: NDArray[np.float64], least: float = -math.inf, most: float = ma
     (2.0, -0.484138, 4.484138)
     """
     value, error = _mean_and_error(values)
-    half = _quantile(values.size) * error
+    half = _quantile(values.size - 1) * error
     return Estimate(value, max(value - half, least), min(value + half, most), values.size)
 
 
@@ -76,7 +77,7 @@ def root_mean_square(values: NDArray[np.float64]) -> Estimate:
     """
     square, error = _mean_and_error(_squares(values))
     root = math.sqrt(square)
-    factor = math.exp(_quantile(values.size) * error / (2 * square)) if square else 1.0
+    factor = math.exp(_quantile(values.size - 1) * error / (2 * square)) if square else 1.0
     return Estimate(root, root / factor, root * factor, values.size)
 
 
@@ -84,8 +85,10 @@ def area_under_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> 
     """Area under the ROC curve: how often a positive row scores above a negative one, ties counting half.
 
     The area is a count of pairs and so exact. DeLong's variance is that of each row's own share of pairs won. Where
-    the variance cannot be had, the interval says so by its width: with one row of a class it is 0 to 1, and where all
-    pairs are won (or lost) it is Wilson's for as many rows as the rarer class has.
+    it cannot be had, the interval says so by its width: with one row of a class it is 0 to 1, and where all rows win
+    the same share (all pairs won, lost or tied) it is Wilson's for as many rows as the rarer class has. Few rows of a
+    class that is told apart nearly always show too little spread: for an area of 0.96 and 30 rows of the rarer class
+    the interval covers 92 % and not 95.
 
     Args:
         scores: finite scores, shape ``(n,)``.
@@ -105,12 +108,15 @@ def area_under_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> 
     rarer = min(ups.size, downs.size)
     if rarer == 1:
         return Estimate(value, 0.0, 1.0, scores.size)
-    shares = won / (2 * downs.size), lost / (2 * ups.size)
-    error = math.sqrt(sum(_mean_and_error(of_class)[1] ** 2 for of_class in shares))
-    if value in (0.0, 1.0) or not error:
+    ups_part, downs_part = (
+        _mean_and_error(shares)[1] ** 2 for shares in (won / (2 * downs.size), lost / (2 * ups.size))
+    )
+    variance = ups_part + downs_part
+    if not variance:
         low, high = _wilson(round(value * rarer), rarer)
         return Estimate(value, min(low, value), max(high, value), scores.size)
-    half = _Z * error / (value * (1 - value))
+    freedom = variance**2 / (ups_part**2 / (ups.size - 1) + downs_part**2 / (downs.size - 1))
+    half = _quantile(freedom) * math.sqrt(variance) / (value * (1 - value))
     low, high = (float(special.expit(special.logit(value) + side)) for side in (-half, half))
     return Estimate(value, low, high, scores.size)
 
@@ -137,8 +143,8 @@ def _squares(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.square(values)
 
 
-def _quantile(rows: int) -> float:
-    return float(special.stdtrit(rows - 1, _TAIL))
+def _quantile(freedom: float) -> float:
+    return float(special.stdtrit(freedom, _TAIL))
 
 
 def _halves_below(others: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
