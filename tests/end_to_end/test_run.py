@@ -63,24 +63,12 @@ def test_realized_accuracy_is_that_of_the_labels(observed: Observed, history: Cr
 
 def test_the_feature_that_moved_is_found_and_the_other_is_not(observed: Observed, history: CreditHistory) -> None:
     noon = history.start + history.shift_hour * HOUR
-    income, age = (
-        gauge(
-            observed.requests,
-            semconv.METRIC_DRIFT_STATUS,
-            {
-                semconv.FEATURE_NAME: name,
-                semconv.DRIFT_TARGET: "feature",
-                semconv.DRIFT_STATE: "material",
-                semconv.WINDOW_NAME: "1h",
-            },
-        )
-        for name in ("income", "age")
-    )
-    assert {time: value for time, value in income.items() if value} == {
-        noon + hour * HOUR: 1.0 for hour in range(1, history.hours - history.shift_hour + 1)
-    }
-    assert len(age) >= history.hours
-    assert set(age.values()) == {0.0}
+    ends = [history.start + (hour + 1) * HOUR for hour in range(history.hours)]
+    income, age = _hourly_states(observed, "income"), _hourly_states(observed, "age")
+    assert [income[end] for end in ends if end <= noon] == ["ok"] * history.shift_hour
+    assert income[noon + HOUR] == "material"
+    assert "ok" not in [income[end] for end in ends if end > noon]
+    assert [age[end] for end in ends] == ["ok"] * history.hours
 
 
 def test_one_incident_says_since_when_and_what(observed: Observed, history: CreditHistory) -> None:
@@ -120,6 +108,19 @@ def test_every_mistake_of_a_configuration_is_named_at_once(tmp_path: Path) -> No
     for what in ("receiver", "windows.duration", "exporter.compression"):
         assert what in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def _hourly_states(observed: Observed, feature: str) -> dict[int, str]:
+    """State of one feature by the end of its window."""
+    stream = {semconv.FEATURE_NAME: feature, semconv.DRIFT_TARGET: "feature", semconv.WINDOW_NAME: "1h"}
+    found: dict[int, str] = {}
+    for state in ("ok", "changed", "material", "insufficient_data"):
+        said = gauge(observed.requests, semconv.METRIC_DRIFT_STATUS, {**stream, semconv.DRIFT_STATE: state})
+        for end, value in said.items():
+            if value:
+                assert end not in found, f"{feature} is in two states at once"
+                found[end] = state
+    return found
 
 
 def _run(config: dict[str, object], folder: Path) -> subprocess.CompletedProcess[str]:
