@@ -48,7 +48,9 @@ class Output:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(next(part for part in (self.classes, self.scores, self.values) if part is not None))
+        if self.classes is not None:
+            return len(self.classes)
+        return len(self.scores or self.values or ())
 
 
 @dataclass(frozen=True, slots=True)

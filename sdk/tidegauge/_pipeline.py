@@ -151,7 +151,10 @@ class Pipeline:
         if self._stopped:
             return
         if self._thread is None:
-            self._start()
+            try:
+                self._start()
+            except Exception as error:
+                self.safety.failed("record", error)
         with self._feedback_lock:
             self._feedback.append(feedback)
             if len(self._feedback) < _MOST_EVENTS_A_REQUEST:
@@ -172,10 +175,13 @@ class Pipeline:
             Whether everything was sent within ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
-        self._buffer.close(self.clock())
-        self._buffer.cut(self.clock())
-        self._work()
-        self._send_feedback()
+        try:
+            self._buffer.close(self.clock())
+            self._buffer.cut(self.clock())
+            self._work()
+            self._send_feedback()
+        except Exception as error:
+            self.safety.failed("flush", error)
         sent = [outbox.drain(max(deadline - time.monotonic(), 0)) for outbox in (self._events, self._points)]
         return all(sent)
 
@@ -201,12 +207,14 @@ class Pipeline:
     def _start(self) -> None:
         with self._registering:
             if self._thread is None and not self._stopped:
+                _ = self.resource  # detecting it needs a thread pool, which the end of a short program no longer gives
                 self._thread = threading.Thread(target=self._run, name="tidegauge-flush", daemon=True)
                 self._thread.start()
         self._wake.set()  # publish baselines at first use, not at the end of the first interval
 
     def _run(self) -> None:
         with _suppressed():
+            self._prepare()
             while not self._stopped:
                 self._wake.wait(self._until_next())
                 self._wake.clear()
@@ -219,6 +227,13 @@ class Pipeline:
                     self.safety.failed("flush", error)
                 with self._caught_up:
                     self._caught_up.notify_all()
+
+    def _prepare(self) -> None:
+        for sender in (self._metric_sender, self._log_sender):
+            try:
+                sender.exporter()
+            except Exception as error:
+                self.safety.failed("exporter", error)
 
     def _until_next(self) -> float:
         length = self.settings.export_interval_ns
