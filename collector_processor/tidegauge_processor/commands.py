@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -71,6 +72,8 @@ def run(
 ) -> None:
     """Run the processor until it is interrupted or terminated."""
     settings = load(config)
+    # gRPC's core writes lines of its own beside ours, such as for a port in use; it reads this once, when first loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from tidegauge_processor.service import run as serve  # here: checking a file need not wait for gRPC and SciPy
 
     serve(settings)

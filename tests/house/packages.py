@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,7 @@ class Module:
     texts: frozenset[str]
 
 
+@cache
 def modules() -> list[Module]:
     """Every module of both packages, by name."""
     found = [
