@@ -37,7 +37,7 @@ def pool_neighbours(reference: Floats, window: Floats) -> Pooled:
         >>> pooled.reference[0, :3].tolist(), pooled.window[0, :3].tolist(), pooled.cells.tolist()
         ([90.0, 100.0, 10.0], [90.0, 100.0, 10.0], [3])
     """
-    counts, enough = reference + window, _enough(reference, window)
+    counts, enough = reference + window, enough_rows(reference, window)
     group = np.zeros(counts.shape, dtype=np.int64)
     gathered = np.zeros(counts.shape[0])
     complete = np.zeros(counts.shape[0], dtype=np.int64)
@@ -67,7 +67,7 @@ def pool_smallest(reference: Floats, window: Floats) -> Pooled:
     """
     order = np.lexsort((window, reference + window), axis=-1)
     reference, window = np.take_along_axis(reference, order, 1), np.take_along_axis(window, order, 1)
-    counts, enough = reference + window, _enough(reference, window)
+    counts, enough = reference + window, enough_rows(reference, window)
     small = (counts < enough[:, None]).sum(axis=1)
     rest = np.where(np.arange(counts.shape[1]) < small[:, None], counts, 0.0).sum(axis=1)
     joined = small + (rest < enough)
@@ -75,8 +75,8 @@ def pool_smallest(reference: Floats, window: Floats) -> Pooled:
     return _gather(reference, window, group, group[:, -1] + 1)
 
 
-def _enough(reference: Floats, window: Floats) -> Floats:
-    """Pooled count from which on a cell expects enough rows in the smaller sample."""
+def enough_rows(reference: Floats, window: Floats) -> Floats:
+    """Pooled count from which on a cell expects enough rows in the smaller sample: shape ``(n,)``."""
     n, m = reference.sum(axis=1), window.sum(axis=1)
     smaller = np.minimum(n, m)
     empty = smaller <= 0

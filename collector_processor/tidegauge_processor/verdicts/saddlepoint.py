@@ -28,7 +28,7 @@ _NEGLIGIBLE: Final = 1e-12  # of the largest weight: what an eigenvalue solver l
 _EQUAL: Final = 1e-9
 _STEPS: Final = 100
 _SETTLED: Final = 1e-12  # Newton doubles the digits, and the tail is stationary at the root
-_AT_MEAN: Final = 1e-5  # below this |r| the limit is more accurate than the quotient
+_AT_MEAN: Final = 1e-6  # below this |r| the limit is more accurate than the quotient
 _SERIES: Final = 0.02  # below this |u| a power series avoids cancellation
 _TERMS: Final = np.array([1 - 1 / power for power in range(12, 1, -1)] + [0.0, 0.0])
 

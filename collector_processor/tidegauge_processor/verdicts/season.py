@@ -58,8 +58,7 @@ def mix(
     """
     size = reference.sum(axis=2)
     if reference.shape[1] == 1:
-        usable = np.broadcast_to(size > 0, rows.shape)
-        return Season(usable, np.repeat(reference.astype(np.float64), len(scales), axis=1))
+        return Season(np.ones(rows.shape, dtype=np.bool_), np.repeat(reference.astype(np.float64), len(scales), axis=1))
     if slots.shape[1] != reference.shape[1]:
         raise ValueError(f"the reference has {reference.shape[1]} season slots, the windows {slots.shape[1]}")
     within = np.stack([size[:, covered].sum(axis=1) for covered in slots], axis=1)
