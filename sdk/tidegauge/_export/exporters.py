@@ -55,6 +55,10 @@ def exporter_from_environment(signal: str) -> Any:
     protocol = (os.environ.get(variable) or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "grpc").strip()
     if protocol not in _PROTOCOLS:
         raise ConfigurationError(f"{variable} must be one of {', '.join(_PROTOCOLS)}, not {protocol!r}")
+    if protocol == "grpc" and signal != "traces":
+        from tidegauge._export import over_grpc  # gRPC takes a while to import and is not always used
+
+        return over_grpc.GrpcMetricExporter() if signal == "metrics" else over_grpc.GrpcLogExporter()
     return _load(signal, _PROTOCOLS[protocol])()
 
 

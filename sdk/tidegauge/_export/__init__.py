@@ -1,0 +1,12 @@
+"""The only part of the SDK that knows OTLP's wire format and its transports."""
+
+from tidegauge._export.exporters import (
+    SCOPE,
+    VERSION,
+    LogSender,
+    MetricSender,
+    exporter_from_environment,
+    request,
+)
+
+__all__ = ["SCOPE", "VERSION", "LogSender", "MetricSender", "exporter_from_environment", "request"]
