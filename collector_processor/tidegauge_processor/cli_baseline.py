@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -18,12 +17,15 @@ from rich.table import Table
 from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, NumericFeature
 from tidegauge.errors import BaselineError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FAILED, WRONG_USE = 1, 2
 
 app = typer.Typer(help="Make a baseline and look into one.", no_args_is_help=True)
 
 _SEASONS = {1: "none", 24: "hour of the day, UTC", 168: "hour of the week, UTC"}
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+_READERS = {".parquet": "read_parquet", ".csv": "read_csv"}
 
 
 @app.command()
@@ -142,11 +144,14 @@ def _moment(ns: int) -> str:
 
 
 def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd  # here: the other commands need not wait for it
+
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         _stop(f"cannot read {str(path)!r}: its name should end in {' or '.join(_READERS)}", WRONG_USE)
     try:
-        return reader(path)
+        frame: pd.DataFrame = getattr(pd, reader)(path)
+        return frame
     except OSError as problem:
         raise BaselineError(f"cannot read {str(path)!r}: {problem.strerror or problem}") from problem
     except ValueError as problem:  # pandas and pyarrow say so of files that are not what their names promise

@@ -72,7 +72,11 @@ RULES: list[tuple[Callable[[Module], set[str]], tuple[str, ...], tuple[str, ...]
     (imports_only_its_few_dependencies, ("tidegauge",), ()),
     (imports_of_the_sdk_only_what_is_shared, ("tidegauge_processor",), ()),
     (knows_no_wire_format, ("tidegauge", "tidegauge_processor"), ("tidegauge._export", "tidegauge_processor.otlp")),
-    (knows_no_database, ("tidegauge", "tidegauge_processor"), ("tidegauge_processor.state.store",)),
+    (
+        knows_no_database,
+        ("tidegauge", "tidegauge_processor"),
+        ("tidegauge_processor.state.store", "tidegauge_processor.state.database"),
+    ),
     (
         knows_no_clock_no_io_no_otel,
         ("tidegauge.summaries", "tidegauge_processor.verdicts", "tidegauge_processor.performance"),

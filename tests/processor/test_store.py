@@ -13,7 +13,8 @@ import pytest
 from tests.processor.edges import Counts
 from tidegauge.errors import StorageError
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.state.store import FILE_NAME, Store
+from tidegauge_processor.state.database import FILE_NAME
+from tidegauge_processor.state.store import Store
 
 M, L, T = SignalKind.METRICS, SignalKind.LOGS, SignalKind.TRACES
 
