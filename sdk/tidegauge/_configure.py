@@ -10,8 +10,8 @@ from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from tidegauge._export import exporter_from_environment
-from tidegauge._pipeline import Exporters, Pipeline
+from tidegauge._export import Exporters, exporter_from_environment
+from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge._resource import writer_resource
 from tidegauge._settings import Settings

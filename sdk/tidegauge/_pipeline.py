@@ -9,23 +9,21 @@ crossed an edge waits for a moment when the flush falls behind: nobody is being 
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.sdk._logs.export import LogRecordExporter
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from tidegauge import semconv
 from tidegauge._buffer import Buffer, Interval
-from tidegauge._events import Feedback, Publication, publications
-from tidegauge._export import VERSION, LogSender, MetricSender, exporter_from_environment, request
+from tidegauge._events import Feedback
+from tidegauge._export import VERSION, Exporters, LogSender, MetricSender, exporter_from_environment, request
+from tidegauge._journal import Journal
 from tidegauge._model import Model, ModelSpec
 from tidegauge._outbox import Outbox
 from tidegauge._points import Produced, counted, produce
@@ -36,18 +34,8 @@ from tidegauge._summarise import ModelSummary
 from tidegauge.clock import Clock, ManualClock
 
 _MOST_POINTS_A_REQUEST: Final = 2_000
-_MOST_EVENTS_A_REQUEST: Final = 1_000
 _MOST_INTERVALS_BEHIND: Final = 64
 _REPLAY_WAIT: Final = 60.0
-_JITTER: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Exporters:
-    """Exporters that the application hands over; None: chosen by the environment."""
-
-    metrics: MetricExporter | None = None
-    logs: LogRecordExporter | None = None
 
 
 class Pipeline:
@@ -64,7 +52,7 @@ class Pipeline:
         self,
         settings: Settings,
         clock: Clock = time.time_ns,
-        exporters: Exporters = Exporters(),
+        exporters: Exporters | None = None,
         provider: trace.TracerProvider | None = None,
     ) -> None:
         self.settings = settings
@@ -74,6 +62,7 @@ class Pipeline:
         self._provider = provider
         self._replays = isinstance(clock, ManualClock)
         self._exporters = exporters or Exporters()
+        self._models: dict[tuple[str, str], Model] = {}
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -87,8 +76,7 @@ class Pipeline:
         )
         self._events = Outbox("events", self._log_sender.send, settings.queue_events, self.safety)
         self._buffer = Buffer(settings.export_interval_ns, settings.buffer_rows, self.safety)
-        self._feedback: list[Feedback] = []
-        self._feedback_lock = threading.Lock()
+        self._journal = Journal(self._events, lambda: self.resource, settings.publish_interval, self.safety)
         self._working = threading.RLock()
         self._registering = threading.Lock()
         self._wake = threading.Event()
@@ -97,9 +85,8 @@ class Pipeline:
         self._resource: Resource | None = None
         self._reported: dict[str, dict[str, int]] = {}
         self._stopped = False
-        self._models: dict[tuple[str, str], Model] = {
-            (model.name, model.version): Model(model.spec) for model in getattr(self, "_models", {}).values()
-        }
+        for model in self._models.values():
+            model.begin_anew()
 
     @classmethod
     def switched_off(cls) -> Pipeline:
@@ -128,7 +115,7 @@ class Pipeline:
         return model
 
     def known_model(self, name: str, version: str) -> Model | None:
-        """A model that has been used in this process."""
+        """A model that was used in this process."""
         return self._models.get((name, version))
 
     def record(self, call: Any) -> None:
@@ -150,21 +137,12 @@ class Pipeline:
         """Take an outcome in; waits up to ``outcome_wait`` seconds when the queue is full, then drops and counts."""
         if self._stopped:
             return
-        if self._thread is None:
-            try:
+        try:
+            if self._thread is None:
                 self._start()
-            except Exception as error:
-                self.safety.failed("record", error)
-        with self._feedback_lock:
-            self._feedback.append(feedback)
-            if len(self._feedback) < _MOST_EVENTS_A_REQUEST:
-                return
-            batch, self._feedback = self._feedback, []
-        wait = _REPLAY_WAIT if self._replays else self.settings.outcome_wait
-        if self._events.crowded and not self._events.wait_for_room(wait):
-            self.safety.dropped("events_queue_full", len(batch))
-            return
-        self._send_events(batch)
+            self._journal.record(feedback, _REPLAY_WAIT if self._replays else self.settings.outcome_wait)
+        except Exception as error:
+            self.safety.failed("record", error)
 
     # --- flush and end ----------------------------------------------------------------------------------------------
 
@@ -179,7 +157,7 @@ class Pipeline:
             self._buffer.close(self.clock())
             self._buffer.cut(self.clock())
             self._work()
-            self._send_feedback()
+            self._journal.send()
         except Exception as error:
             self.safety.failed("flush", error)
         sent = [outbox.drain(max(deadline - time.monotonic(), 0)) for outbox in (self._events, self._points)]
@@ -222,7 +200,7 @@ class Pipeline:
                     if not self._replays:
                         self._buffer.close(self.clock())
                     self._work()
-                    self._send_feedback()
+                    self._journal.send()
                 except Exception as error:
                     self.safety.failed("flush", error)
                 with self._caught_up:
@@ -254,7 +232,7 @@ class Pipeline:
 
     def _work(self) -> None:
         with self._working:
-            self._publish()
+            self._journal.publish(list(self._models.values()), self.clock())
             ready: list[Produced] = []
             for interval, calls, over in self._buffer.take():
                 try:
@@ -302,30 +280,6 @@ class Pipeline:
 
     def _put(self, points: Sequence[Produced]) -> None:
         self._points.put(request(points, self.resource), len(points))
-
-    # --- events -----------------------------------------------------------------------------------------------------
-
-    def _send_feedback(self) -> None:
-        with self._feedback_lock:
-            batch, self._feedback = self._feedback, []
-        if batch:
-            self._send_events(batch)
-
-    def _send_events(self, batch: Sequence[Feedback | Publication]) -> None:
-        resource = self.resource
-        self._events.put(lambda: [event.record(resource) for event in batch], len(batch))
-
-    def _publish(self) -> None:
-        for model in list(self._models.values()):
-            if model.baseline is None or (model.publish_at is not None and time.monotonic() < model.publish_at):
-                continue
-            try:
-                for part in publications(model.baseline, model.identity, self.clock()):
-                    self._send_events([part])
-            except Exception as error:
-                self.safety.failed("publish", error)
-            jitter = 1 + random.SystemRandom().uniform(-_JITTER, _JITTER)  # processes started together part
-            model.publish_at = time.monotonic() + self.settings.publish_interval * jitter
 
 
 @contextlib.contextmanager

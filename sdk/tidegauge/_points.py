@@ -20,7 +20,8 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from tidegauge import semconv
-from tidegauge._summarise import Histogram, ModelSummary
+from tidegauge._histogram import Histogram
+from tidegauge._summarise import ModelSummary
 from tidegauge.summaries import ExactSum, NumericSummary
 from tidegauge.summaries.exponential import SCALE
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import StatusCode
 
-from tidegauge import semconv
+from tidegauge._describe import describe
 from tidegauge._output import Output
-from tidegauge._snapshot import Row, Snapshot, snapshot
-from tidegauge._table import tables
-from tidegauge.columns import categorical_column
+from tidegauge._snapshot import Snapshot, snapshot
+from tidegauge._table import segments_of, tables
 from tidegauge.receipt import Receipt, encode
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from tidegauge._options import Options
     from tidegauge._pipeline import Pipeline
 
-_MOST_ROWS_ON_SPAN: Final = 1_000
 _last: ContextVar[Prediction | None] = ContextVar("tidegauge_last_prediction", default=None)
 
 
@@ -211,57 +208,12 @@ class Prediction:
                 self.outputs = None
             self.time = pipeline.clock()
             if self._recording:
-                self._describe(error)
+                describe(self, error)
             self.span.end(end_time=self._started + self.duration)
         except Exception as problem:
             pipeline.safety.failed("span", problem)
         _last.set(self)
         pipeline.record(self)
-
-    def _describe(self, error: BaseException | None) -> None:
-        options = self._options
-        attributes: dict[str, Any] = {semconv.BATCH_SIZE: self.rows} if self.rows else {}
-        if self.error is not None:
-            attributes[semconv.ERROR_TYPE] = self.error
-            self.span.set_status(StatusCode.ERROR)  # an exception's text may quote values, so it is opt-in too
-            if options.capture == "values" and error is not None:
-                self.span.record_exception(error)
-        if options.capture != "none":
-            inputs = self.inputs
-            if isinstance(inputs, Row):
-                features, missing, violations = self._model.check.look(inputs.data, options.aside, options.excused)
-                attributes[semconv.FEATURES_COUNT] = features
-                attributes[semconv.FEATURES_MISSING] = missing
-                if violations:
-                    attributes[semconv.FEATURES_VIOLATIONS] = violations
-                if options.capture == "values":
-                    attributes[semconv.FEATURE_NAMES], attributes[semconv.FEATURE_VALUES] = options.values(inputs.data)
-            elif inputs is not None and not hasattr(inputs, "names"):
-                attributes[semconv.FEATURES_COUNT] = len(inputs.data[0]) if inputs.rows else 0
-            elif inputs is not None:
-                attributes[semconv.FEATURES_COUNT] = len(inputs.names)
-            self._describe_output(attributes)
-        self.span.set_attributes(attributes)
-
-    def _describe_output(self, attributes: dict[str, Any]) -> None:
-        if self.own_ids is not None and len(self.own_ids) == 1:
-            attributes[semconv.PREDICTION_ID] = self.own_ids[0]
-        outputs = self.outputs
-        if outputs is None or self.rows > _MOST_ROWS_ON_SPAN:
-            return
-        one = self.rows == 1
-        if outputs.classes is not None:
-            attributes[semconv.PREDICTION_CLASS if one else semconv.PREDICTION_CLASSES] = (
-                outputs.classes[0] if one else outputs.classes
-            )
-        if outputs.scores is not None:
-            attributes[semconv.PREDICTION_SCORE if one else semconv.PREDICTION_SCORES] = (
-                outputs.scores[0] if one else outputs.scores
-            )
-        if outputs.values is not None:
-            attributes[semconv.PREDICTION_VALUE if one else semconv.PREDICTION_VALUES] = (
-                outputs.values[0] if one else outputs.values
-            )
 
     # --- receipts ---------------------------------------------------------------------------------------------------
 
@@ -302,17 +254,6 @@ def _own_identity(span: trace.Span) -> tuple[int, int] | None:
     if own.is_valid and own.span_id != around.span_id:
         return None
     return own.trace_id or secrets.randbits(127) + 1, secrets.randbits(63) + 1
-
-
-def segments_of(table: Any, names: tuple[str, ...]) -> list[tuple[tuple[str, str], ...]]:
-    """Segments of each row of a `Table`: pairs of name and value, without those that a row lacks."""
-    columns = [
-        categorical_column(table.column(name)).values if name in table.names else [None] * table.rows for name in names
-    ]
-    return [
-        tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
-        for values in zip(*columns, strict=True)
-    ]
 
 
 def last_prediction() -> Prediction | None:

@@ -7,93 +7,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge._block import MOST_ROWS
 from tidegauge._check import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNEXPECTED_FEATURE, UNSEEN_CATEGORY
-from tidegauge._prediction import segments_of
-from tidegauge._table import Table, tables
+from tidegauge._histogram import DURATION_BINS, Histogram, empty_histogram, exemplify, exemplify_one
+from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.columns import NumericColumn, categorical_column, numeric_column
-from tidegauge.summaries import OTHER, UNSEEN, CategorySummary, ExponentialSummary, NumericSummary
+from tidegauge.summaries import OTHER, UNSEEN, CategorySummary, NumericSummary
 from tidegauge.summaries.bins import Bins
 
 if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._prediction import Prediction
 
-DURATION_BINS: Final = Bins(
-    np.array(
-        [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
-    )  # http.server.request.duration
-)
 _NUMBERS: Final = frozenset({float, int, bool, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
 _NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
-
-
-class Example(NamedTuple):
-    """A value and the sampled call that it came from."""
-
-    value: float
-    time: int
-    trace_id: int
-    span_id: int
-
-
-class Examples:
-    """The smallest and the largest value among sampled calls, as exemplars.
-
-    >>> examples = Examples()
-    >>> for value in (3.0, 1.0, 2.0):
-    ...     examples.add(Example(value, 0, 1, 1))
-    >>> [example.value for example in examples.shown()]
-    [1.0, 3.0]
-    """
-
-    __slots__ = ("high", "low")
-
-    def __init__(self) -> None:
-        self.low: Example | None = None
-        self.high: Example | None = None
-
-    def add(self, example: Example) -> None:
-        """Look at one more."""
-        if self.low is None or example.value < self.low.value:
-            self.low = example
-        if self.high is None or example.value > self.high.value:
-            self.high = example
-
-    def shown(self) -> list[Example]:
-        """One or two examples."""
-        return [] if self.low is None or self.high is None else list(dict.fromkeys((self.low, self.high)))
-
-
-class Histogram:
-    """One stream of numbers: its summary and its examples."""
-
-    __slots__ = ("examples", "summary")
-
-    def __init__(self, summary: NumericSummary | ExponentialSummary) -> None:
-        self.summary = summary
-        self.examples = Examples()
-
-    def add(self, values: NDArray[np.float64], bins: Bins | None) -> None:
-        """Add finite ``values``."""
-        if isinstance(self.summary, NumericSummary) and bins is not None:
-            self.merge(NumericSummary.of(values, bins))
-        elif isinstance(self.summary, ExponentialSummary):
-            self.summary += ExponentialSummary.of(values)
-
-    def merge(self, summary: NumericSummary) -> None:
-        """Add what is summarised already, on the same bins."""
-        if isinstance(self.summary, NumericSummary):
-            if self.summary.minimum > self.summary.maximum:  # nothing so far
-                self.summary = summary
-            else:
-                self.summary += summary
 
 
 class ModelSummary:
@@ -134,7 +67,7 @@ class ModelSummary:
             seconds = np.array([call.duration for call in group]) / 1e9
             histogram = self.durations.setdefault(error, Histogram(NumericSummary(DURATION_BINS.bounds)))
             histogram.add(seconds, DURATION_BINS)
-            _exemplify(histogram.examples, seconds, group)
+            exemplify(histogram.examples, seconds, group)
 
     # --- outputs ----------------------------------------------------------------------------------------------------
 
@@ -177,7 +110,7 @@ class ModelSummary:
         if values:
             baseline = self.model.baseline
             value_bins = None if baseline is None or baseline.value is None else baseline.value.bins
-            histogram = self.values.setdefault(None, _empty(value_bins))
+            histogram = self.values.setdefault(None, empty_histogram(value_bins))
             self._add_numbers(histogram, np.array(values, dtype=np.float64), value_bins, owners["value"])
 
     def _add_numbers(
@@ -189,7 +122,7 @@ class ModelSummary:
             values = values[finite]
         if values.size:
             histogram.add(values, bins)
-            _exemplify(histogram.examples, values, owners)
+            exemplify(histogram.examples, values, owners)
 
     # --- features ---------------------------------------------------------------------------------------------------
 
@@ -236,8 +169,8 @@ class ModelSummary:
                 histogram = self.features.setdefault(name, Histogram(part.summary))
                 if histogram.summary is not part.summary:
                     histogram.merge(part.summary)
-                _example(histogram.examples, part.summary.minimum, table.owner(part.lowest))
-                _example(histogram.examples, part.summary.maximum, table.owner(part.highest))
+                exemplify_one(histogram.examples, part.summary.minimum, table.owner(part.lowest))
+                exemplify_one(histogram.examples, part.summary.maximum, table.owner(part.highest))
 
     def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
         column = _numbers(table.column(name))
@@ -245,7 +178,7 @@ class ModelSummary:
         finite = np.isfinite(values)
         histogram = self.features.get(name)
         if histogram is None:
-            histogram = self.features[name] = _empty(None if feature is None else feature.bins)
+            histogram = self.features[name] = empty_histogram(None if feature is None else feature.bins)
         if not finite.all():
             mismatched = int(column.mismatched.sum())
             missing = int(np.isnan(values).sum()) - mismatched
@@ -263,7 +196,7 @@ class ModelSummary:
         low, high = int(values.argmin()), int(values.argmax())
         rows = (low, high) if values.size == finite.size else np.flatnonzero(finite)[[low, high]].tolist()
         for row, place in zip(rows, (low, high), strict=True):
-            _example(histogram.examples, float(values[place]), table.owner(row))
+            exemplify_one(histogram.examples, float(values[place]), table.owner(row))
 
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
         column = categorical_column(table.column(name))
@@ -309,10 +242,6 @@ class ModelSummary:
             self.violations[name, kind] += count
 
 
-def _empty(bins: Bins | None) -> Histogram:
-    return Histogram(ExponentialSummary() if bins is None else NumericSummary(bins.bounds))
-
-
 def _numbers(values: Any) -> NumericColumn:
     # Telling the types of a list apart costs a fifth of reading it value by value, and most lists hold plain numbers.
     if type(values) is list and _NUMBERS.issuperset(map(type, values)):
@@ -334,14 +263,3 @@ def _is_numeric(values: Any) -> bool | None:
             continue
         return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
     return None
-
-
-def _exemplify(examples: Examples, values: NDArray[np.float64], owners: Sequence[Prediction]) -> None:
-    for place in (int(values.argmin()), int(values.argmax())):
-        _example(examples, float(values[place]), owners[place])
-
-
-def _example(examples: Examples, value: float, call: Prediction) -> None:
-    context = call.span.get_span_context()
-    if context.trace_flags.sampled and context.is_valid:
-        examples.add(Example(value, call.time, context.trace_id, context.span_id))

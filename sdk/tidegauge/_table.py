@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidegauge._snapshot import Frame, Matrix, Row, Rows
+from tidegauge.columns import categorical_column
 
 if TYPE_CHECKING:
     from tidegauge._prediction import Prediction
@@ -93,3 +94,14 @@ def _of_frames(names: tuple[str, ...], calls: list[Prediction]) -> Table:
     columns = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
     named = dict(zip(names, columns, strict=True))
     return Table(calls, names, named.__getitem__)
+
+
+def segments_of(table: Table, names: tuple[str, ...]) -> list[tuple[tuple[str, str], ...]]:
+    """Segments of each row of a `Table`: pairs of name and value, without those that a row lacks."""
+    columns = [
+        categorical_column(table.column(name)).values if name in table.names else [None] * table.rows for name in names
+    ]
+    return [
+        tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
+        for values in zip(*columns, strict=True)
+    ]

@@ -37,7 +37,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from tidegauge import semconv
-from tidegauge._pipeline import Exporters, Pipeline
+from tidegauge._export import Exporters
+from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge._settings import Settings
 from tidegauge.clock import Clock, ManualClock

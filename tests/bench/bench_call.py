@@ -18,7 +18,8 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from tidegauge import Baseline, Settings, monitor
-from tidegauge._pipeline import Exporters, Pipeline
+from tidegauge._export import Exporters
+from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge.baseline import NumericFeature
 from tidegauge.testing import _Events

@@ -14,7 +14,8 @@ from tidegauge import (
     monitor,
     record_outcome,
 )
-from tidegauge._pipeline import Exporters, Pipeline
+from tidegauge._export import Exporters
+from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge.testing import capture
 

@@ -3,10 +3,11 @@
 from tidegauge._export.exporters import (
     SCOPE,
     VERSION,
+    Exporters,
     LogSender,
     MetricSender,
     exporter_from_environment,
     request,
 )
 
-__all__ = ["SCOPE", "VERSION", "LogSender", "MetricSender", "exporter_from_environment", "request"]
+__all__ = ["SCOPE", "VERSION", "Exporters", "LogSender", "MetricSender", "exporter_from_environment", "request"]

@@ -36,7 +36,7 @@ _KEPT_ATTRIBUTES: Final = 8192
 
 
 def encode_metrics(data: MetricsData) -> ExportMetricsServiceRequest:
-    """Encode histograms, exponential histograms and sums.
+    """Encode histograms, exponential histograms and sums, all of them deltas.
 
     Raises:
         TypeError: ``data`` holds another kind of metric, which the SDK does not produce.
@@ -72,7 +72,7 @@ def encode_logs(batch: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
                     logs_pb2.ScopeLogs(
                         scope=None if scope is None else _scope(scope),
                         log_records=[_log(record) for record in batch],
-                        schema_url=None if scope is None else scope.schema_url,
+                        schema_url="" if scope is None else scope.schema_url or "",
                     )
                 ],
                 schema_url=first.resource.schema_url,
@@ -85,7 +85,7 @@ def _metric(metric: Metric) -> metrics_pb2.Metric:
     made = metrics_pb2.Metric(name=metric.name, unit=metric.unit or "")
     data = metric.data
     if isinstance(data, Sum):
-        made.sum.aggregation_temporality = int(data.aggregation_temporality)
+        made.sum.aggregation_temporality = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
         made.sum.is_monotonic = data.is_monotonic
         made.sum.data_points.extend(
             metrics_pb2.NumberDataPoint(
@@ -97,7 +97,7 @@ def _metric(metric: Metric) -> metrics_pb2.Metric:
             for point in data.data_points
         )
     elif isinstance(data, Histogram):
-        made.histogram.aggregation_temporality = int(data.aggregation_temporality)
+        made.histogram.aggregation_temporality = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
         made.histogram.data_points.extend(
             metrics_pb2.HistogramDataPoint(
                 attributes=_attributes(point.attributes),
@@ -114,7 +114,7 @@ def _metric(metric: Metric) -> metrics_pb2.Metric:
             for point in data.data_points
         )
     elif isinstance(data, ExponentialHistogram):
-        made.exponential_histogram.aggregation_temporality = int(data.aggregation_temporality)
+        made.exponential_histogram.aggregation_temporality = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
         made.exponential_histogram.data_points.extend(
             metrics_pb2.ExponentialHistogramDataPoint(
                 attributes=_attributes(point.attributes),
@@ -141,14 +141,14 @@ def _metric(metric: Metric) -> metrics_pb2.Metric:
 def _log(readable: ReadableLogRecord) -> logs_pb2.LogRecord:
     record = readable.log_record
     return logs_pb2.LogRecord(
-        time_unix_nano=record.timestamp,
+        time_unix_nano=record.timestamp or 0,
         observed_time_unix_nano=record.observed_timestamp,
-        trace_id=record.trace_id.to_bytes(16, "big") if record.trace_id else None,
-        span_id=record.span_id.to_bytes(8, "big") if record.span_id else None,
+        trace_id=record.trace_id.to_bytes(16, "big") if record.trace_id else b"",
+        span_id=record.span_id.to_bytes(8, "big") if record.span_id else b"",
         flags=int(record.trace_flags or 0),
         body=_value(record.body),
         attributes=_attributes(record.attributes),
-        event_name=record.event_name,
+        event_name=record.event_name or "",
     )
 
 
@@ -175,7 +175,7 @@ def _resource(resource: SdkResource) -> Resource:
 
 
 def _scope(scope: SdkScope) -> InstrumentationScope:
-    return InstrumentationScope(name=scope.name, version=scope.version, attributes=_attributes(scope.attributes))
+    return InstrumentationScope(name=scope.name, version=scope.version or "", attributes=_attributes(scope.attributes))
 
 
 def _attributes(attributes: Mapping[str, Any] | None) -> list[KeyValue]:

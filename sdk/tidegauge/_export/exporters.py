@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points, version
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -34,7 +35,21 @@ VERSION: Final = version("tidegauge")
 SCOPE: Final = InstrumentationScope(semconv.SCOPE_NAME, VERSION, semconv.SCHEMA_URL)
 
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
-_Exporter = TypeVar("_Exporter", MetricExporter, LogRecordExporter)
+
+
+class _Stoppable(Protocol):
+    def shutdown(self) -> Any: ...
+
+
+_Exporter = TypeVar("_Exporter", bound=_Stoppable)
+
+
+@dataclass(frozen=True, slots=True)
+class Exporters:
+    """Exporters that the application hands over; None: chosen by the environment."""
+
+    metrics: MetricExporter | None = None
+    logs: LogRecordExporter | None = None
 
 
 def exporter_from_environment(signal: str) -> Any:
@@ -70,7 +85,7 @@ class _Sender(Generic[_Exporter]):
     """
 
     def __init__(self, make: Callable[[], _Exporter | None]) -> None:
-        self._make = make
+        self._make: Callable[[], _Exporter | None] = make
         self.after_fork()
 
     def after_fork(self) -> None:

@@ -1,0 +1,101 @@
+"""One stream of numbers within an interval: its summary, and calls that exemplify it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.summaries import ExponentialSummary, NumericSummary
+from tidegauge.summaries.bins import Bins
+
+if TYPE_CHECKING:
+    from tidegauge._prediction import Prediction
+
+DURATION_BINS: Final = Bins(
+    np.array(
+        [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
+    )  # http.server.request.duration
+)
+
+
+class Example(NamedTuple):
+    """A value and the sampled call that it came from."""
+
+    value: float
+    time: int
+    trace_id: int
+    span_id: int
+
+
+class Examples:
+    """The smallest and the largest value among sampled calls, as exemplars.
+
+    >>> examples = Examples()
+    >>> for value in (3.0, 1.0, 2.0):
+    ...     examples.add(Example(value, 0, 1, 1))
+    >>> [example.value for example in examples.shown()]
+    [1.0, 3.0]
+    """
+
+    __slots__ = ("high", "low")
+
+    def __init__(self) -> None:
+        self.low: Example | None = None
+        self.high: Example | None = None
+
+    def add(self, example: Example) -> None:
+        """Look at one more."""
+        if self.low is None or example.value < self.low.value:
+            self.low = example
+        if self.high is None or example.value > self.high.value:
+            self.high = example
+
+    def shown(self) -> list[Example]:
+        """One or two examples."""
+        return [] if self.low is None or self.high is None else list(dict.fromkeys((self.low, self.high)))
+
+
+class Histogram:
+    """One stream of numbers: its summary and its examples."""
+
+    __slots__ = ("examples", "summary")
+
+    def __init__(self, summary: NumericSummary | ExponentialSummary) -> None:
+        self.summary = summary
+        self.examples = Examples()
+
+    def add(self, values: NDArray[np.float64], bins: Bins | None) -> None:
+        """Add finite ``values``."""
+        if isinstance(self.summary, NumericSummary) and bins is not None:
+            self.merge(NumericSummary.of(values, bins))
+        elif isinstance(self.summary, ExponentialSummary):
+            self.summary += ExponentialSummary.of(values)
+
+    def merge(self, summary: NumericSummary) -> None:
+        """Add what is summarised already, on the same bins."""
+        if isinstance(self.summary, NumericSummary):
+            if self.summary.minimum > self.summary.maximum:  # nothing so far
+                self.summary = summary
+            else:
+                self.summary += summary
+
+
+def empty_histogram(bins: Bins | None) -> Histogram:
+    """A stream without values: on ``bins``, or exponential where there are none."""
+    return Histogram(ExponentialSummary() if bins is None else NumericSummary(bins.bounds))
+
+
+def exemplify(examples: Examples, values: NDArray[np.float64], owners: Sequence[Prediction]) -> None:
+    """Let the smallest and the largest of ``values`` exemplify them; ``owners`` are the calls they came from."""
+    for place in (int(values.argmin()), int(values.argmax())):
+        exemplify_one(examples, float(values[place]), owners[place])
+
+
+def exemplify_one(examples: Examples, value: float, call: Prediction) -> None:
+    """Let ``value`` of ``call`` exemplify its stream, when the call was sampled."""
+    context = call.span.get_span_context()
+    if context.trace_flags.sampled and context.is_valid:
+        examples.add(Example(value, call.time, context.trace_id, context.span_id))
