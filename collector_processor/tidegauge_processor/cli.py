@@ -7,6 +7,7 @@ which needs the packages of the extra ``processor``; without them this says how 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: without the program's name; None takes them from the command line.
     """
+    # Before NumPy is loaded: verdicts work on many small matrices, where BLAS's threads mostly wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from tidegauge_processor import commands
 
