@@ -23,13 +23,14 @@ from threadpoolctl import threadpool_limits
 
 import tidegauge
 
-HOUR = 3600.0
+EXPORT_INTERVAL = 6 * 3600.0
+"""Seconds of historical time between exports; a live service would keep the default of ten."""
 
 
 def replay(folder: Path, until: pd.Timestamp) -> None:
     """Predict every flight from February on that leaves before ``until``, hour by hour, and record each landing."""
     clock = tidegauge.ManualClock(flights.FIRST_DAY.value)
-    tidegauge.configure(tidegauge.Settings(export_interval=HOUR), clock=clock)
+    tidegauge.configure(tidegauge.Settings(export_interval=EXPORT_INTERVAL), clock=clock)
     model: flights.DelayModel = pickle.loads((folder / "model.pickle").read_bytes())
 
     @tidegauge.monitor(
@@ -66,7 +67,7 @@ def replay(folder: Path, until: pd.Timestamp) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="holds model.pickle and baseline.json")
-    parser.add_argument("--until", type=pd.Timestamp, default=flights.END)
+    parser.add_argument("--until", type=flights.day, default=flights.END)
     arguments = parser.parse_args()
     with threadpool_limits(1):
         replay(arguments.folder, arguments.until)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import flights
 import grpc
@@ -33,7 +33,7 @@ from sink import Record, Sink
 from tidegauge import semconv
 
 HERE: Final = Path(__file__).parent
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 """Seconds without a word from anybody after which the demo gives up."""
 
 
@@ -52,8 +52,11 @@ def prepare(folder: Path) -> None:
 @contextmanager
 def running(name: str, command: list[str], folder: Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Run ``command`` until the block ends; what it logs goes to ``folder/name.log``."""
-    with (folder / f"{name}.log").open("w") as log:
-        process = subprocess.Popen([sys.executable, *command], stderr=log, text=True, start_new_session=True, **options)
+    command = [sys.executable, *command]
+    with (
+        (folder / f"{name}.log").open("w") as log,
+        subprocess.Popen(command, stderr=log, text=True, start_new_session=True, **options) as process,
+    ):
         try:
             yield process
         finally:
@@ -62,7 +65,6 @@ def running(name: str, command: list[str], folder: Path, **options: Any) -> Iter
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
 
 
 class Follow:
@@ -73,7 +75,7 @@ class Follow:
         self._progress = progress
         self._until = until
         self._bars = {
-            "replayed": progress.add_task("replayed", total=days, note=""),
+            "replayed": progress.add_task("replayed", total=days - 1, note=""),  # it names the day it is on
             "judged": progress.add_task("judged", total=days, note=""),
         }
         self._reached: dict[str, pd.Timestamp] = {}
@@ -84,10 +86,11 @@ class Follow:
         """Whether the last day has been judged and the predictions made on it evaluated."""
         return all(self._reached.get(name, flights.FIRST_DAY) >= self._until for name in ("judged", "evaluated"))
 
-    def on_line(self, line: str) -> None:
-        """Take a line that the application printed: the day and the number of flights."""
-        day, flown = line.split()
-        self._reach("replayed", pd.Timestamp(day, tz="UTC"), f"{day}  {int(flown):,} flights")
+    def read(self, lines: IO[str]) -> None:
+        """Take what the application prints: the day that it has reached and the number of flights."""
+        for line in lines:
+            day, flown = line.split()
+            self._reach("replayed", flights.day(day), f"{day}  {int(flown):,} flights")
 
     def on_record(self, record: Record) -> None:
         """Take a signal of the processor."""
@@ -121,9 +124,9 @@ def monitor_the_year(folder: Path, until: pd.Timestamp, progress: Progress) -> N
         _wait_for_server(address, processor)
 
         exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", "OTEL_SERVICE_NAME": "delay-desk"}
-        command = [str(HERE / "app.py"), str(folder), "--until", str(until)]
+        command = [str(HERE / "app.py"), str(folder), "--until", f"{until:%Y-%m-%d}"]
         app = stack.enter_context(running("app", command, folder, env=os.environ | exporting, stdout=subprocess.PIPE))
-        threading.Thread(target=lambda: [follow.on_line(line) for line in app.stdout or ()], daemon=True).start()
+        threading.Thread(target=follow.read, args=[app.stdout], daemon=True).start()
 
         while not (follow.finished and app.poll() == 0):
             for name, process in (("processor", processor), ("app", app)):
@@ -179,7 +182,7 @@ def run(folder: Path, until: pd.Timestamp, console: Console) -> None:
 def main() -> int:
     """Run the demo; 0 when it went through, 1 with one line when it could not, 130 when it was interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--until", type=lambda day: pd.Timestamp(day, tz="UTC"), default=flights.END)
+    parser.add_argument("--until", type=flights.day, default=flights.END)
     parser.add_argument("--output", type=Path, default=HERE / "output")
     arguments = parser.parse_args()
     if not flights.FIRST_DAY < arguments.until <= flights.END:

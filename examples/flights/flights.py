@@ -34,9 +34,16 @@ FEATURES: Final = [*CATEGORIES, *SCHEDULE, *WEATHER]
 
 LATE: Final = 15
 """Minutes; an arrival later than that is late."""
-FIRST_DAY: Final = pd.Timestamp("2013-02-01", tz="UTC")
-"""January is for training; from this day on the model is in use. Days are UTC days, as the processor's windows are."""
-END: Final = pd.Timestamp("2014-01-01", tz="UTC")
+
+
+def day(text: str) -> pd.Timestamp:
+    """Read the beginning of a day, such as ``2013-03-01``. Days are UTC days, as the processor's windows are."""
+    return pd.Timestamp(text, tz="UTC")
+
+
+FIRST_DAY: Final = day("2013-02-01")
+"""January is for training; from this day on the model is in use."""
+END: Final = day("2014-01-01")
 """The data go on for the last evening of the year in New York, which is only a sixth of a UTC day."""
 
 
@@ -70,26 +77,25 @@ def january(flights: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 class DelayModel:
-    """Gradient-boosted trees that give the probability of a late arrival."""
+    """Gradient-boosted trees that give the probability of a late arrival.
+
+    A carrier or an airport is told to the trees as the share of its flights that were late in training.
+    """
 
     def __init__(self) -> None:
-        self._codes: dict[str, dict[str, int]] = {}
+        self._late_shares: dict[str, dict[str, float]] = {}
         self._trees = HistGradientBoostingClassifier(
-            categorical_features=[FEATURES.index(name) for name in CATEGORIES],
-            max_iter=20,
-            learning_rate=0.15,
-            max_leaf_nodes=15,
-            min_samples_leaf=100,
-            random_state=0,
+            max_iter=20, learning_rate=0.15, max_leaf_nodes=15, min_samples_leaf=100, random_state=0
         )
 
     def fit(self, flights: pd.DataFrame) -> DelayModel:
         """Learn from the flights that arrived."""
         flights = flights[flights["late"].notna()]
+        late = flights["late"].astype(float)
         for name in CATEGORIES:
-            self._codes[name] = {value: code for code, value in enumerate(sorted(flights[name].unique()))}
+            self._late_shares[name] = late.groupby(flights[name]).mean().to_dict()
         with threadpool_limits(1):
-            self._trees.fit(self._matrix(flights), flights["late"].astype(bool))
+            self._trees.fit(self._matrix(flights), late)
         return self
 
     def predict(self, flights: pd.DataFrame) -> NDArray[np.float64]:
@@ -99,10 +105,10 @@ class DelayModel:
     def _matrix(self, flights: pd.DataFrame) -> NDArray[np.float64]:
         matrix = np.empty((len(flights), len(FEATURES)))
         for column, name in enumerate(FEATURES):
-            codes = self._codes.get(name)
+            shares = self._late_shares.get(name)
             values = flights[name]
-            # A carrier or airport that training never saw is a missing value to the trees.
-            matrix[:, column] = values if codes is None else [codes.get(value, np.nan) for value in values]
+            # An airport that training never saw is a missing value, which the trees can take.
+            matrix[:, column] = values if shares is None else [shares.get(value, np.nan) for value in values]
         return matrix
 
 

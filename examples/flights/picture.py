@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
-from summary import WEEK, Signals, by_month, effect, read
+from summary import DAY, WEEK, Signals, by_month, effect, read
 
 LATE: Final = "#c2410c"
 SCORE: Final = "#1d4ed8"
@@ -40,7 +40,7 @@ def draw(signals: Signals, path: Path) -> None:
         strip.xaxis.set_minor_formatter(DateFormatter("%b"))
         for axes in (late, auc, strip):
             axes.tick_params(axis="x", which="minor", length=0)
-        strip.set_xlim(signals.evaluations.index[0] - pd.Timedelta(days=1), signals.evaluations.index[-1])
+        strip.set_xlim(signals.evaluations.index[0] - DAY, signals.evaluations.index[-1])
         figure.savefig(path, dpi=130)
 
 
@@ -48,12 +48,12 @@ def _calibration(axes: Axes, signals: Signals) -> None:
     """Share of late flights and mean score: faint by day, strong as the mean of each month."""
     days = signals.evaluations
     months = by_month(signals)
-    edges = [days.index[0] - pd.Timedelta(days=1), *pd.to_datetime(months.index[1:], utc=True), days.index[-1]]
+    edges = [days.index[0] - DAY, *pd.to_datetime(months.index[1:], utc=True), days.index[-1]]
     for column, colour, label in (
         ("mean_label", LATE, "flights that arrived late"),
         ("mean_score", SCORE, "mean score of the model"),
     ):
-        axes.plot(days.index - pd.Timedelta(hours=12), days[column], color=colour, linewidth=0.8, alpha=0.25)
+        axes.plot(days.index - DAY / 2, days[column], color=colour, linewidth=0.8, alpha=0.25)
         axes.stairs(months[column], edges, baseline=None, color=colour, linewidth=2.6, label=label)
     for month in {int(months["mean_label"].argmin()), int(months["mean_label"].argmax())}:
         for column, other, colour in (("mean_label", "mean_score", LATE), ("mean_score", "mean_label", SCORE)):
@@ -81,7 +81,7 @@ def _calibration(axes: Axes, signals: Signals) -> None:
 def _discrimination(axes: Axes, signals: Signals) -> None:
     """ROC AUC: each day a dot, and the running mean of two weeks."""
     auc = signals.evaluations["roc_auc"]
-    middle = auc.index - pd.Timedelta(hours=12)
+    middle = auc.index - DAY / 2
     axes.plot(middle, auc, ".", color=QUIET, markersize=3, alpha=0.5, label="one day")
     fortnight = auc.rolling(14, center=True, min_periods=7).mean()
     axes.plot(middle, fortnight, color="#111827", linewidth=2, label="mean of 14 days")
@@ -94,19 +94,23 @@ def _discrimination(axes: Axes, signals: Signals) -> None:
 
 
 def _drift(axes: Axes, signals: Signals) -> None:
-    """Effect size of each feature and of the score against the baseline, week by week."""
+    """Effect size of each feature and of the score: each day, the last seven days against the baseline."""
     table = effect(signals, WEEK)
     table = table.loc[table.mean(axis=1).sort_values(ascending=False).index]
-    length = pd.Timedelta(WEEK)
-    weeks = pd.date_range(table.columns[0] - length, table.columns[-1], freq=length)
-    cells = table.reindex(columns=weeks[1:])
-    style = {"cmap": "magma_r", "vmin": 0, "vmax": 1, "edgecolors": "white", "linewidth": 0.3}
-    mesh = axes.pcolormesh(weeks, range(len(table) + 1), cells, **style)
+    days = pd.date_range(table.columns[0] - DAY, table.columns[-1])
+    mesh = axes.pcolormesh(
+        days, range(len(table) + 1), table.reindex(columns=days[1:]), cmap="magma_r", vmin=0, vmax=1, rasterized=True
+    )
+    axes.hlines(range(1, len(table)), days[0], days[-1], color="white", linewidth=2)
     axes.set_yticks([row + 0.5 for row in range(len(table))], list(table.index))
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_title("How far each input, and the score, is from the baseline, week by week", loc="left", fontsize=11)
+    axes.set_title(
+        "How far inputs and score are from the baseline (at each day: the last seven days)",
+        loc="left",
+        fontsize=11,
+    )
     bar = axes.figure.colorbar(mesh, ax=axes, pad=0.01, fraction=0.03)
     bar.outline.set_visible(False)
     bar.set_label("KS distance (L-infinity for categories)")

@@ -19,10 +19,12 @@ from rich.table import Table
 from tidegauge import semconv
 
 WEEK: Final = "168h"
-"""Name of the window over which features are compared here: a day has one weather, a week has seven."""
+"""Name of the window over which features are compared here: a day has one weather, the last seven days have several."""
 
-SIZES: Final = {"ks_distance": "KS", "l_infinity": "L∞"}
-"""Effect sizes by which streams are compared, of numbers and of categories, each between 0 and 1."""
+SIZES: Final = ("ks_distance", "l_infinity")
+"""Effect sizes by which streams are compared, of numbers and of categories; each between 0 and 1."""
+
+DAY: Final = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -33,67 +35,88 @@ class Signals:
         evaluations: one row a day of predictions, one column a metric, such as ``roc_auc``; and ``rows``.
         states: ``time``, ``target``, ``stream``, ``window``, ``state``: one row a verdict.
         sizes: ``time``, ``target``, ``stream``, ``window``, ``method``, ``value``: one row an effect size.
+        violations: ``time``, ``stream``, ``rate``: shares of rows that broke the schema.
         incidents: attributes of each ``ml.drift.state_changed`` event, with its ``time``.
     """
 
     evaluations: pd.DataFrame
     states: pd.DataFrame
     sizes: pd.DataFrame
+    violations: pd.DataFrame
     incidents: list[dict[str, Any]]
 
 
 def read(path: Path) -> Signals:
     """Sort the records that the sink wrote."""
-    evaluations: dict[pd.Timestamp, dict[str, float]] = {}
-    samples: dict[pd.Timestamp, int] = {}
-    states, sizes, incidents = [], [], []
+    evaluations: dict[int, dict[str, float]] = {}
+    samples: dict[int, int] = {}
+    states, sizes, violations, incidents = [], [], [], []
     with path.open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
-            name, value, attributes = record["name"], record["value"], record["attributes"]
-            end = pd.Timestamp(record["time"], tz="UTC")
+            name, end, value, attributes = (record[key] for key in ("name", "time", "value", "attributes"))
             if name == semconv.METRIC_EVALUATION_SCORE:
                 evaluations.setdefault(end, {})[attributes[semconv.EVALUATION_NAME]] = value
             elif name == semconv.METRIC_WINDOW_SAMPLES:
-                samples[end] = max(value, samples.get(end, 0))
-            elif name == semconv.METRIC_DRIFT_STATUS and value == 1:
+                samples[end] = value
+            elif name == semconv.METRIC_DRIFT_STATUS and value:
                 states.append((end, *_stream(attributes), attributes[semconv.DRIFT_STATE]))
             elif name == semconv.METRIC_DRIFT_SCORE:
                 sizes.append((end, *_stream(attributes), attributes[semconv.DRIFT_METHOD], value))
+            elif name == semconv.METRIC_VIOLATION_RATE:
+                violations.append((end, _name(attributes), value))
             elif name == semconv.EVENT_DRIFT_STATE:
-                incidents.append(attributes | {"time": end})
-    by_day = pd.DataFrame.from_dict(evaluations, orient="index").sort_index()
-    by_day["rows"] = pd.Series(samples).sort_index().diff().combine_first(pd.Series(samples))
+                incidents.append(attributes | {"time": pd.Timestamp(end, tz="UTC")})
     keys = ["time", "target", "stream", "window"]
     return Signals(
-        by_day,
-        pd.DataFrame(states, columns=[*keys, "state"]),
-        pd.DataFrame(sizes, columns=[*keys, "method", "value"]),
+        _by_day(evaluations, samples),
+        _timed(states, [*keys, "state"]),
+        _timed(sizes, [*keys, "method", "value"]),
+        _timed(violations, ["time", "stream", "rate"]),
         incidents,
     )
 
 
+def _by_day(evaluations: dict[int, dict[str, float]], samples: dict[int, int]) -> pd.DataFrame:
+    days = pd.DataFrame.from_dict(evaluations, orient="index").sort_index()
+    days.index = pd.to_datetime(days.index, utc=True)
+    total = pd.Series(samples).sort_index()
+    total.index = pd.to_datetime(total.index, utc=True)
+    total[days.index[0] - DAY] = 0
+    # Days that were closed together share one reading of the counter.
+    total = total.reindex(total.index.union(days.index)).interpolate("time")
+    days["rows"] = total.diff().reindex(days.index)
+    return days
+
+
+def _timed(rows: list[Any], columns: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=columns)
+    table["time"] = pd.to_datetime(table["time"], utc=True)
+    return table
+
+
 def _stream(attributes: dict[str, Any]) -> tuple[str, str, str]:
-    target = attributes[semconv.DRIFT_TARGET]
-    name = attributes.get(semconv.FEATURE_NAME, target)
-    detail = attributes.get(semconv.VIOLATION_TYPE)
-    return target, f"{name}: {detail}" if detail else name, attributes[semconv.WINDOW_NAME]
+    return attributes[semconv.DRIFT_TARGET], _name(attributes), attributes[semconv.WINDOW_NAME]
+
+
+def _name(attributes: dict[str, Any]) -> str:
+    name = attributes.get(semconv.FEATURE_NAME) or attributes[semconv.DRIFT_TARGET]
+    return " ".join(filter(None, (name, attributes.get(semconv.VIOLATION_TYPE))))
 
 
 def by_month(signals: Signals) -> pd.DataFrame:
     """One row a month: days weighted by their rows; the ROC AUC of a month is the mean of those of its days."""
     days = signals.evaluations
-    month = (days.index - pd.Timedelta(days=1)).strftime("%Y-%m")  # a window that ends on the 1st is last month's
+    month = (days.index - DAY).strftime("%Y-%m")  # a window that ends on the 1st is last month's
     weighted = days.drop(columns="rows").mul(days["rows"], axis=0).groupby(month).sum()
     rows = days["rows"].groupby(month).sum()
-    return weighted.div(rows, axis=0).assign(rows=rows.astype(int))
+    return weighted.div(rows, axis=0).assign(rows=rows)
 
 
 def effect(signals: Signals, window: str) -> pd.DataFrame:
     """Effect size of each feature and of the score (rows) by end of the window (columns), the largest first."""
-    sizes = signals.sizes
-    chosen = sizes[(sizes["window"] == window) & sizes["target"].isin(["feature", "score"])]
-    table = chosen[chosen["method"].isin(SIZES)].pivot_table(
-        index="stream", columns="time", values="value", aggfunc="first"
+    sizes = signals.sizes[(signals.sizes["window"] == window) & signals.sizes["target"].isin(["feature", "score"])]
+    table = sizes[sizes["method"].isin(SIZES)].pivot_table(
+        index="stream", columns="time", values="value", aggfunc="max"
     )
     return table.loc[table.max(axis=1).sort_values(ascending=False).index]
 
@@ -101,91 +124,109 @@ def effect(signals: Signals, window: str) -> pd.DataFrame:
 def moved(signals: Signals) -> pd.DataFrame:
     """One row a feature and score, the most moved first.
 
-    Columns: ``largest``, the largest effect size in a week; ``when``, the end of that week; ``psi``, the population
-    stability index then; ``weeks`` and ``material``, weeks with a verdict and with a material change.
+    Columns: ``largest``, the largest effect size in seven days; ``when``, their end; ``psi``, the population stability
+    index then; ``verdicts`` and ``material``, days with a verdict on the last seven and with a material one.
     """
     table = effect(signals, WEEK)
-    states = signals.states[signals.states["window"] == WEEK].groupby("stream")["state"]
+    states = signals.states[(signals.states["window"] == WEEK) & (signals.states["state"] != "insufficient_data")]
+    verdicts = states.groupby("stream")["state"]
     sizes = signals.sizes[(signals.sizes["window"] == WEEK) & (signals.sizes["method"] == "psi_half_count")]
     psi = sizes.set_index(["stream", "time"])["value"]
     when = table.idxmax(axis=1)
-    return pd.DataFrame(
-        {
-            "largest": table.max(axis=1),
-            "when": when,
-            "psi": pd.Series({stream: psi[stream, time] for stream, time in when.items()}),
-            "weeks": states.size(),
-            "material": states.agg(lambda state: (state == "material").sum()),
-        }
-    ).loc[table.index]
+    columns = {
+        "largest": table.max(axis=1),
+        "when": when,
+        "psi": pd.Series({stream: psi[stream, time] for stream, time in when.items()}),
+        "verdicts": verdicts.size(),
+        "material": verdicts.agg(lambda state: (state == "material").sum()),
+    }
+    return pd.DataFrame(columns).loc[table.index]
 
 
 def sparkline(values: pd.Series) -> str:
-    """Draw numbers from 0 to 1 as bars.
-
-    >>> sparkline(pd.Series([0.0, 0.5, 1.0]))
-    '▁▅█'
-    """
+    """Draw numbers from 0 to 1 as bars: 0, a half and 1 are ``▁▅█``."""
     return "".join("▁▂▃▄▅▆▇█"[min(7, int(value * 8))] for value in values)
 
 
 def show(signals: Signals, console: Console) -> None:
-    """Print the year: is the model still right, what moved, which incidents there were."""
-    months = by_month(signals)
-    table = Table(title="Is the model still right?  (outcomes came back by receipt when the flights had landed)")
-    for heading in ("month", "flights", "late", "mean score", "accuracy", "ROC AUC", "log loss"):
-        table.add_column(heading, justify="left" if heading == "month" else "right")
-    for name, month in months.iterrows():
-        table.add_row(
-            str(name),
-            f"{month['rows']:,.0f}",
-            f"{month['mean_label']:.1%}",
-            f"{month['mean_score']:.1%}",
-            *(f"{month[metric]:.3f}" for metric in ("accuracy", "roc_auc", "log_loss")),
-        )
-    console.print(table)
-    best, worst = months["mean_label"].idxmin(), months["mean_label"].idxmax()
-    console.print(
-        f"From {best} to {worst} the share of late flights went from {months['mean_label'][best]:.0%} to "
-        f"{months['mean_label'][worst]:.0%}; the model's mean score went from {months['mean_score'][best]:.0%} to "
-        f"{months['mean_score'][worst]:.0%}.\n",
-        highlight=False,
-    )
+    """Print the year: is the model still right, what moved, what was wrong with the data, which incidents."""
+    _show_months(signals, console)
+    _show_moved(signals, console)
+    _show_violations(signals, console)
+    _show_incidents(signals, console)
 
-    found = moved(signals)
-    sizes = effect(signals, WEEK)
-    by_month_of_week = sizes.T.groupby(sizes.columns.strftime("%Y-%m")).mean()
-    table = Table(title="What moved, compared with January?  (week by week)")
-    for heading in ("stream", f"{months.index[0]} to {months.index[-1]}", "largest", "week to", "PSI then", "material"):
-        table.add_column(heading, justify="left" if heading == "stream" else "right")
-    for stream, row in found[found["material"] > 0].iterrows():
-        table.add_row(
-            str(stream),
-            sparkline(by_month_of_week[stream]),
-            f"{row['largest']:.2f}",
-            f"{row['when']:%d %b}",
-            f"{row['psi']:.2f}",
-            f"{row['material']} of {row['weeks']} weeks",
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == headings[0] else "right")
+    return table
+
+
+def _show_months(signals: Signals, console: Console) -> None:
+    months = by_month(signals)
+    headings = "month", "flights", "late", "mean score", "accuracy", "ROC AUC", "log loss"
+    table = _table("Is the model still right? By outcomes that came back with receipts", *headings)
+    for name, month in months.iterrows():
+        shares = (f"{month[metric]:.1%}" for metric in ("mean_label", "mean_score"))
+        others = (f"{month[metric]:.3f}" for metric in ("accuracy", "roc_auc", "log_loss"))
+        table.add_row(str(name), f"{month['rows']:,.0f}", *shares, *others)
+    console.print(table)
+    first, last = months["mean_label"].idxmin(), months["mean_label"].idxmax()
+    if first < last:
+        late, score = months["mean_label"], months["mean_score"]
+        console.print(
+            f"From {first} to {last} the share of late flights went from {late[first]:.0%} to {late[last]:.0%}, "
+            f"the mean score from {score[first]:.0%} to {score[last]:.0%}.",
+            highlight=False,
         )
+
+
+def _show_moved(signals: Signals, console: Console) -> None:
+    found, sizes = moved(signals), effect(signals, WEEK)
+    months = sizes.T.groupby((sizes.columns - DAY).strftime("%Y-%m")).mean()
+    headings = "stream", "by month", "largest", "7 days to", "PSI then", "material"
+    table = _table("\nWhat moved? The last seven days against January, day by day", *headings)
+    for stream, row in found[found["material"] > 0].iterrows():
+        days = f"{row['material']} of {row['verdicts']} days"
+        largest = f"{row['largest']:.2f}", f"{row['when'] - DAY:%d %b}", f"{row['psi']:.2f}"
+        table.add_row(str(stream), sparkline(months[stream]), *largest, days)
     console.print(table)
     steady = ", ".join(map(str, found.index[found["material"] == 0]))
-    console.print(
-        "Effect sizes: ks_distance (l_infinity for categories), between 0 and 1; PSI: psi_half_count. "
-        f"Never materially changed over a week: {steady or 'none'}.\n",
-        highlight=False,
-    )
+    console.print(f"Never materially different: {steady or 'none'}.", highlight=False)
+    console.print("Effect size, 0 to 1: ks_distance, for categories l_infinity. PSI: psi_half_count.", style="dim")
 
-    table = Table(title="Incidents")
-    for heading in ("when", "what", "since", "strongest evidence"):
-        table.add_column(heading)
-    for incident in signals.incidents:
-        table.add_row(
-            f"{incident['time']:%d %b}",
-            f"{incident[semconv.INCIDENT_CHANGE]} ({incident[semconv.DRIFT_STATE]})",
-            f"{pd.Timestamp(incident[semconv.INCIDENT_SINCE], tz='UTC'):%d %b}",
-            "; ".join(incident[semconv.INCIDENT_STREAMS][:3]),
-        )
+
+def _show_violations(signals: Signals, console: Console) -> None:
+    quality = signals.states[(signals.states["target"] == "quality") & (signals.states["state"] == "material")]
+    table = _table("\nWhat was wrong with the data?", "violation", "material on", "highest share of rows", "on")
+    for stream, verdicts in quality.groupby("stream"):
+        rates = signals.violations[signals.violations["stream"] == stream].set_index("time")["rate"]
+        days = f"{verdicts['time'].nunique()} days"
+        table.add_row(str(stream), days, f"{rates.max():.0%}", f"{rates.idxmax() - DAY:%d %b}")
+    console.print(table if table.row_count else "\nThe data kept to the baseline's schema.")
+
+
+def _show_incidents(signals: Signals, console: Console) -> None:
+    table = _table("\nIncidents", "since", "until", "strongest when it opened, and when it last grew")
+    table.columns[-1].justify = "left"
+    by_id: dict[str, list[dict[str, Any]]] = {}
+    for change in signals.incidents:
+        by_id.setdefault(change[semconv.INCIDENT_ID], []).append(change)
+    for changes in by_id.values():
+        since = pd.Timestamp(changes[0][semconv.INCIDENT_SINCE], tz="UTC")
+        closed = [change for change in changes if change[semconv.INCIDENT_CHANGE] == "closed"]
+        until = f"{closed[-1]['time']:%d %b}" if closed else "open"
+        grown = [change for change in changes if change not in closed]
+        evidence = [_strongest(change) for change in (grown[0], grown[-1])]
+        table.add_row(f"{since:%d %b}", until, "\n".join(dict.fromkeys(evidence)))
     console.print(table)
+
+
+def _strongest(change: dict[str, Any]) -> str:
+    sentences = change[semconv.INCIDENT_STREAMS][:3]
+    streams = (sentence.partition(" (")[0].replace(": material,", "") for sentence in sentences)
+    return f"{change['time'] - DAY:%d %b}: " + "; ".join(streams)
 
 
 if __name__ == "__main__":
