@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 _NEGLIGIBLE: Final = 1e-12  # of the largest weight: what an eigenvalue solver leaves of a zero
 _EQUAL: Final = 1e-9
 _STEPS: Final = 100
-_SETTLED: Final = 1e-12  # Newton doubles the digits, and the tail is stationary at the root
+_SETTLED: Final = 1e-10  # Newton doubles the digits once more, and the tail is stationary at the root
 _AT_MEAN: Final = 1e-6  # below this |r| the limit is more accurate than the quotient
 _SERIES: Final = 0.02  # below this |u| a power series avoids cancellation
 _TERMS: Final = np.array([1 - 1 / power for power in range(12, 1, -1)] + [0.0, 0.0])
@@ -91,19 +91,18 @@ def _root(x: Floats, ratios: Floats) -> Floats:
     """
     low, high = 1 - (ratios > 0).sum(axis=1) / x, 1 - 1 / x
     s: Floats = np.clip(1 - ratios.sum(axis=1) / x, low, high)
-    open_ = np.ones(x.shape, dtype=np.bool_)
+    open_ = np.arange(x.size)
     for _ in range(_STEPS):
-        parts = ratios / (1 - s[:, None] * ratios)
-        slope_sum = parts.sum(axis=1)
-        too_low = slope_sum < x
-        low, high = np.where(open_ & too_low, s, low), np.where(open_ & ~too_low, s, high)
-        step = slope_sum * (1 - slope_sum / x) / (parts**2).sum(axis=1)
-        moved = s - step
-        inside = (moved > low) & (moved < high)
-        moved = np.where(inside, moved, (low + high) / 2)
-        settled = np.abs(moved - s) <= _SETTLED * (1 - s)
-        s = np.where(open_, moved, s)
-        open_ &= ~settled
-        if not open_.any():
+        at, wanted, weights = s[open_], x[open_], ratios[open_]
+        parts = weights / (1 - at[:, None] * weights)
+        found = parts.sum(axis=1)
+        low[open_] = np.where(found < wanted, at, low[open_])
+        high[open_] = np.where(found < wanted, high[open_], at)
+        moved = at - found * (1 - found / wanted) / (parts**2).sum(axis=1)
+        inside = (moved > low[open_]) & (moved < high[open_])
+        moved = np.where(inside, moved, (low[open_] + high[open_]) / 2)
+        s[open_] = moved
+        open_ = open_[np.abs(moved - at) > _SETTLED * (1 - at)]
+        if not open_.size:
             break
     return s
