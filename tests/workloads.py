@@ -50,7 +50,7 @@ class CreditHistory:
         seed: makes the rows.
         hours: length of the history.
         rows_per_hour: rows in each hour; a fifth one by one, the rest in batches of 20.
-        shift_hour: from this hour on, incomes are higher by one standard deviation.
+        shift_hour: from this hour on, incomes are higher by one and a half standard deviations.
         start: start of the history, ns since the epoch; a full hour.
     """
 
@@ -132,7 +132,7 @@ def _applications(rng: np.random.Generator, shifted: np.ndarray) -> pd.DataFrame
     n = shifted.size
     rows = pd.DataFrame(
         {
-            "income": rng.normal(3000, 800, n).round(2) + 800.0 * shifted,
+            "income": rng.normal(3000, 800, n).round(2) + 1200.0 * shifted,
             "age": rng.integers(18, 80, n),
             "channel": rng.choice(CHANNELS, n, p=[0.2, 0.3, 0.5]),
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--baseline", type=Path, required=True)
     parser.add_argument("--history", type=json.loads, required=True, help="fields of CreditHistory, as JSON")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds before each call")
     options = parser.parse_args()
-    replay(CreditHistory(**options.history), options.baseline)
+    replay(CreditHistory(**options.history), options.baseline, options.pause)
 
 
-def replay(history: CreditHistory, baseline: Path) -> None:
+def replay(history: CreditHistory, baseline: Path, pause: float) -> None:
     """Make every call at its time and report every outcome at its own."""
     clock = tidegauge.ManualClock(history.start)
     tidegauge.configure(clock=clock)
@@ -49,6 +51,7 @@ def replay(history: CreditHistory, baseline: Path) -> None:
         if isinstance(event, Outcome):
             tidegauge.record_outcome(receipts.pop(event.row), actual=event.actual)
             continue
+        time.sleep(pause)
         with tracer.start_as_current_span("POST /applications", start_time=event.at):
             rows = history.rows[FEATURES].iloc[event.first : event.first + event.rows]
             predict(rows if event.rows > 1 else rows.iloc[0].to_dict())

@@ -101,7 +101,7 @@ def wait_until(done: Callable[[], object], what: str, seconds: float = PATIENCE)
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain until {what}"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def free_endpoint() -> str:

@@ -6,9 +6,11 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.end_to_end.processes import Child
+from tests.end_to_end.expectations import finished
+from tests.end_to_end.processes import PATIENCE, Child, Processor, free_endpoint, serving
+from tests.end_to_end.sink import Request, Sink
 from tests.workloads import FEATURES, MODEL, VERSION, CreditHistory
 from tidegauge import Baseline
 
@@ -30,9 +32,14 @@ def write_baseline(history: CreditHistory, folder: Path) -> Path:
     return path
 
 
-def application(history: CreditHistory, baseline: Path, endpoint: str, folder: Path, **environment: str) -> Child:
-    """Start the application that replays ``history`` and sends its telemetry to ``endpoint``."""
-    options = ["--baseline", str(baseline), "--history", json.dumps(asdict(history))]
+def application(
+    history: CreditHistory, baseline: Path, endpoint: str, folder: Path, *, pause: float = 0.0, **environment: str
+) -> Child:
+    """Start the application that replays ``history`` and sends its telemetry to ``endpoint``.
+
+    It rests for ``pause`` seconds before each call, so that a test finds it at work.
+    """
+    options = ["--baseline", str(baseline), "--history", json.dumps(asdict(history)), "--pause", str(pause)]
     return Child(
         [sys.executable, "-m", "tests.end_to_end.application", *options],
         folder / "application.log",
@@ -40,6 +47,7 @@ def application(history: CreditHistory, baseline: Path, endpoint: str, folder: P
         OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
         OTEL_SERVICE_NAME="loan-office",
         TIDEGAUGE_EXPORT_INTERVAL="600",
+        TIDEGAUGE_SHUTDOWN_TIMEOUT=str(PATIENCE),
         **environment,
     )
 
@@ -56,3 +64,37 @@ def configuration(receiver: str, exporter: str, folder: Path) -> dict[str, Any]:
         "metrics_flush_interval": "1s",
         "replay": True,
     }
+
+
+class Observed(NamedTuple):
+    """A day as the processor was told of it, and as the back end was.
+
+    Attributes:
+        sent: by the application, and acknowledged by the processor.
+        requests: by the processor, to the back end.
+        served: whether its health service answered while it ran.
+        exit_code: of the processor, after SIGTERM.
+        output: what the processor printed.
+    """
+
+    sent: list[Request]
+    requests: list[Request]
+    served: bool
+    exit_code: int
+    output: str
+
+
+def observe(history: CreditHistory, baseline: Path, folder: Path) -> Observed:
+    """Let an application and a processor run through the history, undisturbed."""
+    receiver = free_endpoint()
+    with (
+        Sink() as sink,
+        Processor(configuration(receiver, sink.endpoint, folder), folder) as processor,
+        Sink(forward=receiver) as sent,
+    ):
+        served = serving(receiver)
+        with application(history, baseline, sent.endpoint, folder) as app:
+            assert app.wait() == 0, app.output
+        sink.wait(lambda requests: finished(requests, history), "the last hour is judged")
+        exit_code = processor.stop()
+        return Observed(sent.requests, sink.requests, served, exit_code, processor.output)

@@ -6,47 +6,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
 
-from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent, finished, gauge
+from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent, gauge
 from tests.end_to_end.leaves import leaves
-from tests.end_to_end.processes import ROOT, Processor, free_endpoint, serving
-from tests.end_to_end.scenario import application, configuration
-from tests.end_to_end.sink import Request, Sink
+from tests.end_to_end.processes import ROOT
+from tests.end_to_end.scenario import Observed, configuration
 from tests.workloads import HOUR, MODEL, VERSION, CreditHistory
 from tidegauge import Baseline, semconv
 
 pytestmark = pytest.mark.end_to_end
-
-
-class Observed(NamedTuple):
-    """A day as the processor was told of it, and as the back end was."""
-
-    sent: list[Request]
-    requests: list[Request]
-    served: bool
-    exit_code: int
-    output: str
-
-
-@pytest.fixture(scope="module")
-def observed(history: CreditHistory, baseline: Path, tmp_path_factory: pytest.TempPathFactory) -> Observed:
-    folder = tmp_path_factory.mktemp("day")
-    receiver = free_endpoint()
-    with (
-        Sink() as sink,
-        Processor(configuration(receiver, sink.endpoint, folder), folder) as processor,
-        Sink(forward=receiver) as sent,
-    ):
-        served = serving(receiver)
-        with application(history, baseline, sent.endpoint, folder) as app:
-            assert app.wait() == 0, app.output
-        sink.wait(lambda requests: finished(requests, history), "the last hour is judged")
-        exit_code = processor.stop()
-        return Observed(sent.requests, sink.requests, served, exit_code, processor.output)
 
 
 def test_the_sdk_sends_every_row_once(observed: Observed, history: CreditHistory, baseline: Path) -> None:
@@ -62,12 +33,12 @@ def test_realized_accuracy_is_that_of_the_labels(observed: Observed, history: Cr
 
 
 def test_the_feature_that_moved_is_found_and_the_other_is_not(observed: Observed, history: CreditHistory) -> None:
-    noon = history.start + history.shift_hour * HOUR
+    shift = history.start + history.shift_hour * HOUR
     ends = [history.start + (hour + 1) * HOUR for hour in range(history.hours)]
     income, age = _hourly_states(observed, "income"), _hourly_states(observed, "age")
-    assert [income[end] for end in ends if end <= noon] == ["ok"] * history.shift_hour
-    assert income[noon + HOUR] == "material"
-    assert "ok" not in [income[end] for end in ends if end > noon]
+    assert [income[end] for end in ends if end <= shift] == ["ok"] * history.shift_hour
+    assert income[shift + HOUR] == "material"
+    assert "ok" not in [income[end] for end in ends if end > shift]
     assert [age[end] for end in ends] == ["ok"] * history.hours
 
 

@@ -56,7 +56,7 @@ class Journey(NamedTuple):
 
 @pytest.fixture(scope="session")
 def history() -> CreditHistory:
-    return CreditHistory(hours=18, rows_per_hour=50, shift_hour=12)
+    return CreditHistory(hours=12, rows_per_hour=50, shift_hour=6)
 
 
 @pytest.fixture(scope="session")
