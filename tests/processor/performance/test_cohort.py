@@ -88,6 +88,12 @@ def test_at_the_same_instant_the_greater_actual_counts(smaller, greater):
     assert cohort_of(outcomes) == cohort_of(reversed(outcomes)) == cohort_of(outcomes[1:])
 
 
+@pytest.mark.parametrize("name", ["score", "value", "actual"])
+def test_the_two_zeros_are_one_number(name):
+    plus, minus = ({"actual": "1"} | {name: zero} for zero in (0.0, -0.0))
+    assert cohort_of([outcome(**plus), outcome(**minus)]) == cohort_of([outcome(**minus), outcome(**plus)])
+
+
 def test_a_kind_that_was_revised_away_leaves_nothing():
     assert cohort_of([outcome(at=1, klass="x", actual="y"), outcome(at=2, actual=2.0)]).dump()["kinds"] == [
         [None, None, False, False, []]
