@@ -19,10 +19,6 @@ from tidegauge.summaries import ExactSum, NumericSummary
 MOST_ROWS: Final = 256
 """More rows than this are summarised faster column by column."""
 
-_MANTISSA: Final = 53
-_UNIT: Final = -1126  # of ExactSum
-_MOST_OCTAVES: Final = 900  # between smallest and largest value of a block; scaling must not overflow
-
 
 @dataclass(frozen=True, slots=True)
 class ColumnSummary:
@@ -85,7 +81,7 @@ class Block:
         outside = (((clean < self._lows) | (clean > self._highs)) & finite).sum(axis=1).tolist()
         here = finite.sum(axis=1).tolist()
         nans = [0] * len(values) if whole else np.isnan(values).sum(axis=1).tolist()
-        sums = _exact_sums(clean)
+        sums = ExactSum.of_rows(clean)
         rows = values.shape[1]
         return [
             ColumnSummary(
@@ -98,16 +94,3 @@ class Block:
             )
             for i, edges in enumerate(self._bounds)
         ]
-
-
-def _exact_sums(values: NDArray[np.float64]) -> list[ExactSum]:
-    # Scaled by a power of two, every value of a row is a whole number, and Python adds those without rounding.
-    exponents = np.frexp(values)[1]
-    lowest = exponents.min(axis=1)
-    if int((exponents.max(axis=1) - lowest).max(initial=0)) > _MOST_OCTAVES:
-        return [ExactSum.of(row) for row in values]
-    scaled = np.ldexp(values, (_MANTISSA - lowest)[:, None])
-    return [
-        ExactSum(sum(map(int, row)) << (place - _MANTISSA - _UNIT))
-        for row, place in zip(scaled.tolist(), lowest.tolist(), strict=True)
-    ]

@@ -14,14 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from tidegauge.baseline import Baseline, CategoricalFeature, Feature
 from tidegauge.columns import categorical_column, is_missing, numeric_column
+from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNEXPECTED_FEATURE, UNSEEN_CATEGORY
 from tidegauge.summaries import UNSEEN
-
-MISSING: Final = "missing"
-NON_FINITE: Final = "non_finite"
-TYPE_MISMATCH: Final = "type_mismatch"
-OUT_OF_RANGE: Final = "out_of_range"
-UNSEEN_CATEGORY: Final = "unseen_category"
-UNEXPECTED_FEATURE: Final = "unexpected_feature"
 
 _MOST_SHOWN: Final = 100
 

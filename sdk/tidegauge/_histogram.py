@@ -69,18 +69,17 @@ class Histogram:
 
     def add(self, values: NDArray[np.float64], bins: Bins | None) -> None:
         """Add finite ``values``."""
-        if isinstance(self.summary, NumericSummary) and bins is not None:
-            self.merge(NumericSummary.of(values, bins))
-        elif isinstance(self.summary, ExponentialSummary):
-            self.summary += ExponentialSummary.of(values)
+        self.merge(ExponentialSummary.of(values) if bins is None else NumericSummary.of(values, bins))
 
-    def merge(self, summary: NumericSummary) -> None:
+    def merge(self, summary: NumericSummary | ExponentialSummary) -> None:
         """Add what is summarised already, on the same bins."""
-        if isinstance(self.summary, NumericSummary):
+        if isinstance(self.summary, NumericSummary) and isinstance(summary, NumericSummary):
             if self.summary.minimum > self.summary.maximum:  # nothing so far
                 self.summary = summary
             else:
                 self.summary += summary
+        elif isinstance(self.summary, ExponentialSummary) and isinstance(summary, ExponentialSummary):
+            self.summary += summary
 
 
 def empty_histogram(bins: Bins | None) -> Histogram:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
@@ -119,7 +118,7 @@ def _histogram(
     summary = histogram.summary
     # A double cannot hold every exact sum: what rounding leaves over goes with the next interval of the stream.
     rest = rests.get(stream)
-    total, rests[stream] = split(summary.sum if rest is None else summary.sum + rest)
+    total, rests[stream] = (summary.sum if rest is None else summary.sum + rest).rounded()
     exemplars = [Exemplar({}, e.value, e.time, e.span_id, e.trace_id) for e in histogram.examples.shown()]
     if isinstance(summary, NumericSummary):
         return HistogramDataPoint(
@@ -149,20 +148,6 @@ def _histogram(
         max=summary.maximum,
         exemplars=exemplars,
     )
-
-
-def split(total: ExactSum) -> tuple[float, ExactSum]:
-    """The nearest double and what rounding leaves over, as `ExactSum.rounded` without its arrays.
-
-    >>> import numpy as np
-    >>> split(ExactSum.of(np.array([1.0, 2.0**-60])))[1].value == 2.0**-60
-    True
-    """
-    value = total.value
-    if math.isinf(value):
-        return value, ExactSum()
-    top, bottom = value.as_integer_ratio()
-    return value, ExactSum(total.units - (top << (_UNIT_BITS - bottom.bit_length() + 1)))
 
 
 def _buckets(counts: Mapping[int, int]) -> Buckets:

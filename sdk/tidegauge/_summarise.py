@@ -6,19 +6,27 @@ Nothing here depends on how the calls are split over several `ModelSummary.add`:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge._block import MOST_ROWS
-from tidegauge._check import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNEXPECTED_FEATURE, UNSEEN_CATEGORY
 from tidegauge._histogram import DURATION_BINS, Histogram, empty_histogram, exemplify, exemplify_one
 from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.columns import NumericColumn, categorical_column, numeric_column
-from tidegauge.summaries import OTHER, UNSEEN, CategorySummary, NumericSummary
+from tidegauge.observation import (
+    MISSING,
+    NON_FINITE,
+    OUT_OF_RANGE,
+    TYPE_MISMATCH,
+    UNEXPECTED_FEATURE,
+    observe_categorical,
+    observe_numeric,
+)
+from tidegauge.summaries import OTHER, CategorySummary, NumericSummary
 from tidegauge.summaries.bins import Bins
 
 if TYPE_CHECKING:
@@ -174,43 +182,24 @@ class ModelSummary:
 
     def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
         column = _numbers(table.column(name))
-        values = column.values
-        finite = np.isfinite(values)
+        found = observe_numeric(column, feature)
+        self._violate_all(name, found.violations, excused=0 if feature else table.absent(name))
         histogram = self.features.get(name)
         if histogram is None:
-            histogram = self.features[name] = empty_histogram(None if feature is None else feature.bins)
-        if not finite.all():
-            mismatched = int(column.mismatched.sum())
-            missing = int(np.isnan(values).sum()) - mismatched
-            if feature is None:
-                missing -= table.absent(name)
-            self._violate(name, TYPE_MISMATCH, mismatched)
-            self._violate(name, MISSING, missing)
-            self._violate(name, NON_FINITE, int(np.isinf(values).sum()))
-            values = values[finite]
-        if not values.size:
-            return
-        histogram.add(values, None if feature is None else feature.bins)
-        if feature is not None:
-            self._violate(name, OUT_OF_RANGE, int(np.count_nonzero((values < feature.low) | (values > feature.high))))
-        low, high = int(values.argmin()), int(values.argmax())
-        rows = (low, high) if values.size == finite.size else np.flatnonzero(finite)[[low, high]].tolist()
-        for row, place in zip(rows, (low, high), strict=True):
-            exemplify_one(histogram.examples, float(values[place]), table.owner(row))
+            histogram = self.features[name] = Histogram(found.summary)
+        else:
+            histogram.merge(found.summary)
+        rows = np.flatnonzero(np.isfinite(column.values))
+        if rows.size:
+            values = column.values[rows]
+            for place in (int(values.argmin()), int(values.argmax())):
+                exemplify_one(histogram.examples, float(values[place]), table.owner(int(rows[place])))
 
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
-        column = categorical_column(table.column(name))
-        counts = Counter(column.values)
-        absent = counts.pop(None, 0)
-        self._violate(name, TYPE_MISMATCH, column.mismatched)
-        self._violate(name, MISSING, absent - column.mismatched)
+        found = observe_categorical(categorical_column(table.column(name)), feature)
+        self._violate_all(name, found.violations)
         summary = self.occurrences.setdefault(name, CategorySummary())
-        placed: Counter[str] = Counter()
-        for value, count in counts.items():
-            if value is not None:
-                placed[feature.place(value)] += count
-        summary += CategorySummary(dict(placed))
-        self._violate(name, UNSEEN_CATEGORY, placed.get(UNSEEN, 0))
+        summary += found.summary
 
     def _add_unreferenced(self, table: Table, name: str) -> None:
         model, options = self.model, table.calls[0].options
@@ -236,6 +225,10 @@ class ModelSummary:
         if placed:
             summary = self.occurrences.setdefault(name, CategorySummary())
             summary += CategorySummary(dict(placed))
+
+    def _violate_all(self, name: str, violations: Mapping[str, int], excused: int = 0) -> None:
+        for kind, count in violations.items():
+            self._violate(name, kind, count - excused if kind == MISSING else count)
 
     def _violate(self, name: str, kind: str, count: int) -> None:
         if count > 0:

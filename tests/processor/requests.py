@@ -39,7 +39,7 @@ class Writer:
     model: str = "credit-risk"
     version: str = "7"
     baseline: str = ""
-    scope: str = "tidegauge"
+    scope: str = "some.other.client"
     temporality: int = DELTA
     resource: Mapping[str, Any] = field(default_factory=dict)
 

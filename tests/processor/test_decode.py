@@ -101,6 +101,8 @@ def test_spans_without_feature_values_are_for_looking_at() -> None:
     decoded = decode(SignalKind.TRACES, writer.spans(plain, unequal, good), HOUR)
     assert (decoded.ignored, decoded.rejected) == (1, 1)
     (span,) = decoded.payloads[ModelKey("credit-risk", "7"), 0].spans
+    measured = Writer(scope=semconv.SCOPE_NAME)  # our own SDK sends metrics about the same call
+    assert decode(SignalKind.TRACES, measured.spans(good), HOUR).ignored == 1
     assert (span.names, list(span.values), span.predicted_class, span.score) == (("a",), [1.0], "late", 0.75)
 
 

@@ -3,10 +3,11 @@
 | request | what is read | what is left to others |
 |---|---|---|
 | metrics | points of the names in ``tidegauge.semconv`` | all other metrics, and our own signals coming back |
-| traces | spans that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans: they are for looking at |
+| traces | spans of other clients that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans |
 | logs | ``ml.baseline.published``, ``ml.feedback.recorded`` | all other records |
 
-Model identity may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A request that is
+Spans of our own SDK are for looking at: it sends metrics about the same calls, exact under any sampling. Model identity
+may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A request that is
 no protobuf is refused as a whole (`WireError`); an item that carries one of our names and cannot be read is rejected by
 itself, counted, and reported to the sender as a partial success.
 """
@@ -87,10 +88,11 @@ def _read_traces(request: ExportTraceServiceRequest, window: int, decoded: Decod
         common = attributes(resource_spans.resource.attributes)
         writer = _writer(common, resource_spans.resource)
         for scope_spans in resource_spans.scope_spans:
+            measured = scope_spans.scope.name in (semconv.SCOPE_NAME, semconv.PROCESSOR_SCOPE_NAME)
             for span in scope_spans.spans:
                 found = attributes(span.attributes)
                 names, values = found.get(semconv.FEATURE_NAMES), found.get(semconv.FEATURE_VALUES)
-                if names is None or values is None or _is_own(scope_spans.scope):
+                if names is None or values is None or measured:
                     decoded.ignored += 1
                     continue
                 model = model_key(found, common)

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _UNIT = -1126
+_MANTISSA = 53
+_MOST_OCTAVES = 900  # between the smallest and the largest value of a row; scaling must not overflow
 _HALF_BITS = 26
 _CHUNK = 1 << 24  # 2**24 halves of at most 2**27 stay below 2**53, so that bincount's float weights are exact
 
@@ -42,6 +44,24 @@ class ExactSum:
         flat = values.ravel()
         return cls(sum(_units(flat[i : i + _CHUNK]) for i in range(0, flat.size, _CHUNK)))
 
+    @classmethod
+    def of_rows(cls, values: NDArray[np.float64]) -> list[ExactSum]:
+        """Sum each row of finite ``values``, shape ``(n, m)`` with ``m > 0``: one call for many short rows.
+
+        >>> [total.value for total in ExactSum.of_rows(np.array([[1e300, 1.0, -1e300], [0.1, 0.2, 0.3]]))]
+        [1.0, 0.6]
+        """
+        exponents = np.frexp(values)[1]
+        lowest = exponents.min(axis=1)
+        if int((exponents.max(axis=1) - lowest).max(initial=0)) > _MOST_OCTAVES:
+            return [cls.of(row) for row in values]
+        # Scaled by a power of two, every value of a row is a whole number, and Python adds those without rounding.
+        scaled = np.ldexp(values, (_MANTISSA - lowest)[:, None])
+        return [
+            cls(sum(map(int, row)) << (place - _MANTISSA - _UNIT))
+            for row, place in zip(scaled.tolist(), lowest.tolist(), strict=True)
+        ]
+
     @property
     def value(self) -> float:
         """The double nearest to the sum; infinite when the sum lies beyond the doubles."""
@@ -61,7 +81,8 @@ class ExactSum:
         value = self.value
         if math.isinf(value):
             return value, ExactSum()
-        return value, ExactSum(self.units - ExactSum.of(np.array([value])).units)
+        top, bottom = value.as_integer_ratio()  # bottom is a power of two
+        return value, ExactSum(self.units - (top << (-_UNIT - bottom.bit_length() + 1)))
 
     def __add__(self, other: ExactSum) -> ExactSum:
         return ExactSum(self.units + other.units)
@@ -89,7 +110,7 @@ def _units(values: NDArray[np.float64]) -> int:
     if values.size == 0:
         return 0
     fractions, exponents = np.frexp(values)
-    mantissas = np.ldexp(fractions, 53).astype(np.int64)
+    mantissas = np.ldexp(fractions, _MANTISSA).astype(np.int64)
     lowest = int(exponents.min())
     places = exponents - lowest
     high = np.bincount(places, weights=mantissas >> _HALF_BITS)
@@ -97,4 +118,4 @@ def _units(values: NDArray[np.float64]) -> int:
     total = 0
     for place in np.flatnonzero((high != 0) | (low != 0)).tolist():
         total += ((int(high[place]) << _HALF_BITS) + int(low[place])) << place
-    return total << (lowest - 53 - _UNIT)
+    return total << (lowest - _MANTISSA - _UNIT)
