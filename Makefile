@@ -15,7 +15,7 @@ demo: $(READY) ## a real model on real flights: drift and errors found, with a p
 	$(BIN)/python examples/flights/demo.py
 
 test: $(READY) ## all tests but those that need a real peer
-	$(BIN)/pytest -m "not interop and not bench"
+	$(BIN)/pytest -m "not interop"
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check
@@ -27,7 +27,7 @@ format: $(READY) ## put the code into the house's format
 	$(BIN)/ruff format
 
 bench: $(READY) ## measure, and print ratios
-	$(BIN)/pytest -m bench -s tests/bench/*.py
+	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit; done
 
 interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the first run
 	@tests/interop/peers/build

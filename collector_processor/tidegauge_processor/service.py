@@ -129,6 +129,8 @@ class Service:
     def _accept(self, kind: SignalKind, data: bytes) -> Accepted:
         decoded = windowing.decode(kind, data, self._config.windows.duration)
         self._inbox.put(kind, data, decoded)
+        if decoded.rejected:
+            self._telemetry.add(semconv.METRIC_RECEIVER_REJECTED, decoded.rejected, kind=kind)
         return Accepted(decoded.rejected, decoded.reason)
 
     def _replay_inbox(self) -> None:
@@ -151,7 +153,7 @@ class Service:
                 self._apply(entry.id, entry.decoded)
             if not entries or time.monotonic() - last_look >= _TICK:
                 last_look = time.monotonic()
-                self._look()
+                self._look_safely()
         self._save()
 
     def _apply(self, number: int, decoded: Decoded) -> None:
@@ -164,6 +166,14 @@ class Service:
             _log.exception("request %d could not be applied and is left out", number)
             self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="request")
         self._position = number
+
+    def _look_safely(self) -> None:
+        """A fault of ours must not end the worker: requests would be acknowledged that nobody counts."""
+        try:
+            self._look()
+        except Exception:
+            _log.exception("signals could not be made")
+            self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="signals")
 
     def _look(self) -> None:
         """Judge what is ripe, and write state and signals where it is time to."""

@@ -16,7 +16,7 @@ from tidegauge._block import MOST_ROWS
 from tidegauge._histogram import DURATION_BINS, Histogram, empty_histogram, exemplify, exemplify_one
 from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
-from tidegauge.columns import NumericColumn, categorical_column, numeric_column
+from tidegauge.columns import categorical_column, numeric_column
 from tidegauge.observation import (
     MISSING,
     NON_FINITE,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._prediction import Prediction
 
-_NUMBERS: Final = frozenset({float, int, bool, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
 _NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
 
 
@@ -164,7 +163,7 @@ class ModelSummary:
         names = self.model.numeric
         if not names:
             return
-        columns = [_numbers(table.column(name)) for name in names]
+        columns = [numeric_column(table.column(name)) for name in names]
         found = self.model.block.summarise(np.array([column.values for column in columns]))
         for name, column, part in zip(names, columns, found, strict=True):
             if part.nans or part.infinite:
@@ -181,7 +180,7 @@ class ModelSummary:
                 exemplify_one(histogram.examples, part.summary.maximum, table.owner(part.highest))
 
     def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
-        column = _numbers(table.column(name))
+        column = numeric_column(table.column(name))
         found = observe_numeric(column, feature)
         self._violate_all(name, found.violations, excused=0 if feature else table.absent(name))
         histogram = self.features.get(name)
@@ -233,17 +232,6 @@ class ModelSummary:
     def _violate(self, name: str, kind: str, count: int) -> None:
         if count > 0:
             self.violations[name, kind] += count
-
-
-def _numbers(values: Any) -> NumericColumn:
-    # Telling the types of a list apart costs a fifth of reading it value by value, and most lists hold plain numbers.
-    if type(values) is list and _NUMBERS.issuperset(map(type, values)):
-        try:
-            array = np.array(values, dtype=np.float64)
-        except OverflowError:
-            return numeric_column(values)
-        return NumericColumn(array, np.zeros(array.shape, dtype=np.bool_))
-    return numeric_column(values)
 
 
 def _is_numeric(values: Any) -> bool | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 LONGEST_CATEGORY: Final = 128
 """Categories are cut to so many characters."""
 
+_PLAIN = frozenset({float, int, bool, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
 _NUMBERS = (numbers.Real, np.bool_, Decimal)  # databases and Parquet files hand out decimals
 
 
@@ -71,6 +73,11 @@ def numeric_column(values: Any) -> NumericColumn:
     >>> column.values.tolist(), column.missing.tolist(), column.mismatched.tolist()
     ([1.0, nan, nan, inf], [False, True, False, False], [False, False, True, False])
     """
+    # Telling the types of a list apart costs a fifth of reading it value by value, and most lists hold plain numbers.
+    if isinstance(values, list | tuple) and _PLAIN.issuperset(map(type, values)):
+        with suppress(OverflowError):  # an integer beyond the doubles is read below
+            plain = np.array(values, dtype=np.float64)
+            return NumericColumn(plain, np.zeros(plain.shape, dtype=np.bool_))
     array = as_array(values)
     if array.dtype.kind in "fiub":
         return NumericColumn(array.astype(np.float64), np.zeros(array.shape, dtype=np.bool_))

@@ -197,6 +197,8 @@ EVENT_BASELINE_CHANGED: Final = "ml.baseline.changed"
 # --- the processor's own telemetry ----------------------------------------------------------------------------------
 METRIC_RECEIVER_ACCEPTED: Final = "tidegauge.receiver.accepted_requests"
 """Counter of requests that were acknowledged, by signal kind."""
+METRIC_RECEIVER_REJECTED: Final = "tidegauge.receiver.rejected_records"
+"""Counter of points, spans and events in accepted requests that carry one of our names and cannot be read."""
 METRIC_RECEIVER_REFUSED: Final = "tidegauge.receiver.refused_requests"
 """Counter of requests that were refused, by signal kind and ``tidegauge.reason``."""
 METRIC_STORE_REBUILT: Final = "tidegauge.store.rebuilt"

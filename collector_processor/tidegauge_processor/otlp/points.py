@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     ExponentialHistogramDataPoint,
@@ -110,15 +112,21 @@ def _text(value: Any) -> str:
 
 
 def _explicit(point: HistogramDataPoint) -> NumericSummary:
-    bounds = np.array(point.explicit_bounds[:], dtype=np.float64)
+    bounds = _bounds(np.array(point.explicit_bounds[:], dtype=np.float64).tobytes())
     counts = np.array(point.bucket_counts[:], dtype=np.int64)
     if counts.size != bounds.size + 1:
         raise ValueError(f"{bounds.size} bounds need {bounds.size + 1} counts, not {counts.size}")
     if int(counts.sum()) != point.count:
         raise ValueError(f"the counts add up to {int(counts.sum())}, the point says {point.count}")
+    return NumericSummary(bounds, counts, *_sum_and_range(point))
+
+
+@lru_cache(maxsize=4096)  # each flush of each writer brings the same bounds again
+def _bounds(data: bytes) -> NDArray[np.float64]:
+    bounds = np.frombuffer(data, dtype=np.float64)
     if not (np.diff(bounds) > 0).all() or not np.isfinite(bounds).all():
         raise ValueError("bounds must be finite and ascend")
-    return NumericSummary(bounds, counts, *_sum_and_range(point))
+    return bounds
 
 
 def _exponential(point: ExponentialHistogramDataPoint) -> ExponentialSummary:
@@ -144,7 +152,7 @@ def _exponential(point: ExponentialHistogramDataPoint) -> ExponentialSummary:
 def _sum_and_range(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> tuple[ExactSum, float, float]:
     if not point.count:
         return ExactSum(), math.inf, -math.inf
-    total = ExactSum.of(np.array([point.sum])) if math.isfinite(point.sum) else ExactSum()
+    total = ExactSum.of_one(point.sum) if math.isfinite(point.sum) else ExactSum()
     low = point.min if point.HasField("min") else math.inf
     high = point.max if point.HasField("max") else -math.inf
     return total, low, high

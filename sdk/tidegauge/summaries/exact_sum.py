@@ -45,6 +45,12 @@ class ExactSum:
         return cls(sum(_units(flat[i : i + _CHUNK]) for i in range(0, flat.size, _CHUNK)))
 
     @classmethod
+    def of_one(cls, value: float) -> ExactSum:
+        """The sum of one finite ``value``."""
+        top, bottom = value.as_integer_ratio()  # bottom is a power of two
+        return cls(top << (-_UNIT - bottom.bit_length() + 1))
+
+    @classmethod
     def of_rows(cls, values: NDArray[np.float64]) -> list[ExactSum]:
         """Sum each row of finite ``values``, shape ``(n, m)`` with ``m > 0``: one call for many short rows.
 
@@ -81,8 +87,7 @@ class ExactSum:
         value = self.value
         if math.isinf(value):
             return value, ExactSum()
-        top, bottom = value.as_integer_ratio()  # bottom is a power of two
-        return value, ExactSum(self.units - (top << (-_UNIT - bottom.bit_length() + 1)))
+        return value, ExactSum(self.units - ExactSum.of_one(value).units)
 
     def __add__(self, other: ExactSum) -> ExactSum:
         return ExactSum(self.units + other.units)

@@ -65,7 +65,7 @@ class NumericSummary:
         return int(self.counts.sum())
 
     def __iadd__(self, other: NumericSummary) -> NumericSummary:
-        if not np.array_equal(self.bounds, other.bounds):
+        if self.bounds is not other.bounds and not np.array_equal(self.bounds, other.bounds):
             raise SummaryError("summaries on different bounds cannot be merged: they come from two baselines")
         self.counts = self.counts + other.counts
         self.sum += other.sum
