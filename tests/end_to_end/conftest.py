@@ -7,6 +7,8 @@ import pytest
 from tests.end_to_end.scenario import Observed, observe, write_baseline
 from tests.workloads import CreditHistory
 
+pytest.register_assert_rewrite("tests.end_to_end.expectations")
+
 
 @pytest.fixture(scope="session")
 def history() -> CreditHistory:

@@ -1,47 +1,23 @@
-"""What the processor's signals must say about a history, computed from its rows; and how to read what they said."""
+"""What the processor's signals must say about a history, computed from its rows."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.end_to_end.leaves import leaves
+from tests.end_to_end.leaves import gauge, leaves, points
 from tests.end_to_end.sink import Request
-from tests.workloads import HOUR, SECOND, CreditHistory, bin_counts
+from tests.workloads import HOUR, CreditHistory, bin_counts
 from tidegauge import Baseline, semconv
 
 _IDENTITY = {semconv.MODEL_NAME, semconv.MODEL_VERSION, semconv.BASELINE_ID}
-
-
-def points(requests: Iterable[Request], name: str, attributes: Mapping[str, str] | None = None) -> dict[int, Any]:
-    """Points of one series by their time in ns; a point that was delivered twice must say the same twice."""
-    wanted = (attributes or {}).items()
-    found: dict[int, Any] = {}
-    for leaf in leaves(requests, metric=name):
-        if wanted <= leaf.attributes.items():
-            known = found.setdefault(leaf.data.time_unix_nano, leaf.data)
-            assert known == leaf.data, f"{name} {attributes} says two things about one time: {known} {leaf.data}"
-    return dict(sorted(found.items()))
-
-
-def gauge(requests: Iterable[Request], name: str, attributes: Mapping[str, str] | None = None) -> dict[int, float]:
-    """Values of one gauge by their time in ns."""
-    return {time: point.as_double for time, point in points(requests, name, attributes).items()}
-
-
-def finished(requests: Iterable[Request], history: CreditHistory) -> bool:
-    """Whether the last hour of the history has been judged and its outcomes evaluated."""
-    end = history.start + history.hours * HOUR
-    judged = gauge(requests, semconv.METRIC_WINDOW_END).values()
-    evaluated = gauge(requests, semconv.METRIC_EVALUATION_SCORE, {semconv.EVALUATION_NAME: "accuracy"})
-    return max(judged, default=0.0) * SECOND >= end and max(evaluated, default=0) >= end
 
 
 def check_counts(requests: Sequence[Request], history: CreditHistory, baseline: Baseline) -> None:
@@ -52,8 +28,9 @@ def check_counts(requests: Sequence[Request], history: CreditHistory, baseline: 
     hours = range(history.hours)
     ends = [history.start + (hour + 1) * HOUR for hour in hours]
 
-    samples = points(requests, semconv.METRIC_WINDOW_SAMPLES)
-    assert max(point.as_int for point in samples.values()) == len(history.rows)
+    samples = [point.as_int for point in points(requests, semconv.METRIC_WINDOW_SAMPLES).values()]
+    assert samples == sorted(samples)
+    assert samples[-1] == len(history.rows)
     durations = points(requests, semconv.METRIC_PREDICTION_DURATION)
     assert max(point.count for point in durations.values()) == len(history.calls)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,6 +74,22 @@ def leaves(requests: Iterable[Request], metric: str | None = None) -> Iterator[L
 def multiset(requests: Iterable[Request]) -> Counter[bytes]:
     """The leaves as canonical bytes, each with all that stands around it: equal when nothing was lost or changed."""
     return Counter(leaf.within + _canonical(leaf) for leaf in leaves(requests))
+
+
+def points(requests: Iterable[Request], name: str, attributes: Mapping[str, str] | None = None) -> dict[int, Any]:
+    """Points of one series by their time in ns; a point that was delivered twice must say the same twice."""
+    wanted = (attributes or {}).items()
+    found: dict[int, Any] = {}
+    for leaf in leaves(requests, metric=name):
+        if wanted <= leaf.attributes.items():
+            known = found.setdefault(leaf.data.time_unix_nano, leaf.data)
+            assert known == leaf.data, f"{name} {attributes} says two things about one time: {known} {leaf.data}"
+    return dict(sorted(found.items()))
+
+
+def gauge(requests: Iterable[Request], name: str, attributes: Mapping[str, str] | None = None) -> dict[int, float]:
+    """Values of one gauge by their time in ns."""
+    return {time: point.as_double for time, point in points(requests, name, attributes).items()}
 
 
 def plain(attributes: Iterable[KeyValue]) -> dict[str, Any]:

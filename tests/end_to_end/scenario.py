@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.end_to_end.expectations import finished
+from tests.end_to_end.leaves import gauge
 from tests.end_to_end.processes import PATIENCE, Child, Processor, free_endpoint, serving
 from tests.end_to_end.sink import Request, Sink
-from tests.workloads import FEATURES, MODEL, VERSION, CreditHistory
-from tidegauge import Baseline
+from tests.workloads import FEATURES, HOUR, MODEL, SECOND, VERSION, CreditHistory
+from tidegauge import Baseline, semconv
 
 
 def write_baseline(history: CreditHistory, folder: Path) -> Path:
@@ -82,6 +83,14 @@ class Observed(NamedTuple):
     served: bool
     exit_code: int
     output: str
+
+
+def finished(requests: Iterable[Request], history: CreditHistory) -> bool:
+    """Whether the last hour of the history has been judged and its outcomes evaluated."""
+    end = history.start + history.hours * HOUR
+    judged = gauge(requests, semconv.METRIC_WINDOW_END).values()
+    evaluated = gauge(requests, semconv.METRIC_EVALUATION_SCORE, {semconv.EVALUATION_NAME: "accuracy"})
+    return max(judged, default=0.0) * SECOND >= end and max(evaluated, default=0) >= end
 
 
 def observe(history: CreditHistory, baseline: Path, folder: Path) -> Observed:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.expectations import check_accuracy, check_counts, finished
+from tests.end_to_end.expectations import check_accuracy, check_counts
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.processes import Child, Processor, free_endpoint, wait_until
-from tests.end_to_end.scenario import Observed, application, configuration
+from tests.end_to_end.scenario import Observed, application, configuration, finished
 from tests.end_to_end.sink import Client, Request, Sink
 from tests.workloads import CreditHistory
 from tidegauge import Baseline

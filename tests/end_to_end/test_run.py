@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent, gauge
-from tests.end_to_end.leaves import leaves
+from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent
+from tests.end_to_end.leaves import gauge, leaves
 from tests.end_to_end.processes import ROOT
 from tests.end_to_end.scenario import Observed, configuration
 from tests.workloads import HOUR, MODEL, VERSION, CreditHistory

@@ -8,6 +8,8 @@ import pytest
 
 from tests.interop.tap import PEERS
 
+pytest.register_assert_rewrite("tests.end_to_end.expectations")
+
 
 @pytest.fixture(scope="session")
 def otelcol() -> Path:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent, finished
+from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent
 from tests.end_to_end.leaves import leaves, multiset
 from tests.end_to_end.processes import Processor, free_endpoint, wait_until
-from tests.end_to_end.scenario import application, configuration, write_baseline
+from tests.end_to_end.scenario import application, configuration, finished, write_baseline
 from tests.end_to_end.sink import (
     ExportLogsServiceRequest,
     ExportMetricsServiceRequest,
