@@ -61,7 +61,7 @@ def replay(folder: Path, until: pd.Timestamp) -> None:
         flown += len(departures)
         print(f"{hour:%Y-%m-%d} {flown}", flush=True)
     land(before=max((landing for landing, _, _ in in_the_air), default=0))
-    tidegauge.shutdown()
+    tidegauge.shutdown(timeout=120)
 
 
 if __name__ == "__main__":

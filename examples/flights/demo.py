@@ -79,6 +79,7 @@ class Follow:
             "judged": progress.add_task("judged", total=days, note=""),
         }
         self._reached: dict[str, pd.Timestamp] = {}
+        self.flown = 0
         self.last_news = time.monotonic()
 
     @property
@@ -90,7 +91,8 @@ class Follow:
         """Take what the application prints: the day that it has reached and the number of flights."""
         for line in lines:
             day, flown = line.split()
-            self._reach("replayed", flights.day(day), f"{day}  {int(flown):,} flights")
+            self.flown = int(flown)
+            self._reach("replayed", flights.day(day), f"{day}  {self.flown:,} flights")
 
     def on_record(self, record: Record) -> None:
         """Take a signal of the processor."""
@@ -108,8 +110,8 @@ class Follow:
             self._progress.update(self._bars[what], completed=done, note=note)
 
 
-def monitor_the_year(folder: Path, until: pd.Timestamp, progress: Progress) -> None:
-    """Replay the flights before ``until``; when this returns, ``folder/signals.jsonl`` is complete."""
+def monitor_the_year(folder: Path, until: pd.Timestamp, progress: Progress) -> int:
+    """Replay the flights before ``until`` and return how many; ``folder/signals.jsonl`` is complete then."""
     follow = Follow(progress, until)
     address = f"127.0.0.1:{_free_port()}"
     with ExitStack() as stack:
@@ -123,7 +125,11 @@ def monitor_the_year(folder: Path, until: pd.Timestamp, progress: Progress) -> N
         processor = stack.enter_context(running("processor", command, folder, env=os.environ | places))
         _wait_for_server(address, processor)
 
-        exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}", "OTEL_SERVICE_NAME": "delay-desk"}
+        exporting = {
+            "OTEL_SERVICE_NAME": "delay-desk",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "60",  # a replay that outruns the processor waits for it
+        }
         command = [str(HERE / "app.py"), str(folder), "--until", f"{until:%Y-%m-%d}"]
         app = stack.enter_context(running("app", command, folder, env=os.environ | exporting, stdout=subprocess.PIPE))
         threading.Thread(target=follow.read, args=[app.stdout], daemon=True).start()
@@ -136,6 +142,7 @@ def monitor_the_year(folder: Path, until: pd.Timestamp, progress: Progress) -> N
             if time.monotonic() - follow.last_news > PATIENCE:
                 raise DemoError(f"nothing has happened for {PATIENCE:.0f} s: see the logs in {folder}")
             time.sleep(0.1)
+    return follow.flown
 
 
 def _free_port() -> int:
@@ -164,8 +171,9 @@ def run(folder: Path, until: pd.Timestamp, console: Console) -> None:
         prepare(folder)
     columns = TextColumn("{task.description:>9}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        monitor_the_year(folder, until, progress)
+        flown = monitor_the_year(folder, until, progress)
     signals = summary.read(folder / "signals.jsonl")
+    console.print(f"{flown:,} flights predicted, {signals.evaluations['rows'].sum():,.0f} judged.\n", highlight=False)
     summary.show(signals, console)
     picture.draw(signals, folder / "flights.png")
     console.print("[bold]Where to look next[/bold]")
