@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge import semconv
-from tidegauge.baseline import Baseline, CategoricalFeature, NumericFeature
+from tidegauge.baseline import Baseline, Feature, NumericFeature
+from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.summaries import UNSEEN, NumericSummary
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.state.aggregates import Aggregates
@@ -31,8 +32,9 @@ PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
 
-VIOLATIONS: Final = ("missing", "non_finite", "type_mismatch", "out_of_range", "unseen_category")
-"""Kinds of violation that are compared; an unexpected feature has no reference."""
+_OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
+_OF_CATEGORIES: Final = (MISSING, TYPE_MISMATCH, UNSEEN_CATEGORY)
+_OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
 def references(baseline: Baseline) -> dict[Stream, Reference]:
@@ -42,8 +44,8 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
         bounds = feature.bounds if isinstance(feature, NumericFeature) else None
         found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds)
         present = feature.counts.sum(axis=1)
-        for kind in VIOLATIONS:
-            bad = feature.missing if kind == "missing" else np.zeros_like(present)
+        for kind in _possible_violations(feature):
+            bad = feature.missing if kind == MISSING else np.zeros_like(present)
             found[Stream(QUALITY, feature.name, kind)] = Reference(np.stack([present, bad], axis=1), None)
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = Reference(baseline.value.counts, baseline.value.bounds)
@@ -63,8 +65,8 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
         cells = view.feature(feature)
         found[Stream(FEATURE, feature.name)] = cells
         present = int(cells.sum())
-        bad = {kind: view.violations(feature.name, kind) for kind in VIOLATIONS}
-        rows = present + bad["missing"] + bad["non_finite"] + bad["type_mismatch"]
+        bad = {kind: view.violations(feature.name, kind) for kind in _possible_violations(feature)}
+        rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
     if baseline.value is not None:
@@ -74,6 +76,13 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
     if baseline.score is not None:
         found[Stream(SCORE, "")] = view.histogram(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds)
     return found
+
+
+def _possible_violations(feature: Feature) -> tuple[str, ...]:
+    """What a feature can get wrong; each is a stream, and takes its share of the budget of false alarms."""
+    if isinstance(feature, NumericFeature):
+        return _OF_NUMBERS
+    return _OF_OPEN_CATEGORIES if feature.open else _OF_CATEGORIES
 
 
 def rows_predicted(sums: Aggregates) -> int:
@@ -115,7 +124,7 @@ class _View:
                 key = stream.metric, stream.dimension(semconv.FEATURE_NAME)
                 self._by_feature.setdefault(key, []).append(stream)
 
-    def feature(self, feature: NumericFeature | CategoricalFeature) -> Cells:
+    def feature(self, feature: Feature) -> Cells:
         if isinstance(feature, NumericFeature):
             return self.histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
         place = {label: cell for cell, label in enumerate(feature.labels)}
