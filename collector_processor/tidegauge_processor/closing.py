@@ -74,9 +74,9 @@ def close_window(
         memory.baseline = used
         memory.history.clear()
     known = comparison.counts(sums, baseline) if baseline else {}
+    signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
-    signals += _quality(subject, sums, known, memory)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
@@ -128,8 +128,11 @@ def _drift(
     slots = baseline.slots_of(subject.start, subject.end)
     memory.history.append(Counted(start=subject.start, end=subject.end, counts=known, slots=slots))
     del memory.history[: -max(policy.scales)]
-    verdicts = judge(memory.history, _references(baseline), policy)
+    references = _references(baseline)
+    verdicts = judge(memory.history, references, policy)
     for verdict in verdicts:
+        if not _is_worth_a_series(verdict.stream, references, memory):
+            continue
         yield DriftSignal(
             replace(subject, start=verdict.start),
             verdict.stream.target,
@@ -144,6 +147,13 @@ def _drift(
             verdict.reason,
         )
     yield from _incidents(subject, verdicts, memory, policy, sums)
+
+
+def _is_worth_a_series(stream: Stream, references: Mapping[Stream, Reference], memory: Memory) -> bool:
+    """A violation has series from the first time it happens on: most never do, and each verdict is a dozen points."""
+    if stream.target != comparison.QUALITY or (stream.name, stream.detail) in memory.violations:
+        return True
+    return bool(references[stream].counts[:, 1].any())
 
 
 def _incidents(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -111,10 +112,11 @@ def metrics(
     for signal in signals:
         stamp = signal.subject.end if time is None else time
         for name, value, attributes in _gauges(signal):
-            metric = by_name.setdefault(name, Metric(name=name, unit=UNITS.get(name, "{score}"), gauge=Gauge()))
-            metric.gauge.data_points.append(
-                NumberDataPoint(attributes=_pairs(attributes), time_unix_nano=stamp, as_double=value)
-            )
+            metric = by_name.get(name)
+            if metric is None:
+                metric = by_name[name] = Metric(name=name, unit=UNITS.get(name, "{score}"), gauge=Gauge())
+            point = metric.gauge.data_points.add(time_unix_nano=stamp, as_double=value)
+            point.attributes.extend(_pairs(attributes))
             points += 1
         if points >= _MOST_POINTS:
             yield _metrics_request(source, by_name.values())
@@ -265,7 +267,15 @@ def _metrics_request(source: Resource, found: Iterable[Metric]) -> bytes:
 
 
 def _pairs(attributes: Attributes) -> list[KeyValue]:
-    return [KeyValue(key=key, value=_any(value)) for key, value in attributes.items()]
+    return [
+        _text(key, value) if type(value) is str else KeyValue(key=key, value=_any(value))
+        for key, value in attributes.items()
+    ]
+
+
+@lru_cache(maxsize=16_384)  # the same names and labels stand on every point; messages are copied where they are used
+def _text(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
 def _any(value: Any) -> AnyValue:
