@@ -25,11 +25,13 @@ from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
+    Durations,
     EvaluationSignal,
     IncidentSignal,
     RateSignal,
     Signal,
     Subject,
+    TotalsSignal,
     WindowSignal,
 )
 from tidegauge_processor.state.aggregates import Aggregates
@@ -82,6 +84,7 @@ def close_window(
     memory.rows += rows
     age = (end - baseline.end) / _SECOND if baseline and baseline.end is not None else None
     signals.append(WindowSignal(subject, rows, age))
+    signals.append(_totals(subject, memory))
     return signals
 
 
@@ -211,6 +214,14 @@ def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Sign
     for error_type in sorted(memory.errors):
         rate = calls.get(error_type, 0) / total
         yield RateSignal(subject, semconv.METRIC_ERROR_RATE, {semconv.ERROR_TYPE: error_type}, rate)
+
+
+def _totals(subject: Subject, memory: Memory) -> TotalsSignal:
+    durations = {
+        error_type: Durations(tuple(summary.bounds.tolist()), tuple(summary.counts.tolist()), summary.sum.value)
+        for error_type, summary in memory.durations.items()
+    }
+    return TotalsSignal(subject, memory.started, memory.rows, memory.opened, durations, memory.traces)
 
 
 def _add_durations(memory: Memory, error_type: str, summary: NumericSummary) -> None:

@@ -15,9 +15,8 @@ from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closing import evaluate_cohort
 from tidegauge_processor.counter import Counter
-from tidegauge_processor.otlp.encode import Totals
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import EvaluationSignal, Event, Gauge, Signal, Subject
+from tidegauge_processor.signals import EvaluationSignal, Event, Signal, Standing
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
 
@@ -94,19 +93,11 @@ class Engine:
             said += self._judge_cohorts(key, state, now)
         return said
 
-    def gauges(self, oldest: int) -> Iterator[Gauge]:
+    def standing(self, oldest: int) -> Iterator[Standing]:
         """What holds at present, of the models that had data at ``oldest`` (ns since the epoch) or later."""
         for key, state in self._models.items():
             if self._last_seen(key) >= oldest:
-                yield from state.memory.gauges
-
-    def totals(self, oldest: int) -> Iterator[Totals]:
-        """Counters of the models that had data at ``oldest`` (ns since the epoch) or later."""
-        for key, state in self._models.items():
-            memory = state.memory
-            if memory.closed_until and self._last_seen(key) >= oldest:
-                subject = Subject(*key, "", "metric", memory.started, memory.closed_until)
-                yield Totals(subject, memory.started, memory.rows, memory.opened, memory.durations, memory.traces)
+                yield from state.memory.standing
 
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
@@ -169,8 +160,8 @@ class Engine:
                 _log.exception("window %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
                 continue
-            evaluations = [gauge for gauge in state.memory.gauges if isinstance(gauge, EvaluationSignal)]
-            state.memory.gauges = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
+            evaluations = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
+            state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
             yield from said
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
@@ -188,8 +179,8 @@ class Engine:
                 continue
             if unreadable:
                 self._count("unreadable_outcome", unreadable)
-            others = [gauge for gauge in state.memory.gauges if not isinstance(gauge, EvaluationSignal)]
-            state.memory.gauges = [*others, *said]
+            others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
+            state.memory.standing = [*others, *said]
             yield from said
         state.forget_cohorts(timing)
 

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
 from tidegauge_processor.otlp.sender import Sender
 from tidegauge_processor.records import Decoded
-from tidegauge_processor.signals import Event, Gauge, Signal
+from tidegauge_processor.signals import Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
@@ -199,14 +199,12 @@ class Service:
         events = [signal for signal in said if isinstance(signal, Event)]
         if events:
             self._outgoing.append((SignalKind.LOGS, encode.events(self._resource, events, stamp)))
-        oldest = now - self._config.series_expiration
-        gauges: Sequence[Gauge] = (
-            [signal for signal in said if not isinstance(signal, Event)]
+        standing: Iterable[Standing] = (
+            (signal for signal in said if not isinstance(signal, Event))
             if replay
-            else list(self._engine.gauges(oldest))
+            else self._engine.standing(now - self._config.series_expiration)
         )
-        totals = self._engine.totals(oldest)
-        requests = encode.metrics(self._resource, gauges, totals, stamp)
+        requests = encode.metrics(self._resource, standing, stamp)
         self._outgoing += [(SignalKind.METRICS, request) for request in requests]
         own = encode.counters(self._resource, self._telemetry.counts(), self._started, now)
         self._outgoing.append((SignalKind.METRICS, own))

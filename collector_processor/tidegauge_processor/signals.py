@@ -117,6 +117,35 @@ class WindowSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class Durations:
+    """How long calls took, in s: explicit bounds, counts between them, and their sum."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsSignal:
+    """What a model version has counted up to the subject's end.
+
+    Attributes:
+        since: when counting began, ns since the epoch.
+        rows: rows in closed windows.
+        incidents: incidents opened.
+        durations: duration of calls by ``error.type``; empty for success.
+        traces: example calls of the latest incident, as (trace id, span id).
+    """
+
+    subject: Subject
+    since: int
+    rows: int
+    incidents: int
+    durations: Mapping[str, Durations]
+    traces: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentSignal:
     """An incident opened, grew or closed.
 
@@ -150,13 +179,13 @@ class BaselineSignal:
     previous: str
 
 
-Gauge = DriftSignal | RateSignal | EvaluationSignal | WindowSignal
+Standing = DriftSignal | RateSignal | EvaluationSignal | WindowSignal | TotalsSignal
 """Signals that hold until a newer one replaces them."""
 
 Event = IncidentSignal | BaselineSignal
 """Signals that are said once."""
 
-Signal = Gauge | Event
+Signal = Standing | Event
 
-GAUGES: TypeAdapter[list[Gauge]] = TypeAdapter(list[Gauge])
-"""Reads and writes gauges as JSON."""
+STANDING: TypeAdapter[list[Standing]] = TypeAdapter(list[Standing])
+"""Reads and writes standing signals as JSON."""

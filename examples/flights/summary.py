@@ -32,7 +32,8 @@ class Signals:
     """The signals of one model, sorted into tables. Times are the ends of windows.
 
     Attributes:
-        evaluations: one row a day of predictions, one column a metric, such as ``roc_auc``; and ``rows``.
+        evaluations: one row a day of predictions, one column a metric, such as ``roc_auc``; ``labels``, the
+            outcomes that it rests on; and ``rows``, all flights of the day.
         states: ``time``, ``target``, ``stream``, ``window``, ``state``: one row a verdict.
         sizes: ``time``, ``target``, ``stream``, ``window``, ``method``, ``value``: one row an effect size.
         violations: ``time``, ``stream``, ``rate``: shares of rows that broke the schema.
@@ -56,6 +57,8 @@ def read(path: Path) -> Signals:
             name, end, value, attributes = (record[key] for key in ("name", "time", "value", "attributes"))
             if name == semconv.METRIC_EVALUATION_SCORE:
                 evaluations.setdefault(end, {})[attributes[semconv.EVALUATION_NAME]] = value
+            elif name == semconv.METRIC_EVALUATION_LABELS:
+                evaluations.setdefault(end, {})["labels"] = value
             elif name == semconv.METRIC_WINDOW_SAMPLES:
                 samples[end] = value
             elif name == semconv.METRIC_DRIFT_STATUS and value:
@@ -81,10 +84,7 @@ def _by_day(evaluations: dict[int, dict[str, float]], samples: dict[int, int]) -
     days.index = pd.to_datetime(days.index, utc=True)
     total = pd.Series(samples).sort_index()
     total.index = pd.to_datetime(total.index, utc=True)
-    total[days.index[0] - DAY] = 0
-    # Days that were closed together share one reading of the counter.
-    total = total.reindex(total.index.union(days.index)).interpolate("time")
-    days["rows"] = total.diff().reindex(days.index)
+    days["rows"] = total.diff().fillna(total)  # the counter is cumulative
     return days
 
 
@@ -104,12 +104,12 @@ def _name(attributes: dict[str, Any]) -> str:
 
 
 def by_month(signals: Signals) -> pd.DataFrame:
-    """One row a month: days weighted by their rows; the ROC AUC of a month is the mean of those of its days."""
+    """One row a month: days weighted by their labels; the ROC AUC of a month is the mean of those of its days."""
     days = signals.evaluations
     month = (days.index - DAY).strftime("%Y-%m")  # a window that ends on the 1st is last month's
-    weighted = days.drop(columns="rows").mul(days["rows"], axis=0).groupby(month).sum()
-    rows = days["rows"].groupby(month).sum()
-    return weighted.div(rows, axis=0).assign(rows=rows)
+    weighted = days.drop(columns=["rows", "labels"]).mul(days["labels"], axis=0).groupby(month).sum()
+    totals = days[["rows", "labels"]].groupby(month).sum()
+    return weighted.div(totals["labels"], axis=0).assign(rows=totals["rows"])
 
 
 def effect(signals: Signals, window: str) -> pd.DataFrame:

@@ -4,9 +4,9 @@
 |---|---|
 | `DriftSignal` | ``ml.drift.score``, ``.p_value``, ``.threshold`` and one ``ml.drift.status`` point a state |
 | `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate`` |
-| `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper`` |
+| `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels`` |
 | `WindowSignal` | ``ml.window.end``, ``ml.baseline.age`` |
-| `Totals` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
+| `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
 | `IncidentSignal`, `BaselineSignal` | log records with an event name |
 
 Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a word.
@@ -15,7 +15,6 @@ Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -37,7 +36,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
-from tidegauge.summaries import NumericSummary
 from tidegauge_processor import __version__
 from tidegauge_processor.signals import (
     DriftSignal,
@@ -45,10 +43,11 @@ from tidegauge_processor.signals import (
     Event,
     IncidentSignal,
     RateSignal,
+    Standing,
     Subject,
+    TotalsSignal,
     WindowSignal,
 )
-from tidegauge_processor.signals import Gauge as GaugeSignal
 from tidegauge_processor.verdicts.state import State
 
 Attributes = Mapping[str, Any]
@@ -64,31 +63,11 @@ UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_WINDOW_SAMPLES: "{sample}",
     semconv.METRIC_INCIDENTS: "{incident}",
     semconv.METRIC_PREDICTION_DURATION: "s",
+    semconv.METRIC_EVALUATION_LABELS: "{label}",
     semconv.METRIC_WINDOW_END: "s",
     semconv.METRIC_BASELINE_AGE: "s",
 }
 """Units of the metrics; ``{score}`` for all others, since the unit ``1`` would add ``_ratio`` to a Prometheus name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counters of one model version since ``start``.
-
-    Attributes:
-        subject: the model.
-        start: when counting began, ns since the epoch.
-        rows: rows in closed windows.
-        incidents: incidents opened.
-        durations: duration of calls in s, by ``error.type`` (empty for success).
-        traces: example calls of the latest incident, as (trace id, span id).
-    """
-
-    subject: Subject
-    start: int
-    rows: int
-    incidents: int
-    durations: Mapping[str, NumericSummary]
-    traces: Sequence[tuple[str, str]] = field(default=())
 
 
 def resource(attributes: Attributes) -> Resource:
@@ -96,21 +75,21 @@ def resource(attributes: Attributes) -> Resource:
     return Resource(attributes=_pairs(attributes))
 
 
-def metrics(
-    source: Resource, signals: Iterable[GaugeSignal], totals: Iterable[Totals], time: int | None
-) -> Iterator[bytes]:
-    """Encode gauges and counters, in requests of a bounded size.
+def metrics(source: Resource, signals: Iterable[Standing], time: int | None) -> Iterator[bytes]:
+    """Encode standing signals as gauges and counters, in requests of a bounded size.
 
     Args:
         source: from `resource`.
-        signals: gauges.
-        totals: counters.
+        signals: what holds.
         time: stamp of all points, ns since the epoch; None to stamp each with the end of its own window.
     """
     by_name: dict[str, Metric] = {}
     points = 0
     for signal in signals:
         stamp = signal.subject.end if time is None else time
+        if isinstance(signal, TotalsSignal):
+            _add_totals(by_name, signal, stamp)
+            continue
         for name, value, attributes in _gauges(signal):
             metric = by_name.get(name)
             if metric is None:
@@ -121,8 +100,6 @@ def metrics(
         if points >= _MOST_POINTS:
             yield _metrics_request(source, by_name.values())
             by_name, points = {}, 0
-    for total in totals:
-        _add_totals(by_name, total, total.subject.end if time is None else time)
     if by_name:
         yield _metrics_request(source, by_name.values())
 
@@ -154,7 +131,7 @@ def identity(subject: Subject) -> dict[str, Any]:
     return found
 
 
-def _gauges(signal: GaugeSignal) -> Iterator[tuple[str, float, Attributes]]:
+def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
     who = identity(signal.subject)
     if isinstance(signal, DriftSignal):
         yield from _drift(signal, who)
@@ -165,6 +142,7 @@ def _gauges(signal: GaugeSignal) -> Iterator[tuple[str, float, Attributes]]:
         yield semconv.METRIC_EVALUATION_SCORE, signal.value, attributes
         yield semconv.METRIC_EVALUATION_LOWER, signal.lower, attributes
         yield semconv.METRIC_EVALUATION_UPPER, signal.upper, attributes
+        yield semconv.METRIC_EVALUATION_LABELS, float(signal.labels), attributes
     elif isinstance(signal, WindowSignal):
         yield semconv.METRIC_WINDOW_END, signal.subject.end / _SECOND, who
         if signal.baseline_age is not None:
@@ -187,23 +165,23 @@ def _drift(signal: DriftSignal, who: Attributes) -> Iterator[tuple[str, float, A
         yield semconv.METRIC_DRIFT_THRESHOLD, signal.level, stream
 
 
-def _add_totals(by_name: dict[str, Metric], total: Totals, time: int) -> None:
+def _add_totals(by_name: dict[str, Metric], total: TotalsSignal, time: int) -> None:
     who = {semconv.MODEL_NAME: total.subject.model, semconv.MODEL_VERSION: total.subject.version}
-    _counter(by_name, semconv.METRIC_WINDOW_SAMPLES, "{sample}", total.rows, who, total.start, time)
-    _counter(by_name, semconv.METRIC_INCIDENTS, "{incident}", total.incidents, who, total.start, time, total.traces)
+    _counter(by_name, semconv.METRIC_WINDOW_SAMPLES, "{sample}", total.rows, who, total.since, time)
+    _counter(by_name, semconv.METRIC_INCIDENTS, "{incident}", total.incidents, who, total.since, time, total.traces)
     name = semconv.METRIC_PREDICTION_DURATION
     metric = by_name.setdefault(name, Metric(name=name, unit="s"))
     metric.histogram.aggregation_temporality = _CUMULATIVE
-    for error_type, summary in total.durations.items():
+    for error_type, durations in total.durations.items():
         metric.histogram.data_points.append(
             HistogramDataPoint(
                 attributes=_pairs(who | ({semconv.ERROR_TYPE: error_type} if error_type else {})),
-                start_time_unix_nano=total.start,
+                start_time_unix_nano=total.since,
                 time_unix_nano=time,
-                count=summary.count,
-                sum=summary.sum.value,
-                bucket_counts=summary.counts.tolist(),
-                explicit_bounds=summary.bounds.tolist(),
+                count=sum(durations.counts),
+                sum=durations.sum,
+                bucket_counts=durations.counts,
+                explicit_bounds=durations.bounds,
             )
         )
 

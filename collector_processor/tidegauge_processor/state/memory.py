@@ -10,7 +10,7 @@ import numpy as np
 from tidegauge.errors import WireError
 from tidegauge.summaries import NumericSummary
 from tidegauge_processor.records import StreamKey
-from tidegauge_processor.signals import GAUGES, Gauge
+from tidegauge_processor.signals import STANDING, Standing
 from tidegauge_processor.state.aggregates import load_stream, load_summary
 from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
@@ -41,7 +41,7 @@ class Memory:
         opened: incidents opened.
         durations: duration of calls by ``error.type``.
         traces: example calls of the latest incident.
-        gauges: what holds at present.
+        standing: what holds at present.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Memory:
         self.opened = 0
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
-        self.gauges: list[Gauge] = []
+        self.standing: list[Standing] = []
 
     def dump(self) -> bytes:
         """Canonical bytes."""
@@ -85,7 +85,7 @@ class Memory:
             "errors": sorted(self.errors),
             "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
             "traces": self.traces,
-            "gauges": GAUGES.dump_python(self.gauges, mode="json"),
+            "standing": STANDING.dump_python(self.standing, mode="json"),
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -112,7 +112,7 @@ class Memory:
         memory.errors = set(plain["errors"])
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
-        memory.gauges = GAUGES.validate_python(plain["gauges"])
+        memory.standing = STANDING.validate_python(plain["standing"])
         return memory
 
 
