@@ -49,16 +49,16 @@ def replay(folder: Path, until: pd.Timestamp) -> None:
 
     live = flights.load()
     live = live[(live["time"] >= flights.FIRST_DAY) & (live["time"] < until)]
+    features, landings, lates = live[flights.FEATURES], live["landing"].array, live["late"].array
     flown = 0
-    for hour, departures in live.groupby("time"):
+    for hour, places in live.groupby("time").indices.items():
         land(before=hour.value)
         clock.set(hour.value)
-        predict(departures[flights.FEATURES])
-        receipts = tidegauge.last_prediction().receipts
-        for receipt, landing, late in zip(receipts, departures["landing"], departures["late"], strict=True):
-            if not pd.isna(late):  # a cancelled flight has a receipt that nobody will ever hand back
-                heapq.heappush(in_the_air, (landing.value, receipt, bool(late)))
-        flown += len(departures)
+        predict(features.iloc[places])
+        for place, receipt in zip(places, tidegauge.last_prediction().receipts, strict=True):
+            if not pd.isna(lates[place]):  # a cancelled flight has a receipt that nobody will ever hand back
+                heapq.heappush(in_the_air, (landings[place].value, receipt, bool(lates[place])))
+        flown += len(places)
         print(f"{hour:%Y-%m-%d} {flown}", flush=True)
     land(before=max((landing for landing, _, _ in in_the_air), default=0))
     tidegauge.shutdown(timeout=120)
