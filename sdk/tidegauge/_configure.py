@@ -43,7 +43,7 @@ def configure(
     """
     settings = settings or Settings.from_environment()
     if settings.disabled or Settings.from_environment().disabled:
-        before = PROCESS.use(None)
+        before = PROCESS.use(None, settings)
     else:
         if not isinstance(trace.get_tracer_provider(), TracerProvider) and not _has_provider():
             _set_provider(span_exporter)

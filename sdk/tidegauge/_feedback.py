@@ -11,7 +11,6 @@ import numpy as np
 from tidegauge._events import Feedback
 from tidegauge._model import Model
 from tidegauge._process import PROCESS
-from tidegauge._settings import Settings
 from tidegauge.columns import category, is_missing
 from tidegauge.errors import CaptureError, ConfigurationError
 from tidegauge.receipt import decode
@@ -64,8 +63,7 @@ def record_outcome(
         raise ConfigurationError("an outcome needs a receipt, or prediction_id= with model= and version=")
     now = 0 if pipeline is None else pipeline.clock()
     if receipt is not None:
-        settings = Settings.from_environment() if pipeline is None else pipeline.settings
-        made = decode(receipt, settings.receipt_key)
+        made = decode(receipt, (pipeline or PROCESS.idle()).settings.receipt_key)
         known = None if pipeline is None else pipeline.known_model(made.model, made.version)
         number = made.klass is None and (made.value is not None or made.score is None)
         feedback = Feedback(

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import Any, Final, TypeVar, cast
-
-from opentelemetry import context as otel_context
+from typing import Any, TypeVar, cast
 
 from tidegauge._calls import Calls, active_pipeline
 from tidegauge._model import ModelSpec
 from tidegauge._options import Options, names_of
-from tidegauge._pipeline import Pipeline
 from tidegauge._prediction import Prediction
+from tidegauge._process import PROCESS
 from tidegauge._settings import CAPTURE_MODES, CaptureMode
 from tidegauge.baseline import TASKS, Baseline
 from tidegauge.errors import ConfigurationError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_SUPPRESS: Final = otel_context._SUPPRESS_INSTRUMENTATION_KEY
-_SUPPRESS_OLD: Final = "suppress_instrumentation"  # opentelemetry-instrumentation's own spelling
-_MOST_COLLECTED: Final = 10_000
 
 
 def monitor(
@@ -125,7 +120,7 @@ def prediction(
     """
     spec = _spec(name, version, baseline, task, threshold)
     options = _options(names, segments, prediction_id, capture, allow, deny, hash)
-    pipeline = active_pipeline() or Pipeline.switched_off()
+    pipeline = active_pipeline() or PROCESS.idle()
     return Prediction(pipeline, pipeline.model(spec), options.completed(pipeline.settings))
 
 

@@ -61,6 +61,7 @@ class Pipeline:
         self.tracer = trace.get_tracer(semconv.SCOPE_NAME, VERSION, provider, semconv.SCHEMA_URL)
         self._provider = provider
         self._replays = isinstance(clock, ManualClock)
+        self._off = False
         self._exporters = exporters or Exporters()
         self._models: dict[tuple[str, str], Model] = {}
         self.after_fork()
@@ -84,15 +85,15 @@ class Pipeline:
         self._thread: threading.Thread | None = None
         self._resource: Resource | None = None
         self._reported: dict[str, dict[str, int]] = {}
-        self._stopped = False
+        self._stopped = self._off
         for model in self._models.values():
             model.begin_anew()
 
     @classmethod
-    def switched_off(cls) -> Pipeline:
+    def switched_off(cls, settings: Settings) -> Pipeline:
         """A pipeline that takes calls and forgets them: receipts can still be made."""
-        pipeline = cls(Settings(disabled=True), provider=trace.NoOpTracerProvider())
-        pipeline._stopped = True
+        pipeline = cls(settings, provider=trace.NoOpTracerProvider())
+        pipeline._off = pipeline._stopped = True
         return pipeline
 
     @property
@@ -121,6 +122,8 @@ class Pipeline:
     def record(self, call: Any) -> None:
         """Take a finished call in; never raises, and waits only in a replay."""
         if self._stopped:
+            if not self._off:
+                self.safety.dropped("stopped", max(call.rows, 1))
             return
         try:
             urgent = self._buffer.add(call)
@@ -136,6 +139,8 @@ class Pipeline:
     def record_feedback(self, feedback: Feedback) -> None:
         """Take an outcome in; waits up to ``outcome_wait`` seconds when the queue is full, then drops and counts."""
         if self._stopped:
+            if not self._off:
+                self.safety.dropped("stopped", 1)
             return
         try:
             if self._thread is None:

@@ -13,7 +13,6 @@ import threading
 from typing import Final
 
 from tidegauge._pipeline import Pipeline
-from tidegauge._safety import Safety
 from tidegauge._settings import Settings
 from tidegauge.errors import TidegaugeError
 
@@ -29,6 +28,7 @@ class Process:
     def __init__(self) -> None:
         self.pipeline: Pipeline | None = None
         self.off = False
+        self._idle: Pipeline | None = None
         self._lock = threading.Lock()
         self._hooked = False
 
@@ -40,18 +40,31 @@ class Process:
                     self._set_up()
         return self.pipeline
 
-    def use(self, pipeline: Pipeline | None) -> Pipeline | None:
-        """Use ``pipeline`` from now on (None: switched off); returns the one before."""
+    def idle(self) -> Pipeline:
+        """The one pipeline of calls that are not recorded; it keeps to the settings in use. Never raises."""
+        idle, used = self._idle, self.pipeline
+        if idle is None or (used is not None and idle.settings is not used.settings):
+            idle = self._idle = Pipeline.switched_off(_quiet_settings() if used is None else used.settings)
+        return idle
+
+    def use(self, pipeline: Pipeline | None, settings: Settings | None = None) -> Pipeline | None:
+        """Use ``pipeline`` from now on; returns the one before.
+
+        Args:
+            pipeline: does the work; None switches the SDK off.
+            settings: what calls keep to that are not recorded, while the SDK is switched off.
+        """
         with self._lock:
             before, self.pipeline = self.pipeline, pipeline
             self.off = pipeline is None
+            self._idle = None if settings is None else Pipeline.switched_off(settings)
             self._hook()
         return before
 
     def restore(self, pipeline: Pipeline | None, off: bool) -> None:
         """Go back to what was in use."""
         with self._lock:
-            self.pipeline, self.off = pipeline, off
+            self.pipeline, self.off, self._idle = pipeline, off, None
 
     def _set_up(self) -> None:
         try:
@@ -60,9 +73,9 @@ class Process:
             if not settings.disabled:
                 self.pipeline = Pipeline(settings)
                 self._hook()
-        except TidegaugeError as error:  # a wrong variable must not reach predict; `configure` raises it
-            self.off = True
-            Safety().failed("set_up", error)
+        except Exception as error:  # nothing may reach predict; `configure` raises what is wrong
+            self.pipeline, self.off = None, True
+            self.idle().safety.failed("set_up", error, str(error) if isinstance(error, TidegaugeError) else "")
 
     def _hook(self) -> None:
         if self._hooked:
@@ -78,8 +91,16 @@ class Process:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
-        if self.pipeline is not None:
-            self.pipeline.after_fork()
+        for pipeline in (self.pipeline, self._idle):
+            if pipeline is not None:
+                pipeline.after_fork()
+
+
+def _quiet_settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except TidegaugeError:
+        return Settings()
 
 
 PROCESS: Final = Process()

@@ -1,7 +1,8 @@
 """The one place where failures of the SDK end.
 
 The user's predict comes first: what goes wrong on our side is counted, logged once per stage and kind, and swallowed
-here. Code on the way of a call has the form::
+here. What is logged names the exception's type and the places that it came through, but not its text, nor its traceback:
+both may quote the values that a model was given. Code on the way of a call has the form::
 
     try:
         ...
@@ -15,10 +16,14 @@ What is lost on purpose, because a bound was reached, is counted here too, and b
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import traceback
 from collections import Counter
+from typing import Final
 
 _logger = logging.getLogger("tidegauge")
+_PLACES: Final = 3
 
 
 class Safety:
@@ -38,16 +43,22 @@ class Safety:
         self._late = 0
         self._logged: set[tuple[str, str]] = set()
 
-    def failed(self, stage: str, error: BaseException) -> None:
-        """Count a failure of ``stage`` and log it with its traceback the first time it happens."""
+    def failed(self, stage: str, error: BaseException, note: str = "") -> None:
+        """Count a failure of ``stage`` and log it the first time it happens.
+
+        Args:
+            stage: part of the work that failed.
+            error: what happened; its text is not logged.
+            note: words of our own that say more, free of the model's values.
+        """
         if self._count(self._failures, stage, 1, type(error).__qualname__):
             _logger.warning(
-                "Tidegauge could not do a part of its work (%s): %s: %s. Predictions are not affected. "
+                "Tidegauge could not do a part of its work (%s): %s%s%s. Predictions are not affected. "
                 "Further failures of this kind are counted, not logged.",
                 stage,
                 type(error).__name__,
-                error,
-                exc_info=error,
+                _places(error),
+                f": {note}" if note else "",
             )
 
     def dropped(self, reason: str, count: int) -> None:
@@ -86,3 +97,9 @@ class Safety:
             first = (key, kind) not in self._logged
             self._logged.add((key, kind))
             return first
+
+
+def _places(error: BaseException) -> str:
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)][-_PLACES:]
+    places = [f"{code.co_qualname} ({os.path.basename(code.co_filename)}:{line})" for code, line in frames]
+    return f" in {' > '.join(places)}" if places else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -67,6 +68,9 @@ class Settings:
     disabled: bool = _setting("TIDEGAUGE_DISABLED", False, _flag)
 
     def __post_init__(self) -> None:
+        for name in ("export_interval", "outcome_wait", "publish_interval", "shutdown_timeout"):
+            if not abs(getattr(self, name)) <= threading.TIMEOUT_MAX:  # said so that NaN is refused too
+                raise _wrong(name, getattr(self, name), "must be a finite number of seconds, less than 290 years")
         for name in ("buffer_rows", "queue_points", "queue_events", "publish_interval"):
             if getattr(self, name) <= 0:
                 raise _wrong(name, getattr(self, name), "must be above 0")

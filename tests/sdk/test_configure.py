@@ -27,6 +27,9 @@ from tidegauge._resource import writer_resource
         ({"TIDEGAUGE_EXPORT_INTERVAL": "soon"}, "export_interval (TIDEGAUGE_EXPORT_INTERVAL) cannot be read as float"),
         ({"TIDEGAUGE_EXPORT_INTERVAL": "7"}, "must divide an hour or be whole hours"),
         ({"TIDEGAUGE_BUFFER_ROWS": "0"}, "buffer_rows (TIDEGAUGE_BUFFER_ROWS) must be above 0"),
+        ({"TIDEGAUGE_EXPORT_INTERVAL": "nan"}, "export_interval (TIDEGAUGE_EXPORT_INTERVAL) must be a finite number"),
+        ({"TIDEGAUGE_EXPORT_INTERVAL": "inf"}, "export_interval (TIDEGAUGE_EXPORT_INTERVAL) must be a finite number"),
+        ({"TIDEGAUGE_OUTCOME_WAIT": "1e300"}, "outcome_wait (TIDEGAUGE_OUTCOME_WAIT) must be a finite number"),
         ({"TIDEGAUGE_CAPTURE": "all"}, "must be one of summary, values, none"),
         ({"TIDEGAUGE_DISABLED": "maybe"}, "disabled (TIDEGAUGE_DISABLED) cannot be read as bool"),
     ],
@@ -144,9 +147,10 @@ predict({"x": 2.0})
     assert done.stderr == ""
 
 
-def test_a_wrong_environment_switches_off_and_does_not_reach_predict(monkeypatch, caplog):
+@pytest.mark.parametrize("interval", ["soon", "nan", "inf", "1e300"])
+def test_a_wrong_environment_switches_off_and_does_not_reach_predict(interval, monkeypatch, caplog):
     before, off = PROCESS.pipeline, PROCESS.off
-    monkeypatch.setenv("TIDEGAUGE_EXPORT_INTERVAL", "soon")
+    monkeypatch.setenv("TIDEGAUGE_EXPORT_INTERVAL", interval)
     try:
         PROCESS.restore(None, False)
 
@@ -158,3 +162,22 @@ def test_a_wrong_environment_switches_off_and_does_not_reach_predict(monkeypatch
         assert "TIDEGAUGE_EXPORT_INTERVAL" in caplog.text
     finally:
         PROCESS.restore(before, off)
+
+
+def test_a_tracer_provider_that_does_not_exist_switches_off_and_does_not_reach_predict(tmp_path):
+    program = """
+import tidegauge
+from tidegauge._process import PROCESS
+
+@tidegauge.monitor("m", version="1")
+def predict(row):
+    return 1.5
+
+print([predict({"x": 2.0}) for _ in range(3)], PROCESS.off, PROCESS.idle().safety.failures)
+"""
+    environment = {"PATH": "", "OTEL_PYTHON_TRACER_PROVIDER": "nope"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert done.stdout == "[1.5, 1.5, 1.5] True {'set_up': 1}\n", done.stderr
+    assert done.stderr.count("Tidegauge could not do a part of its work (set_up)") == 1
