@@ -6,6 +6,8 @@ Published baselines come in parts, in any order, each possibly more than once.
 
 from __future__ import annotations
 
+import base64
+import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -65,13 +67,29 @@ class Baselines(Mapping[str, Baseline]):
         self._known[baseline.id] = baseline
         self._by_model[ModelKey(baseline.model, baseline.version)] = baseline
 
+    def dump_pending(self) -> bytes | None:
+        """Parts of baselines that are not complete, as bytes; None when there are none."""
+        rows = [
+            [part.baseline, part.part, part.parts, base64.b64encode(part.body).decode()]
+            for parts in self._pending.values()
+            for part in parts.values()
+        ]
+        return json.dumps(rows).encode() if rows else None
+
+    def load_pending(self, data: bytes) -> None:
+        """Read what `dump_pending` wrote."""
+        for baseline, part, parts, body in json.loads(data):
+            self.add_part(BaselinePart(baseline, part, parts, base64.b64decode(body)))
+
     def add_part(self, part: BaselinePart) -> Baseline | None:
         """Take up a published part; the baseline when it is the last one missing.
 
         Raises:
             BaselineError: the parts together are not the baseline that they promise.
         """
-        if part.baseline in self._known:
+        known = self._known.get(part.baseline)
+        if known is not None:
+            self.add(known)  # published again, perhaps after another one: it is in force
             return None
         parts = self._pending.setdefault(part.baseline, {})
         parts[part.part] = part

@@ -5,6 +5,7 @@ Pure: counts, baseline and memory in, signals out. The memory moves on by one wi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -54,7 +55,7 @@ def close_window(
     memory: Memory,
     baselines: Mapping[str, Baseline],
     policy: Policy,
-) -> list[Signal]:
+) -> tuple[list[Signal], Counter[str]]:
     """Judge a window that is complete.
 
     Args:
@@ -65,8 +66,12 @@ def close_window(
         memory: of the model version; it takes up the window.
         baselines: known baselines by id.
         policy: thresholds and budget.
+
+    Returns:
+        What there is to say, and how many streams could not be counted, by reason.
     """
-    sums, source = settle(window, memory)
+    settled = settle(window, start, end, memory)
+    sums, source = settled.sums, settled.source
     used = comparison.baseline_in_use(sums)
     baseline = baselines.get(used)
     subject = Subject(*key, used, source, start, end)
@@ -85,7 +90,7 @@ def close_window(
     age = (end - baseline.end) / _SECOND if baseline and baseline.end is not None else None
     signals.append(WindowSignal(subject, rows, age))
     signals.append(_totals(subject, memory))
-    return signals
+    return signals, settled.dropped
 
 
 def evaluate_cohort(
@@ -127,7 +132,7 @@ def _drift(
     sums: Aggregates,
 ) -> Iterable[Signal]:
     length = subject.end - subject.start
-    _fill_gap(memory.history, subject.start, length, baseline)
+    _fill_gap(memory.history, subject.start, length, max(policy.scales), baseline)
     slots = baseline.slots_of(subject.start, subject.end)
     memory.history.append(Counted(start=subject.start, end=subject.end, counts=known, slots=slots))
     del memory.history[: -max(policy.scales)]
@@ -180,11 +185,15 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
     return tuple(dict.fromkeys(found))[:_MOST_TRACES]
 
 
-def _fill_gap(history: list[Counted], start: int, length: int, baseline: Baseline) -> None:
+def _fill_gap(history: list[Counted], start: int, length: int, most: int, baseline: Baseline) -> None:
     """Put empty windows where the model was silent, so that merged windows are stretches of time."""
-    while history and history[-1].end < start:
-        begin = history[-1].end
-        nothing = {stream: np.zeros_like(cells) for stream, cells in history[-1].counts.items()}
+    if not history:
+        return
+    nothing = {stream: np.zeros_like(cells) for stream, cells in history[-1].counts.items()}
+    first = start - (most - 1) * length
+    if history[-1].end < first:  # no merged window reaches back so far
+        history.clear()
+    for begin in range(max(history[-1].end, first) if history else first, start, length):
         slots = baseline.slots_of(begin, begin + length)
         history.append(Counted(start=begin, end=begin + length, counts=nothing, slots=slots))
 
@@ -202,10 +211,11 @@ def _quality(
 def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
     calls: dict[str, int] = {}
     for stream, summary in sums.histograms.items():
-        if stream.metric == semconv.METRIC_PREDICTION_DURATION and isinstance(summary, NumericSummary):
+        if stream.metric == semconv.METRIC_PREDICTION_DURATION:
             error_type = stream.dimension(semconv.ERROR_TYPE)
             calls[error_type] = calls.get(error_type, 0) + summary.count
-            _add_durations(memory, error_type, summary)
+            if isinstance(summary, NumericSummary):
+                _add_durations(memory, error_type, summary)
     total = sum(calls.values())
     if not total:
         return

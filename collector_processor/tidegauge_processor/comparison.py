@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -91,25 +92,28 @@ def rows_predicted(sums: Aggregates) -> int:
 
 
 def baseline_in_use(sums: Aggregates) -> str:
-    """Id of the baseline that most rows of the window were binned with; empty when there was none."""
-    rows: dict[str, int] = {}
+    """Id of the baseline that most rows, or else most streams, were binned with; empty when there was none."""
+    streams = Counter(stream.baseline for stream in (*sums.histograms, *sums.counts) if stream.baseline)
+    rows = Counter(dict.fromkeys(streams, 0))
     for stream, count in sums.counts.items():
-        if stream.metric == semconv.METRIC_PREDICTIONS:
-            rows[stream.baseline] = rows.get(stream.baseline, 0) + count
-    return max(rows, key=lambda baseline: (rows[baseline], baseline), default="")
+        if stream.metric == semconv.METRIC_PREDICTIONS and stream.baseline:
+            rows[stream.baseline] += count
+    return max(rows, key=lambda baseline: (rows[baseline], streams[baseline], baseline), default="")
 
 
 def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tuple[str, str], float]:
-    """Share of rows that broke the schema, by feature and kind, where any did."""
+    """Share of rows that broke the schema, by feature and kind, where any did.
+
+    Rows of calls that failed were seen as well, though nothing was predicted for them; ``known`` tells of them.
+    """
     rows = rows_predicted(sums)
-    found: dict[tuple[str, str], float] = {}
+    bad: dict[tuple[str, str], int] = {}
     for stream, count in sums.counts.items():
         if stream.metric == semconv.METRIC_VIOLATIONS and count:
-            feature, kind = stream.dimension(semconv.FEATURE_NAME), stream.dimension(semconv.VIOLATION_TYPE)
-            cells = known.get(Stream(QUALITY, feature, kind))
-            seen = rows if cells is None else int(cells.sum())
-            found[feature, kind] = min(1.0, count / seen) if seen else 1.0
-    return found
+            broken = stream.dimension(semconv.FEATURE_NAME), stream.dimension(semconv.VIOLATION_TYPE)
+            bad[broken] = bad.get(broken, 0) + count
+    seen = {(stream.name, stream.detail): int(cells.sum()) for stream, cells in known.items()}
+    return {broken: min(1.0, count / max(rows, seen.get(broken, 0), 1)) for broken, count in bad.items()}
 
 
 class _View:

@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import numpy as np
 
+from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
-from tidegauge_processor.records import Summary
-from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.records import StreamKey, Summary
+from tidegauge_processor.state.aggregates import Aggregates, copy
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
+_FORGOTTEN_AFTER: Final = 72
+"""Windows without a word from a cumulative stream after which it is forgotten."""
 
-def settle(window: Window, memory: Memory) -> tuple[Aggregates, Literal["metric", "span"]]:
-    """Sums of a window that closes, and whether they rest on metrics or on spans.
+
+@dataclass(slots=True)
+class Settled:
+    """What happened in a window.
+
+    Attributes:
+        sums: increases, deltas and the calls that only spans told of.
+        source: ``span`` when any of it rests on spans.
+        dropped: streams that could not be counted, by reason.
+    """
+
+    sums: Aggregates = field(default_factory=Aggregates)
+    source: Literal["metric", "span"] = "metric"
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, stream: StreamKey, value: Summary | int) -> None:
+        """Add to a stream, unless it stands on other bins: then it alone is dropped."""
+        try:
+            self.sums.add(stream, value)
+        except SummaryError:
+            self.dropped["other_bins"] += 1
+
+
+def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
+    """Sum up a window that closes.
 
     The memory learns what each cumulative stream had counted by now, and which writers send feature metrics.
+
+    Args:
+        window: what arrived.
+        start: start of the window, ns since the epoch.
+        end: its end.
+        memory: of the model version.
     """
-    memory.metric_writers |= window.metric_writers
-    sums = Aggregates()
-    sums += window.sums
+    settled = Settled()
+    settled.sums += window.sums
+    length = end - start
     for source, latest in sorted(window.snapshots.items(), key=lambda item: item[0]):
         stream = source.writer, source.stream
-        start, before = memory.carried.get(stream, (0, None))
-        sums.add(source.stream, increase(latest.value, before.value if before and start == source.start else None))
+        since, before = memory.carried.get(stream, (0, None))
         memory.carried[stream] = source.start, latest
-    known_by_spans = [calls for writer, calls in window.calls.items() if writer not in memory.metric_writers]
-    for calls in known_by_spans:
-        sums += calls
-    return sums, "span" if known_by_spans else "metric"
+        if before is None and source.start < start - length:
+            settled.dropped["unknown_before"] += 1  # counted long before anybody listened: no part of this window
+            continue
+        settled.add(source.stream, increase(latest.value, before.value if before and since == source.start else None))
+    oldest = start - _FORGOTTEN_AFTER * length
+    memory.carried = {key: known for key, known in memory.carried.items() if known[1].end >= oldest}
+    measured = memory.metric_writers | window.metric_writers
+    for writer, calls in sorted(window.calls.items()):
+        if writer not in measured:
+            settled.source = "span"
+            _add_calls(settled, calls, window.metrics_of(writer))
+    memory.metric_writers = set(window.metric_writers)  # of the window before, for spans that lie across the edge
+    return settled
+
+
+def _add_calls(settled: Settled, calls: Aggregates, measured: frozenset[str]) -> None:
+    """Add what spans told, but never what their writer also measured."""
+    for stream, value in [*calls.histograms.items(), *calls.counts.items()]:
+        if stream.metric not in measured:
+            settled.add(stream, value if isinstance(value, int) else copy(value))
 
 
 def increase(now: Summary | int, before: Summary | int | None) -> Summary | int:

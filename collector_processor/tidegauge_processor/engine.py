@@ -5,15 +5,17 @@ No clock, no store, no network: time and the order of requests come from the cal
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import BaselineError
+from tidegauge.errors import BaselineError, ConfigurationError
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closing import evaluate_cohort
+from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.signals import EvaluationSignal, Event, Signal, Standing
@@ -29,6 +31,10 @@ _FATES: Final = {
     "expired": semconv.METRIC_PROCESSOR_LATE,
 }
 
+_PENDING_BASELINES: Final = "pending baselines"
+_LENGTHS: Final = "lengths"
+"""Keys of what belongs to no model; those of models are JSON lists."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,6 +48,9 @@ class Engine:
         most_streams: streams of one window at the most.
         counter: counts what becomes of every item.
         units: state from an earlier run.
+
+    Raises:
+        ConfigurationError: the state was made with windows or cohorts of another length.
     """
 
     def __init__(
@@ -58,9 +67,17 @@ class Engine:
         self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
+        units = dict(units)
+        pending = units.pop(_PENDING_BASELINES, None)
+        if pending:
+            baselines.load_pending(pending)
+        self._had_pending = bool(pending)
+        self._lengths = json.dumps([timing.window, timing.cohort]).encode()
+        self._new_lengths = _check_lengths(units.pop(_LENGTHS, None), self._lengths)
         self._models = load_models(units)
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
+        self._judged: dict[tuple[ModelKey, int], int] = {}
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
         """Take up one request.
@@ -77,7 +94,7 @@ class Engine:
             self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
             state = self._state(key)
-            self._last_outcome[key] = now
+            self._last_outcome[key] = state.memory.last_seen = now
             state.memory.task = decoded.tasks.get(key, state.memory.task)
             for outcome in outcomes:
                 self._count(state.add_outcome(outcome, self._timing, now), 1)
@@ -95,16 +112,24 @@ class Engine:
 
     def standing(self, oldest: int) -> Iterator[Standing]:
         """What holds at present, of the models that had data at ``oldest`` (ns since the epoch) or later."""
-        for key, state in self._models.items():
-            if self._last_seen(key) >= oldest:
+        for state in self._models.values():
+            if state.memory.last_seen >= oldest:
                 yield from state.memory.standing
 
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
-        return dict(part for state in self._models.values() for part in state.dirty())
+        found = dict(part for state in self._models.values() for part in state.dirty())
+        pending = self._baselines.dump_pending()
+        if pending or self._had_pending:
+            found[_PENDING_BASELINES] = pending
+        if self._new_lengths:
+            found[_LENGTHS] = self._lengths
+        return found
 
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
+        self._had_pending = self._baselines.dump_pending() is not None
+        self._new_lengths = False
         for state in self._models.values():
             state.saved()
 
@@ -128,7 +153,7 @@ class Engine:
 
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
         state = self._state(key)
-        self._last_points[key] = now
+        self._last_points[key] = state.memory.last_seen = now
         if windowing.late(start, state.memory.closed_until):
             self._count("late", len(payload.points) + len(payload.spans))
             return
@@ -155,11 +180,14 @@ class Engine:
         for start in state.ripe_windows(watermark, timing):
             window, end = state.close_window(start, timing), start + timing.window
             try:
-                said = windowing.close(key, window, start, end, state.memory, self._baselines, self._policy(key.model))
+                policy = self._policy(key.model)
+                said, dropped = windowing.close(key, window, start, end, state.memory, self._baselines, policy)
             except Exception:
                 _log.exception("window %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
                 continue
+            for reason, number in dropped.items():
+                self._count(reason, number)
             evaluations = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
             state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
             yield from said
@@ -169,7 +197,10 @@ class Engine:
         silent = now - self._last_outcome.get(key, now) >= timing.idle
         watermark = max(state.memory.label_watermark, now if silent else 0)
         for start in state.ripe_cohorts(watermark, timing):
-            cohort, end = state.close_cohort(start, timing), start + timing.cohort
+            if now - self._judged.get((key, start), 0) < timing.again:
+                continue
+            self._judged[key, start] = now
+            cohort, end = state.judge_cohort(start), start + timing.cohort
             try:
                 baseline, task = self._baselines.of(key), state.memory.task
                 said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, task)
@@ -179,13 +210,24 @@ class Engine:
                 continue
             if unreadable:
                 self._count("unreadable_outcome", unreadable)
-            others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
-            state.memory.standing = [*others, *said]
             yield from said
-        state.forget_cohorts(timing)
+            standing = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
+            if not standing or standing[0].subject.start <= start:
+                others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
+                state.memory.standing = [*others, *said]
+        for start in state.forget_cohorts(timing):
+            self._judged.pop((key, start), None)
 
     def _state(self, key: ModelKey) -> ModelState:
         return self._models.setdefault(key, ModelState(key))
 
-    def _last_seen(self, key: ModelKey) -> int:
-        return max(self._last_points.get(key, 0), self._last_outcome.get(key, 0))
+
+def _check_lengths(stored: bytes | None, wanted: bytes) -> bool:
+    """Whether the lengths are new to the state; windows of two lengths would overlap and count twice."""
+    if stored is None or stored == wanted:
+        return stored is None
+    window, cohort = map(Duration, json.loads(stored))
+    raise ConfigurationError(
+        f"the state was made with windows.duration {window} and labels.window {cohort}: "
+        "set them back, or choose another storage.directory"
+    )

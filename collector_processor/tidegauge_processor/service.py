@@ -12,35 +12,31 @@ from __future__ import annotations
 import logging
 import queue
 import signal
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from tidegauge import semconv
 from tidegauge.errors import StorageError
-from tidegauge_processor import __version__, windowing
+from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp import encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
-from tidegauge_processor.otlp.sender import Sender
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
-from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.wiring import policy_of, resource_of, sender_of, timing_of
 
 _TICK: Final = 0.2
 """Seconds between two looks at what is ripe."""
-_BACKLOG: Final = 256
+_BACKLOG: Final = 8
 """Commits that may wait for the worker; the inbox, and so the senders, wait when there are more."""
 _GRACE: Final = 5.0
 """Seconds that requests in work, and signals on their way, may take at shutdown."""
@@ -67,6 +63,7 @@ class Service:
         self._clock = clock
         self._started = clock()
         self._telemetry = Telemetry()
+        self._unsaved: dict[str, bytes] = {}
         self._store = Store.open(
             config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
         )
@@ -75,18 +72,19 @@ class Service:
             baselines = Baselines.read(folder, self._store.baselines())
             self._position, units = self._store.load()
             self._engine = Engine(
-                _timing(config),
+                timing_of(config),
                 baselines,
-                lambda model: _policy(config, model),
+                lambda model: policy_of(config, model),
                 config.aggregation_cardinality_limit,
                 self._telemetry,
                 units,
             )
+            self._resource = encode.resource(resource_of(config.storage.directory))
             self._replay_inbox()
         except BaseException:
             self._store.close()
             raise
-        self._resource = encode.resource(_resource(config.storage.directory))
+        self._writable = True
         self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
         self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
         self._outgoing: Outgoing = []
@@ -104,7 +102,7 @@ class Service:
         )
         self._receiver = Receiver(settings.endpoint, self._accept, limits=limits, counter=self._telemetry)
         self._inbox: Inbox[Decoded] = Inbox(self._store, self._work.put)
-        self._sender = _sender(self._config, self._store, self._telemetry)
+        self._sender = sender_of(self._config, self._store, self._telemetry)
         self._worker.start()
         try:
             return self._receiver.start()
@@ -158,12 +156,9 @@ class Service:
 
     def _apply(self, number: int, decoded: Decoded) -> None:
         try:
-            for id, data in self._engine.apply(decoded, self._clock()).items():
-                self._store.save_baseline(id, data)
-        except StorageError as error:
-            _log.error("a baseline could not be stored; it is kept in memory: %s", error)
+            self._unsaved.update(self._engine.apply(decoded, self._clock()))
         except Exception:
-            _log.exception("request %d could not be applied and is left out", number)
+            _log.exception("request %d could not be applied in full", number)
             self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="request")
         self._position = number
 
@@ -206,21 +201,37 @@ class Service:
         )
         requests = encode.metrics(self._resource, standing, stamp)
         self._outgoing += [(SignalKind.METRICS, request) for request in requests]
-        own = encode.counters(self._resource, self._telemetry.counts(), self._started, now)
-        self._outgoing.append((SignalKind.METRICS, own))
+        if self._config.service.telemetry.metrics.level != "none":
+            own = encode.counters(self._resource, self._telemetry.counts(), self._started, now)
+            self._outgoing.append((SignalKind.METRICS, own))
 
     def _save(self) -> None:
         """Write a checkpoint; when that fails, what changed stays to be written with the next."""
+        self._last_checkpoint = time.monotonic()
         try:
+            for id, data in self._unsaved.items():
+                self._store.save_baseline(id, data)
             self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing)
         except StorageError as error:
-            _log.error("the state could not be written, it is tried again: %s", error)
+            if self._writable:
+                _log.error("the state cannot be written, it is tried again at every checkpoint: %s", error)
+            self._writable = False
+            self._drop_outgoing()
             return
+        if not self._writable:
+            _log.info("the state can be written again")
+        self._writable = True
         self._engine.saved()
-        self._outgoing = []
-        self._last_checkpoint = time.monotonic()
+        self._unsaved, self._outgoing = {}, []
         if self._sender:
             self._sender.wake()
+
+    def _drop_outgoing(self) -> None:
+        """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""
+        excess = len(self._outgoing) - self._config.exporter.sending_queue.queue_size
+        if excess > 0:
+            del self._outgoing[:excess]
+            self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, excess, reason="not_stored")
 
 
 def run(config: Config) -> None:
@@ -232,9 +243,9 @@ def run(config: Config) -> None:
     logging.basicConfig(
         level=config.service.telemetry.logs.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    # Blocked in every thread and waited for in this one: a handler may run in a thread that nobody wakes this one from.
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     service = Service(config)
     port = service.start()
     host = config.receiver.endpoint.rpartition(":")[0]
@@ -243,54 +254,7 @@ def run(config: Config) -> None:
         _log.info("signals go to %s", config.exporter.endpoint)
     else:
         _log.warning("exporter.endpoint is empty: windows are judged, but the signals go nowhere")
-    stopped.wait()
+    signal.sigwait(ends)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)  # the second one ends the process at once
     _log.info("stopping")
     service.stop()
-
-
-def _timing(config: Config) -> Timing:
-    return Timing(
-        window=config.windows.duration,
-        lateness=config.windows.allowed_lateness,
-        idle=config.windows.idle_timeout,
-        cohort=config.labels.window,
-        wait=config.labels.wait,
-        retention=config.labels.retention,
-    )
-
-
-def _policy(config: Config, model: str) -> Policy:
-    drift = config.for_model(model)
-    return Policy(
-        window_length=config.windows.duration,
-        false_incidents_per_month=drift.false_incidents_per_month,
-        scales=drift.scales,
-        effect_floor=drift.effect_floor,
-        quiet_windows=drift.quiet_windows,
-    )
-
-
-def _sender(config: Config, store: Store, telemetry: Telemetry) -> Sender | None:
-    settings = config.exporter
-    if not settings.endpoint:
-        return None
-    return Sender(
-        settings.endpoint,
-        store,
-        insecure=settings.insecure,
-        compression=settings.compression,
-        initial_interval=settings.retry_on_failure.initial_interval.seconds,
-        max_interval=settings.retry_on_failure.max_interval.seconds,
-        timeout=settings.timeout.seconds,
-        counter=telemetry,
-    )
-
-
-def _resource(directory: Path) -> dict[str, str]:
-    """One resource for all signals, the same after a restart on the same state."""
-    instance = uuid.uuid5(uuid.NAMESPACE_URL, f"tidegauge://{socket.gethostname()}{directory.resolve()}")
-    return {
-        semconv.SERVICE_NAME: "tidegauge-processor",
-        semconv.SERVICE_INSTANCE_ID: str(instance),
-        "service.version": __version__,
-    }

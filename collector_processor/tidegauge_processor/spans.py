@@ -17,11 +17,10 @@ from tidegauge.baseline import Baseline, CategoricalFeature, NumericFeature
 from tidegauge.columns import categorical_column, numeric_column
 from tidegauge.observation import MISSING, UNEXPECTED_FEATURE, observe_categorical, observe_numeric
 from tidegauge.summaries import ExponentialSummary, NumericSummary
-from tidegauge.summaries.bins import Bins
+from tidegauge.summaries.bins import DURATION_BOUNDS, Bins
 from tidegauge_processor.records import CallSpan, StreamKey
 from tidegauge_processor.state.aggregates import Aggregates
 
-_DURATIONS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _NS: Final = 1e-9
 
 
@@ -59,7 +58,7 @@ class _Sums:
 
     def add_outputs(self, calls: Sequence[CallSpan]) -> None:
         baseline = self._baseline
-        durations = Bins(np.array(_DURATIONS))
+        durations = Bins(np.array(DURATION_BOUNDS))
         for error_type, group in _grouped(calls, lambda call: call.error_type):
             seconds = np.array([(call.end - call.start) * _NS for call in group])
             labels = {semconv.ERROR_TYPE: error_type} if error_type else {}

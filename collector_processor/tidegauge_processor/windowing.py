@@ -53,8 +53,8 @@ def close(
     memory: Memory,
     baselines: Mapping[str, Baseline],
     policy: Policy,
-) -> list[Signal]:
-    """Judge a window that is complete; ``memory`` moves on."""
+) -> tuple[list[Signal], Counter[str]]:
+    """Judge a window that is complete; ``memory`` moves on. Gives signals, and streams that were dropped by reason."""
     return close_window(key, window, start, end, memory, baselines, policy)
 
 

@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.summaries import ExponentialSummary, NumericSummary
-from tidegauge.summaries.bins import Bins
+from tidegauge.summaries.bins import DURATION_BOUNDS, Bins
 
 if TYPE_CHECKING:
     from tidegauge._prediction import Prediction
 
-DURATION_BINS: Final = Bins(
-    np.array(
-        [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
-    )  # http.server.request.duration
-)
+DURATION_BINS: Final = Bins(np.array(DURATION_BOUNDS))
 
 
 class Example(NamedTuple):

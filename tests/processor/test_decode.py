@@ -130,3 +130,34 @@ def test_an_outcome_is_read_from_its_event() -> None:
 def test_bytes_that_are_no_request_are_refused(kind: SignalKind) -> None:
     with pytest.raises(WireError, match=f"not an OTLP {kind} request"):
         decode(kind, b"\xff\xff\xff", HOUR)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300, -1.0, 0.5])
+def test_a_number_that_is_no_count_rejects_its_point_alone(value: float) -> None:
+    writer = Writer()
+    bad = writer.counter(semconv.METRIC_PREDICTIONS, 1, SECOND, 2 * SECOND, ml__prediction__class="0")
+    bad.sum.data_points[0].as_double = value
+    good = writer.counter(semconv.METRIC_PREDICTIONS, 1, SECOND, 2 * SECOND, ml__prediction__class="1")
+    decoded = decode(SignalKind.METRICS, writer.metrics(good, bad), HOUR)
+    assert (decoded.rejected, len(decoded.payloads)) == (1, 1)
+
+
+@pytest.mark.parametrize("time", [-1, float("inf")])
+def test_an_outcome_of_no_possible_time_is_rejected(time: float) -> None:
+    writer = Writer()
+    labels = {semconv.PREDICTION_ID: "p", semconv.PREDICTION_TIME: time, semconv.FEEDBACK_ACTUAL: "1"}
+    decoded = decode(SignalKind.LOGS, writer.logs(writer.event(semconv.EVENT_FEEDBACK, HOUR, **labels)), HOUR)
+    assert (decoded.rejected, decoded.outcomes) == (1, {})
+
+
+def test_a_span_without_an_end_is_rejected() -> None:
+    span = Writer().span(1, SECOND, ["a"], [1.0])
+    span.end_time_unix_nano = 0
+    assert decode(SignalKind.TRACES, Writer().spans(span), HOUR).rejected == 1
+
+
+def test_a_metric_of_the_wrong_kind_rejects_each_of_its_points() -> None:
+    metric = Writer().counter(semconv.METRIC_PREDICTIONS, 1, SECOND, 2 * SECOND)
+    metric.sum.data_points.add().CopyFrom(metric.sum.data_points[0])
+    metric.sum.is_monotonic = False
+    assert decode(SignalKind.METRICS, Writer().metrics(metric), HOUR).rejected == 2

@@ -1,6 +1,8 @@
 """The engine: windows close by event time or by silence, late and repeated data are counted, state survives."""
 
+import gzip
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from tests.processor.models import baseline, flush, hour, rows
 from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 from tidegauge import semconv
+from tidegauge.errors import ConfigurationError
 from tidegauge.summaries import NumericSummary
 from tidegauge.summaries.bins import Bins
 from tidegauge_processor import windowing
@@ -29,7 +32,9 @@ from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy
 
-TIMING = Timing(window=HOUR, lateness=0, idle=300 * SECOND, cohort=HOUR, wait=0, retention=90 * 24 * HOUR)
+TIMING = Timing(
+    window=HOUR, lateness=0, idle=300 * SECOND, cohort=HOUR, wait=0, retention=90 * 24 * HOUR, again=60 * SECOND
+)
 LATER = hour(10_000)  # the wall clock of a processor that reads history
 
 
@@ -83,7 +88,7 @@ def test_a_shifted_feature_is_material_and_the_others_are_ok() -> None:
 
 
 def test_a_window_closes_when_the_watermark_passes_its_end() -> None:
-    bench = Bench(timing=Timing(HOUR, HOUR // 2, 300 * SECOND, HOUR, 0, 90 * 24 * HOUR))
+    bench = Bench(timing=replace(TIMING, lateness=HOUR // 2))
     assert not bench.take(*hours(0))
     assert not bench.take(flush(rows(9, 1), hour(1), length=HOUR // 2 - SECOND))
     said = bench.take(flush(rows(9, 1), hour(1) + HOUR // 2, length=SECOND))
@@ -249,6 +254,105 @@ def test_outcomes_are_evaluated_by_cohort_when_their_time_has_come() -> None:
     assert found["accuracy"].labels == 4
     assert found["mean_label"].value == 0.75
     assert (found["accuracy"].subject.start, found["accuracy"].subject.end) == (hour(0), hour(1))
-    assert not bench.take(outcomes(hour(2), ("e", 0.7, 1)), kind=SignalKind.LOGS)
-    assert bench.count(semconv.METRIC_PROCESSOR_LATE) == 1
+    assert not bench.take(outcomes(hour(2), ("e", 0.7, 0)), kind=SignalKind.LOGS)
+    later = {s.name: s for s in bench.engine.advance(LATER + 61 * SECOND) if isinstance(s, EvaluationSignal)}
+    assert (later["accuracy"].value, later["accuracy"].labels) == (0.6, 5)
     assert bench.count(semconv.METRIC_PROCESSOR_DUPLICATE) == 3
+
+
+def test_labels_of_an_old_cohort_are_evaluated_and_the_newest_cohort_stands() -> None:
+    bench = Bench()
+    writer = Writer()
+
+    def outcome(name: str, predicted: int, recorded: int) -> bytes:
+        labels = {
+            semconv.PREDICTION_ID: name,
+            semconv.PREDICTION_TIME: predicted,
+            semconv.PREDICTION_SCORE: 0.9,
+            semconv.PREDICTION_CLASS: "1",
+            semconv.FEEDBACK_ACTUAL: "1",
+        }
+        return writer.logs(writer.event(semconv.EVENT_FEEDBACK, recorded, **labels))
+
+    first = bench.take(outcome("a", hour(10), hour(11)), kind=SignalKind.LOGS)
+    second = bench.take(outcome("b", hour(3), hour(12)), kind=SignalKind.LOGS)
+    starts = [{s.subject.start for s in said if isinstance(s, EvaluationSignal)} for said in (first, second)]
+    assert starts == [{hour(10)}, {hour(3)}]
+    assert {s.subject.start for s in bench.engine.standing(0) if isinstance(s, EvaluationSignal)} == {hour(10)}
+
+
+def test_streams_on_other_bins_are_dropped_alone_and_counted() -> None:
+    bench = Bench()
+
+    def calls(instance: str, *edges: float) -> bytes:
+        writer = Writer(instance=instance, temporality=CUMULATIVE)
+        summary = NumericSummary.of(np.full(5, 0.05), Bins(np.array(edges)))
+        return writer.metrics(writer.histogram(semconv.METRIC_PREDICTION_DURATION, summary, hour(0), hour(0) + SECOND))
+
+    said = bench.take(calls("a", 0.1, 1.0), calls("b", 0.2), *hours(0, 0))
+    assert [signal.rows for signal in said if isinstance(signal, WindowSignal)] == [400]
+    assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 1
+
+
+def test_what_was_counted_long_before_anybody_listened_is_no_part_of_a_window() -> None:
+    bench = Bench()
+    writer = Writer(temporality=CUMULATIVE)
+
+    def count(total: int, end: int) -> bytes:
+        return writer.metrics(writer.counter(semconv.METRIC_PREDICTIONS, total, hour(-500), end))
+
+    said = bench.take(count(1_000_000, hour(0) + SECOND), count(1_000_007, hour(1) + SECOND), count(1_000_007, hour(2)))
+    assert [signal.rows for signal in said if isinstance(signal, WindowSignal)] == [0, 7]
+
+
+def test_a_writer_of_spans_that_counts_its_rows_itself_is_not_counted_twice() -> None:
+    bench = Bench()
+    writer = Writer(instance="node")
+    spans = [writer.span(i + 1, hour(0) + i * SECOND, ["income", "purpose"], ["0.5", "car"]) for i in range(10)]
+    bench.take(writer.spans(*spans), kind=SignalKind.TRACES)
+    said = bench.take(
+        writer.metrics(writer.counter(semconv.METRIC_PREDICTIONS, 10, hour(0), hour(0) + SECOND)),
+        writer.metrics(writer.counter(semconv.METRIC_PREDICTIONS, 1, hour(1), hour(2))),
+    )
+    assert [signal.rows for signal in said if isinstance(signal, WindowSignal)] == [10, 1]
+
+
+def test_a_long_silence_costs_no_more_than_the_longest_scale() -> None:
+    bench = Bench()
+    bench.take(*hours(0, 0))
+    said = bench.take(flush(rows(400, 8), hour(9_000)), flush(rows(9, 9), hour(9_001)))
+    (memory,) = [state.memory for state in bench.engine._models.values()]
+    assert len(memory.history) == 3
+    assert {name: found[-1] for name, found in states(said, "feature", "3h").items()} == {
+        "income": State.OK,
+        "purpose": State.OK,
+    }
+
+
+def test_state_of_windows_of_another_length_is_refused() -> None:
+    bench = Bench()
+    bench.take(*hours(0, 0))
+    units = {key: data for key, data in bench.engine.dirty().items() if data is not None}
+    with pytest.raises(
+        ConfigurationError, match=r"made with windows\.duration 1h .* choose another storage\.directory"
+    ):
+        Bench(units, replace(TIMING, window=HOUR // 6))
+
+
+def test_parts_of_a_baseline_survive_a_restart() -> None:
+    def published(part: int) -> bytes:
+        body = gzip.compress(baseline().to_bytes(), mtime=0)
+        half = len(body) // 2
+        labels = {semconv.BASELINE_ID: baseline().id, semconv.BASELINE_PART: part, semconv.BASELINE_PARTS: 2}
+        cut = body[:half] if part == 0 else body[half:]
+        return Writer().logs(Writer().event(semconv.EVENT_BASELINE_PUBLISHED, hour(0), cut, **labels))
+
+    def engine(units: dict[str, bytes]) -> Engine:
+        return Engine(TIMING, Baselines(), lambda _: Policy(), 1_000, Telemetry(), units)
+
+    first = engine({})
+    assert first.apply(windowing.decode(SignalKind.LOGS, published(0), HOUR), LATER) == {}
+    second = engine({key: data for key, data in first.dirty().items() if data is not None})
+    found = second.apply(windowing.decode(SignalKind.LOGS, published(1), HOUR), LATER)
+    assert found == {baseline().id: baseline().to_bytes()}
+    assert second.dirty()["pending baselines"] is None

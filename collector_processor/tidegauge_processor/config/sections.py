@@ -89,7 +89,7 @@ class Exporter(Section):
     """Where the signals go, by OTLP/gRPC.
 
     Attributes:
-        endpoint: ``host:port``; empty: the signals stay in the processor.
+        endpoint: ``host:port``; empty: windows are judged, and the signals go nowhere.
         insecure: without TLS.
         compression: of requests.
         timeout: of one request.
@@ -197,10 +197,10 @@ class Metrics(Section):
     """The processor's own metrics.
 
     Attributes:
-        level: how much of them; ``none`` sends none.
+        level: ``none`` sends none.
     """
 
-    level: Literal["none", "basic", "normal", "detailed"] = "normal"
+    level: Literal["none", "normal"] = "normal"
 
 
 class Telemetry(Section):

@@ -96,10 +96,11 @@ def _read_traces(request: ExportTraceServiceRequest, window: int, decoded: Decod
                     decoded.ignored += 1
                     continue
                 model = model_key(found, common)
-                if model is None or not _equally_long(names, values):
+                timed = 0 < span.start_time_unix_nano <= span.end_time_unix_nano
+                if model is None or not timed or not _equally_long(names, values):
                     decoded.reject(
                         f"span {span.name!r}: {semconv.FEATURE_NAMES} and {semconv.FEATURE_VALUES} must be arrays of "
-                        f"one length, and {semconv.MODEL_NAME} must be set"
+                        f"one length, {semconv.MODEL_NAME} must be set, and it must end after its start"
                     )
                     continue
                 call = CallSpan(
@@ -134,11 +135,11 @@ def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
                         model = model_key(found, common)
                         if model is None:
                             raise ValueError(f"{semconv.MODEL_NAME} is missing")
-                        recorded = record.time_unix_nano or record.observed_time_unix_nano
-                        decoded.outcomes.setdefault(model, []).append(_outcome(found, recorded))
+                        outcome = _outcome(found, record.time_unix_nano or record.observed_time_unix_nano)
+                        decoded.outcomes.setdefault(model, []).append(outcome)
                         if semconv.TASK_TYPE in found:
                             decoded.tasks[model] = str(found[semconv.TASK_TYPE])
-                except (KeyError, TypeError, ValueError) as error:
+                except (KeyError, OverflowError, TypeError, ValueError) as error:
                     decoded.reject(f"{record.event_name}: {error}")
 
 
@@ -201,10 +202,13 @@ def _baseline_part(found: Mapping[str, Any], body: AnyValue) -> BaselinePart:
 
 def _outcome(found: Mapping[str, Any], recorded: int) -> Outcome:
     actual = found[semconv.FEEDBACK_ACTUAL]
+    predicted = int(found[semconv.PREDICTION_TIME])
+    if predicted < 0:
+        raise ValueError(f"{semconv.PREDICTION_TIME} is {predicted}, before the epoch")
     klass = found.get(semconv.PREDICTION_CLASS)
     return Outcome(
         id=str(found[semconv.PREDICTION_ID]),
-        predicted_at=int(found[semconv.PREDICTION_TIME]),
+        predicted_at=predicted,
         recorded_at=recorded,
         klass=None if klass is None else str(klass),
         score=_number(found.get(semconv.PREDICTION_SCORE)),

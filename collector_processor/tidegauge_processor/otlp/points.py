@@ -44,6 +44,7 @@ _IDENTITY: Final = (semconv.MODEL_NAME, semconv.MODEL_VERSION, semconv.BASELINE_
 _DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _MOST_EXEMPLARS: Final = 8
+_LARGEST_COUNT: Final = 2**53
 
 _DataPoint = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDataPoint
 
@@ -57,22 +58,27 @@ def read_points(metric: Metric, writer: str, common: Mapping[str, Any]) -> Itera
         common: attributes of the resource, where the model's identity may stand.
     """
     kind = metric.WhichOneof("data")
-    if kind not in ("histogram", "exponential_histogram", "sum"):
-        yield f"a {kind or 'metric without data'} is neither histogram nor sum"
+    if kind is None:
         return
     data = getattr(metric, kind)
-    temporality = data.aggregation_temporality
-    if temporality not in (_DELTA, _CUMULATIVE):
-        yield "aggregation temporality is neither delta nor cumulative"
-        return
-    if kind == "sum" and not data.is_monotonic:
-        yield "a sum that is not monotonic cannot be counted"
+    if wrong := _why_unusable(kind, data):
+        yield from [wrong] * len(data.data_points)
         return
     for point in data.data_points:
         try:
-            yield _read(metric.name, point, writer, common, temporality == _CUMULATIVE)
-        except ValueError as error:
+            yield _read(metric.name, point, writer, common, data.aggregation_temporality == _CUMULATIVE)
+        except (ValueError, OverflowError) as error:
             yield str(error)
+
+
+def _why_unusable(kind: str, data: Any) -> str:
+    if kind not in ("histogram", "exponential_histogram", "sum"):
+        return f"a {kind} is neither histogram nor sum"
+    if data.aggregation_temporality not in (_DELTA, _CUMULATIVE):
+        return "aggregation temporality is neither delta nor cumulative"
+    if kind == "sum" and not data.is_monotonic:
+        return "a sum that is not monotonic cannot be counted"
+    return ""
 
 
 def _read(
@@ -152,23 +158,28 @@ def _exponential(point: ExponentialHistogramDataPoint) -> ExponentialSummary:
 def _sum_and_range(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> tuple[ExactSum, float, float]:
     if not point.count:
         return ExactSum(), math.inf, -math.inf
-    total = ExactSum.of_one(point.sum) if math.isfinite(point.sum) else ExactSum()
-    low = point.min if point.HasField("min") else math.inf
-    high = point.max if point.HasField("max") else -math.inf
-    return total, low, high
+    if not math.isfinite(point.sum):
+        raise ValueError(f"a sum of {point.sum} cannot be added to")
+    low = point.min if math.isfinite(point.min) and point.HasField("min") else math.inf
+    high = point.max if math.isfinite(point.max) and point.HasField("max") else -math.inf
+    return ExactSum.of_one(point.sum), low, high
 
 
 def _count(point: NumberDataPoint) -> int:
     value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
-    if value < 0 or value != int(value):
-        raise ValueError(f"a count of {value} is not a whole number")
+    if not 0 <= value <= _LARGEST_COUNT or value != int(value):
+        raise ValueError(f"a count of {value} is not a whole number, or not one that a double can hold")
     return int(value)
 
 
 def _exemplars(found: Any) -> tuple[Exemplar, ...]:
-    return tuple(_exemplar(exemplar) for exemplar in found[:_MOST_EXEMPLARS] if exemplar.trace_id)
+    read = (_exemplar(exemplar) for exemplar in found[:_MOST_EXEMPLARS])
+    return tuple(exemplar for exemplar in read if exemplar)
 
 
-def _exemplar(exemplar: OtlpExemplar) -> Exemplar:
+def _exemplar(exemplar: OtlpExemplar) -> Exemplar | None:
+    """None when it leads to no trace."""
     value = exemplar.as_int if exemplar.WhichOneof("value") == "as_int" else exemplar.as_double
+    if len(exemplar.trace_id) != 16 or len(exemplar.span_id) != 8 or not math.isfinite(value):
+        return None
     return Exemplar(float(value), exemplar.trace_id.hex(), exemplar.span_id.hex())

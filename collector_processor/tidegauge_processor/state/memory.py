@@ -24,15 +24,16 @@ class Memory:
     """State of one model version beside its open windows.
 
     Attributes:
-        started: start of the first window, ns since the epoch: where the cumulative counters begin.
+        started: start of the first window that closed, ns since the epoch: where the cumulative counters begin.
         watermark: event time up to which points are expected to be complete, ns since the epoch.
         label_watermark: the same for outcomes.
+        last_seen: when data last came, by the clock on the wall, ns since the epoch.
         closed_until: windows that start before have been judged.
-        labelled_until: cohorts that start before have been judged.
+        unjudged: starts of the cohorts that got labels since they were last judged.
         baseline: id of the baseline in force.
         task: what the model does, as its outcomes say; empty when nobody has said.
         carried: what each cumulative stream had counted when its last window closed, and since which start.
-        metric_writers: writers that send feature metrics, so that their spans do not count.
+        metric_writers: writers that sent feature metrics in the last closed window, so that their spans do not count.
         history: counts of the latest closed windows, oldest first, without gaps.
         incidents: open and past incidents.
         violations: feature and kind of every violation so far, so that a rate falls back to zero.
@@ -48,8 +49,9 @@ class Memory:
         self.started = 0
         self.watermark = 0
         self.label_watermark = 0
+        self.last_seen = 0
         self.closed_until = 0
-        self.labelled_until = 0
+        self.unjudged: set[int] = set()
         self.baseline = ""
         self.task = ""
         self.carried: dict[tuple[str, StreamKey], tuple[int, Snapshot]] = {}
@@ -78,6 +80,7 @@ class Memory:
                 ]
                 for (writer, stream), (start, latest) in sorted(self.carried.items(), key=lambda item: item[0])
             ],
+            "unjudged": sorted(self.unjudged),
             "metric_writers": sorted(self.metric_writers),
             "history": [_dump_window(window) for window in self.history],
             "incidents": self.incidents.dump(),
@@ -105,6 +108,7 @@ class Memory:
         for writer, stream, start, end, value in plain["carried"]:
             latest = Snapshot(end, value if isinstance(value, int) else load_summary(value))
             memory.carried[writer, load_stream(*stream)] = (start, latest)
+        memory.unjudged = set(plain["unjudged"])
         memory.metric_writers = set(plain["metric_writers"])
         memory.history = [_load_window(window) for window in plain["history"]]
         memory.incidents = IncidentLog.load(plain["incidents"])
@@ -120,8 +124,8 @@ _PLAIN: Final = (
     "started",
     "watermark",
     "label_watermark",
+    "last_seen",
     "closed_until",
-    "labelled_until",
     "baseline",
     "task",
     "rows",

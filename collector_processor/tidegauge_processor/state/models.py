@@ -20,7 +20,7 @@ from tidegauge_processor.state.windows import Window
 Part = Literal["memory", "window", "cohort"]
 
 FURTHEST_AHEAD: Final = 5 * 60 * 10**9
-"""A clock that runs ahead by more than this (ns) does not move a watermark any further."""
+"""A clock that runs ahead by more than this (ns) is counted. None moves a watermark beyond the clock on the wall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Timing:
         cohort: length of a cohort of predictions.
         wait: how long after its end a cohort waits for labels before it is judged.
         retention: how long a cohort takes labels.
+        again: how long a judged cohort waits, by the clock on the wall, before labels that came since are judged.
     """
 
     window: int
@@ -42,6 +43,7 @@ class Timing:
     cohort: int
     wait: int
     retention: int
+    again: int
 
 
 class ModelState:
@@ -61,12 +63,11 @@ class ModelState:
     def window(self, start: int) -> Window:
         """The open window that starts at ``start``, made on first use; it counts as changed."""
         self._dirty |= {("window", start), ("memory", 0)}
-        self.memory.started = min(self.memory.started or start, start)
         return self.windows.setdefault(start, Window())
 
     def saw_points(self, end: int, now: int, lateness: int) -> bool:
-        """Move the watermark to points up to ``end``; False when that lies too far ahead of ``now``."""
-        self.memory.watermark = max(self.memory.watermark, min(end, now + FURTHEST_AHEAD) - lateness)
+        """Move the watermark to points up to ``end``, but not beyond ``now``; False when that is far ahead."""
+        self.memory.watermark = max(self.memory.watermark, min(end, now) - lateness)
         return end <= now + FURTHEST_AHEAD
 
     def add_outcome(self, outcome: Outcome, timing: Timing, now: int) -> str:
@@ -75,39 +76,43 @@ class ModelState:
         start = outcome.predicted_at - outcome.predicted_at % timing.cohort
         if start + timing.cohort + timing.retention <= memory.label_watermark:
             return "expired"
-        memory.label_watermark = max(memory.label_watermark, min(outcome.recorded_at, now + FURTHEST_AHEAD))
-        memory.started = min(memory.started or start, start)
-        self._dirty |= {("cohort", start), ("memory", 0)}
+        memory.label_watermark = max(memory.label_watermark, min(outcome.recorded_at, now))
         fate = self.cohorts.setdefault(start, Cohort()).add(outcome)
-        return "late" if fate == "new" and start < memory.labelled_until else fate
+        if fate in ("new", "revised"):
+            memory.unjudged.add(start)
+            self._dirty |= {("cohort", start), ("memory", 0)}
+        return fate
 
     def ripe_windows(self, watermark: int, timing: Timing) -> list[int]:
         """Starts of the windows that end at or before ``watermark``, in order."""
         return sorted(start for start in self.windows if start + timing.window <= watermark)
 
     def ripe_cohorts(self, watermark: int, timing: Timing) -> list[int]:
-        """Starts of the cohorts that have waited for labels long enough and are not judged yet, in order."""
+        """Starts of the cohorts that have waited long enough and got labels since they were judged, in order."""
         ripe = watermark - timing.cohort - timing.wait
-        return sorted(start for start in self.cohorts if self.memory.labelled_until <= start <= ripe)
+        return sorted(start for start in self.memory.unjudged if start <= ripe)
 
     def close_window(self, start: int, timing: Timing) -> Window:
         """Take out a window; points for it are late from now on."""
         self._dirty |= {("window", start), ("memory", 0)}
+        self.memory.started = self.memory.started or start
         self.memory.closed_until = max(self.memory.closed_until, start + timing.window)
         return self.windows.pop(start)
 
-    def close_cohort(self, start: int, timing: Timing) -> Cohort:
-        """The cohort to judge; it stays for labels that are later still."""
+    def judge_cohort(self, start: int) -> Cohort:
+        """The cohort to judge; labels that are later still make it ripe again."""
         self._dirty.add(("memory", 0))
-        self.memory.labelled_until = start + timing.cohort
+        self.memory.unjudged.discard(start)
         return self.cohorts[start]
 
-    def forget_cohorts(self, timing: Timing) -> None:
-        """Drop the judged cohorts that no longer take labels."""
+    def forget_cohorts(self, timing: Timing) -> list[int]:
+        """Drop the cohorts that no longer take labels; their starts."""
         oldest = self.memory.label_watermark - timing.retention - timing.cohort
-        for start in [s for s in self.cohorts if s <= oldest and s < self.memory.labelled_until]:
+        gone = [start for start in self.cohorts if start <= oldest and start not in self.memory.unjudged]
+        for start in gone:
             del self.cohorts[start]
             self._dirty.add(("cohort", start))
+        return gone
 
     def dirty(self) -> Iterator[tuple[str, bytes | None]]:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""

@@ -7,7 +7,8 @@ of them arrives: what was counted is remembered beside the counts and leaves wit
 * cumulative points, of which the latest by writer, stream and start is kept: differences are taken when the window
   closes, since the latest snapshot holds all that the earlier ones said;
 * spans with feature values, known by trace and span id, summed by writer and set aside: they count only where the
-  writer sends no feature metrics, which is known for certain when the window closes.
+  writer sends no feature metrics, which is known for certain when the window closes. Their values fall into the bins
+  of the baseline that is known when they arrive.
 """
 
 from __future__ import annotations
@@ -94,6 +95,13 @@ class Window:
             + [source.writer for source in self.snapshots if source.stream.metric in _FEATURE_METRICS]
         )
 
+    def metrics_of(self, writer: str) -> frozenset[str]:
+        """Names of the metrics that a writer sent."""
+        return frozenset(
+            [stream.metric for stream in self.seen.get(writer, ())]
+            + [source.stream.metric for source in self.snapshots if source.writer == writer]
+        )
+
     def dump(self) -> bytes:
         """Canonical bytes: two windows that counted the same data give the same bytes."""
         plain = {
@@ -135,7 +143,7 @@ class Window:
 
     def _add_point(self, point: Point, most_streams: int) -> str:
         if point.cumulative:
-            return self._add_snapshot(point)
+            return self._add_snapshot(point, most_streams)
         streams = self.seen.setdefault(point.writer, {})
         fate = streams.setdefault(point.stream, Intervals()).add(point.start, point.end)
         if fate is not Fate.NEW:
@@ -151,9 +159,11 @@ class Window:
             return Fate.MALFORMED.value
         return fate.value
 
-    def _add_snapshot(self, point: Point) -> str:
+    def _add_snapshot(self, point: Point, most_streams: int) -> str:
         source = Source(point.writer, point.stream, point.start)
         known = self.snapshots.get(source)
+        if known is None and len(self.snapshots) >= most_streams:
+            return "overflow"
         if known is None or point.end > known.end:
             self.snapshots[source] = Snapshot(point.end, point.value)
             return Fate.NEW.value

@@ -1,0 +1,74 @@
+"""From the configuration to the parts of the service."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from tidegauge import semconv
+from tidegauge.errors import StorageError
+from tidegauge_processor import __version__
+from tidegauge_processor.config import Config
+from tidegauge_processor.otlp.sender import Sender
+from tidegauge_processor.state.models import Timing
+from tidegauge_processor.state.store import Store
+from tidegauge_processor.telemetry import Telemetry
+from tidegauge_processor.verdicts.types import Policy
+
+
+def timing_of(config: Config) -> Timing:
+    """Lengths of windows, cohorts and waits."""
+    return Timing(
+        window=config.windows.duration,
+        lateness=config.windows.allowed_lateness,
+        idle=config.windows.idle_timeout,
+        cohort=config.labels.window,
+        wait=config.labels.wait,
+        retention=config.labels.retention,
+        again=config.metrics_flush_interval,
+    )
+
+
+def policy_of(config: Config, model: str) -> Policy:
+    """Thresholds and budget in force for a model."""
+    drift = config.for_model(model)
+    return Policy(
+        window_length=config.windows.duration,
+        false_incidents_per_month=drift.false_incidents_per_month,
+        scales=drift.scales,
+        effect_floor=drift.effect_floor,
+        quiet_windows=drift.quiet_windows,
+    )
+
+
+def sender_of(config: Config, store: Store, telemetry: Telemetry) -> Sender | None:
+    """What sends the signals; None when they go nowhere."""
+    settings = config.exporter
+    if not settings.endpoint:
+        return None
+    return Sender(
+        settings.endpoint,
+        store,
+        insecure=settings.insecure,
+        compression=settings.compression,
+        initial_interval=settings.retry_on_failure.initial_interval.seconds,
+        max_interval=settings.retry_on_failure.max_interval.seconds,
+        timeout=settings.timeout.seconds,
+        counter=telemetry,
+    )
+
+
+def resource_of(directory: Path) -> dict[str, str]:
+    """One resource for all signals, the same after a restart on the same state, on whatever host."""
+    path = directory / "instance-id"
+    try:
+        if not path.exists():
+            path.write_text(str(uuid.uuid4()))
+        instance = path.read_text().strip()
+    except OSError as error:
+        raise StorageError(f"cannot keep the processor's id in {path}: {error.strerror}") from error
+    return {
+        semconv.SERVICE_NAME: "tidegauge-processor",
+        semconv.SERVICE_INSTANCE_ID: instance,
+        "service.version": __version__,
+    }
