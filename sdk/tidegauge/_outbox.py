@@ -2,15 +2,17 @@
 
 A batch that was received although the answer got lost is sent a second time with the same intervals and ids, which the
 processor recognises; merging it into the next one would make it unrecognisable. The queue is bounded by the number of
-items in its batches: the oldest batch gives way to a new one, and is counted.
+items in its batches: the oldest batch gives way to a new one, and is counted. A batch that can never be sent must not
+hold up those behind it: it is dropped, and counted by the reason.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from opentelemetry import context as otel_context
@@ -23,12 +25,34 @@ _LONGEST_PAUSE: Final = 30.0
 _SUPPRESS: Final = otel_context._SUPPRESS_INSTRUMENTATION_KEY
 
 
+class RefusedError(Exception):
+    """A batch can never be sent: it cannot be encoded, or the receiver refuses it for good.
+
+    Args:
+        reason: why, in a word of a small vocabulary.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@contextlib.contextmanager
+def suppressed() -> Iterator[None]:
+    """Make no telemetry of our own sending."""
+    token = otel_context.attach(otel_context.set_value(_SUPPRESS, True))
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
 class Outbox(Generic[_Batch]):
     """A bounded queue and the thread that empties it.
 
     Args:
         name: what is sent; names the thread and the counters.
-        send: sends one batch; False or an exception means that it has to be sent again.
+        send: sends one batch; False or an exception: it has to be sent again; `RefusedError`: it never can be.
         most: items that may wait.
         safety: counts failures and drops.
     """
@@ -38,11 +62,8 @@ class Outbox(Generic[_Batch]):
         self._send = send
         self._most = most
         self._safety = safety
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """Begin empty, with new locks and no thread: what waits in the parent is sent by the parent."""
         self._changed = threading.Condition()
+        self._sending = threading.Lock()
         self._queue: deque[tuple[_Batch, int]] = deque()
         self._size = 0
         self._attempts = 0
@@ -60,19 +81,29 @@ class Outbox(Generic[_Batch]):
         """Whether more than half of the room is taken."""
         return self._size * 2 > self._most
 
+    def start(self) -> None:
+        """Start the thread; to be done early, because the interpreter gives none once it has begun to end.
+
+        Raises:
+            RuntimeError: no thread is to be had. `drain` then sends in its caller's.
+        """
+        with self._changed:
+            if self._thread is None and not self._stopping:
+                thread = threading.Thread(target=self._run, name=f"tidegauge-{self._name}", daemon=True)
+                thread.start()
+                self._thread = thread
+
     def put(self, batch: _Batch, items: int) -> None:
         """Queue a batch of so many items; never waits."""
+        gone = 0
         with self._changed:
             while self._queue and self._size + items > self._most:
-                _, gone = self._queue.popleft()
-                self._size -= gone
-                self._safety.dropped(f"{self._name}_queue_full", gone)
+                gone += self._pop()
             self._queue.append((batch, items))
             self._size += items
-            if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name=f"tidegauge-{self._name}", daemon=True)
-                self._thread.start()
             self._changed.notify_all()
+        if gone:
+            self._safety.dropped(f"{self._name}_queue_full", gone)
 
     def wait_for_room(self, timeout: float) -> bool:
         """Wait until at most half of the room is taken; False when that took too long."""
@@ -86,6 +117,8 @@ class Outbox(Generic[_Batch]):
             Whether everything was sent; False after the first failed attempt or after ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
+        if self._thread is None:
+            return self._drain_here(deadline)
         with self._changed:
             failed = self._attempts
             self._hurry = True
@@ -103,36 +136,60 @@ class Outbox(Generic[_Batch]):
             self._changed.notify_all()
         return sent
 
+    def _drain_here(self, deadline: float) -> bool:
+        with suppressed():
+            while self._queue:
+                if time.monotonic() > deadline or not self._send_first():
+                    return False
+        return True
+
     def _run(self) -> None:
-        otel_context.attach(otel_context.set_value(_SUPPRESS, True))
-        changed = self._changed
-        pause = 0.0
-        while True:
-            with changed:
-                if pause:
-                    changed.wait_for(lambda: self._hurry or self._stopping, pause)
-                changed.wait_for(lambda: self._queue or self._stopping)
-                self._hurry = False
-                if self._stopping or changed is not self._changed:
-                    return
+        with suppressed():
+            pause = 0.0
+            while True:
+                with self._changed:
+                    if pause:
+                        self._changed.wait_for(lambda: self._hurry or self._stopping, pause)
+                    self._changed.wait_for(lambda: self._queue or self._stopping)
+                    self._hurry = False
+                    if self._stopping:
+                        return
+                pause = 0.0 if self._send_first() else min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+
+    def _send_first(self) -> bool:
+        with self._sending:  # one at a time, or the order would be lost
+            with self._changed:
+                if not self._queue:
+                    return True
                 batch, items = head = self._queue[0]
-            sent = self._attempt(batch)
-            with changed:
-                if sent:
-                    pause = 0.0
-                    if self._queue and self._queue[0] is head:
-                        self._queue.popleft()
-                        self._size -= items
-                else:
-                    pause = min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+            refusal = ""
+            try:
+                done = self._attempt(batch)
+            except RefusedError as refused:
+                done, refusal = True, refused.reason
+            with self._changed:
+                still_first = bool(self._queue) and self._queue[0] is head
+                if not done:
                     self._attempts += 1
-                changed.notify_all()
+                elif still_first:
+                    self._pop()
+                self._changed.notify_all()
+        if refusal and still_first:
+            self._safety.dropped(f"{self._name}_{refusal}", items)
+        return done
 
     def _attempt(self, batch: _Batch) -> bool:
         try:
             if self._send(batch):
                 return True
-            raise ConnectionError("the exporter reported a failure; the batch is kept and sent again")
+            raise ConnectionError
+        except RefusedError:
+            raise
         except Exception as error:
-            self._safety.failed(f"export_{self._name}", error)
+            self._safety.failed(f"export_{self._name}", error, "the batch is kept and sent again")
             return False
+
+    def _pop(self) -> int:
+        _, items = self._queue.popleft()
+        self._size -= items
+        return items

@@ -8,13 +8,11 @@ crossed an edge waits for a moment when the flush falls behind: nobody is being 
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
@@ -25,7 +23,7 @@ from tidegauge._events import Feedback
 from tidegauge._export import VERSION, Exporters, LogSender, MetricSender, exporter_from_environment, request
 from tidegauge._journal import Journal
 from tidegauge._model import Model, ModelSpec
-from tidegauge._outbox import Outbox
+from tidegauge._outbox import Outbox, suppressed
 from tidegauge._points import Produced, counted, produce
 from tidegauge._resource import writer_resource
 from tidegauge._safety import Safety
@@ -131,7 +129,7 @@ class Pipeline:
                 self._start()
             if urgent:
                 self._wake.set()
-                if self._replays:
+                if self._replays and self._thread is not None:
                     self._keep_pace()
         except Exception as error:
             self.safety.failed("record", error)
@@ -190,13 +188,19 @@ class Pipeline:
     def _start(self) -> None:
         with self._registering:
             if self._thread is None and not self._stopped:
-                _ = self.resource  # detecting it needs a thread pool, which the end of a short program no longer gives
-                self._thread = threading.Thread(target=self._run, name="tidegauge-flush", daemon=True)
-                self._thread.start()
+                try:
+                    _ = self.resource  # detecting it needs a thread pool, which an ending interpreter no longer gives
+                    self._points.start()
+                    self._events.start()
+                    thread = threading.Thread(target=self._run, name="tidegauge-flush", daemon=True)
+                    thread.start()
+                    self._thread = thread
+                except RuntimeError as error:  # the interpreter is ending: what waits is sent by its last flush
+                    self.safety.failed("thread", error)
         self._wake.set()  # publish baselines at first use, not at the end of the first interval
 
     def _run(self) -> None:
-        with _suppressed():
+        with suppressed():
             self._prepare()
             while not self._stopped:
                 self._wake.wait(self._until_next())
@@ -285,12 +289,3 @@ class Pipeline:
 
     def _put(self, points: Sequence[Produced]) -> None:
         self._points.put(request(points, self.resource), len(points))
-
-
-@contextlib.contextmanager
-def _suppressed() -> Iterator[None]:
-    token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, True))
-    try:
-        yield
-    finally:
-        otel_context.detach(token)

@@ -1,8 +1,8 @@
 """The one place where failures of the SDK end.
 
 The user's predict comes first: what goes wrong on our side is counted, logged once per stage and kind, and swallowed
-here. What is logged names the exception's type and the places that it came through, but not its text, nor its traceback:
-both may quote the values that a model was given. Code on the way of a call has the form::
+here. What is logged names the exception's type and the places that it came through, but not its text and not its
+traceback: both may quote the values that a model was given. Code on the way of a call has the form::
 
     try:
         ...

@@ -87,7 +87,6 @@ def test_a_failed_export_is_sent_again_unchanged(error, predict):
 def test_a_full_buffer_drops_and_counts_and_says_so_in_its_metrics(predict):
     with capture(Settings(buffer_rows=10, export_interval=3600)) as seen:
         PROCESS.pipeline._start = lambda: None  # the flush is stuck
-        PROCESS.pipeline._keep_pace = lambda: None
         for _ in range(25):
             assert predict({"age": 30.0, "colour": "red"}) == 0.75
         points = seen.points

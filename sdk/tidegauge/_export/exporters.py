@@ -86,10 +86,6 @@ class _Sender(Generic[_Exporter]):
 
     def __init__(self, make: Callable[[], _Exporter | None]) -> None:
         self._make: Callable[[], _Exporter | None] = make
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """Forget the exporter."""
         self._lock = threading.Lock()
         self._made = False
         self._exporter: _Exporter | None = None

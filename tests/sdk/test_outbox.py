@@ -1,0 +1,124 @@
+"""Batches leave in order; what can never be sent does not hold up the rest; no thread is needed at the end."""
+
+import threading
+
+import pytest
+
+from tests.sdk.builders import HOUR, FlakyMetrics, by_name
+from tidegauge import ManualClock, Settings, monitor
+from tidegauge._export import Exporters
+from tidegauge._outbox import Outbox, RefusedError
+from tidegauge._pipeline import Pipeline
+from tidegauge._process import PROCESS
+from tidegauge._safety import Safety
+from tidegauge.testing import capture
+
+
+class Receiver:
+    def __init__(self, answers):
+        self.answers = list(answers)
+        self.seen = []
+
+    def __call__(self, batch):
+        self.seen.append(batch)
+        answer = self.answers.pop(0) if self.answers else True
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def no_threads(monkeypatch):
+    def ended(self):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", ended)
+
+
+def filled(receiver, started):
+    safety = Safety()
+    outbox = Outbox("metrics", receiver, 100, safety)
+    if started:
+        outbox.start()
+    for number, batch in enumerate("abc"):
+        outbox.put(batch, number + 1)
+    return outbox, safety
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["thread", "caller"])
+def test_a_batch_that_can_never_be_sent_is_dropped_and_counted_and_the_rest_goes_on(started):
+    receiver = Receiver([True, RefusedError("not_encodable"), True])
+    outbox, safety = filled(receiver, started)
+    assert outbox.stop(10)
+    assert receiver.seen == ["a", "b", "c"]
+    assert safety.drops == {"metrics_not_encodable": 2}
+    assert safety.failures == {}
+    assert outbox.size == 0
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["thread", "caller"])
+def test_a_batch_that_failed_is_sent_again_before_those_behind_it(started):
+    receiver = Receiver([ConnectionError("no route"), False])
+    outbox, safety = filled(receiver, started)
+    for _ in range(5):
+        if outbox.drain(10):
+            break
+    outbox.stop(1)
+    assert receiver.seen == ["a", "a", "a", "b", "c"]
+    assert safety.drops == {}
+    assert safety.failures == {"export_metrics": 2}
+
+
+def test_a_thread_that_did_not_start_is_not_taken_for_one(no_threads):
+    receiver = Receiver([])
+    outbox, _ = filled(receiver, started=False)
+    with pytest.raises(RuntimeError, match="interpreter shutdown"):
+        outbox.start()
+    assert outbox.drain(10)
+    assert receiver.seen == ["a", "b", "c"]
+
+
+def test_the_last_flush_sends_all_when_the_interpreter_gives_no_thread(request):
+    @monitor("m", version="1")
+    def predict(row):
+        return 1.5
+
+    clock, exporter = ManualClock(HOUR), FlakyMetrics()
+    with capture(Settings(export_interval=3600), clock=clock):
+        pipeline = Pipeline(
+            Settings(export_interval=3600), clock, Exporters(exporter, PROCESS.pipeline._exporters.logs)
+        )
+        assert pipeline.resource  # detected at the start of a program
+        request.getfixturevalue("no_threads")
+        before = PROCESS.use(pipeline)
+        for hour in (1, 2, 3):
+            clock.set(hour * HOUR)
+            assert predict({"x": 1.0}) == 1.5
+        assert pipeline.shutdown(10)
+        PROCESS.use(before)
+    points = [point for batch in exporter.attempts for point in batch]
+    assert [point["start"] // HOUR for point in by_name(points, "ml.predictions")] == [1, 2, 3]
+
+
+def test_the_threads_of_the_outboxes_run_from_the_first_call():
+    with capture():
+        pipeline = PROCESS.pipeline
+
+        @monitor("m", version="1")
+        def predict(row):
+            return 1.5
+
+        predict({"x": 1.0})
+        assert [outbox._thread.is_alive() for outbox in (pipeline._points, pipeline._events)] == [True, True]
+
+
+def test_rows_and_outcomes_after_the_end_are_counted():
+    @monitor("m", version="1")
+    def predict(row):
+        return 1.5
+
+    with capture() as seen:
+        predict({"x": 1.0})
+        PROCESS.pipeline.shutdown(10)
+        assert predict({"x": 1.0}) == 1.5
+        assert seen.drops == {"stopped": 1}
