@@ -20,7 +20,16 @@ from opentelemetry.sdk.resources import Resource
 from tidegauge import semconv
 from tidegauge._buffer import Buffer, Interval
 from tidegauge._events import Feedback
-from tidegauge._export import VERSION, Exporters, LogSender, MetricSender, exporter_from_environment, request
+from tidegauge._export import (
+    MOST_POINTS,
+    VERSION,
+    Exporters,
+    LogSender,
+    MetricSender,
+    batches,
+    exporter_from_environment,
+    request,
+)
 from tidegauge._journal import Journal
 from tidegauge._model import Model, ModelSpec
 from tidegauge._outbox import Outbox, suppressed
@@ -31,7 +40,6 @@ from tidegauge._settings import Settings
 from tidegauge._summarise import ModelSummary
 from tidegauge.clock import Clock, ManualClock
 
-_MOST_POINTS_A_REQUEST: Final = 2_000
 _MOST_INTERVALS_BEHIND: Final = 64
 _REPLAY_WAIT: Final = 60.0
 
@@ -250,11 +258,12 @@ class Pipeline:
                     self._buffer.done(sum(call.rows for call in calls))
                 if over:
                     ready += self._points_of(interval)
-                while len(ready) >= _MOST_POINTS_A_REQUEST:
-                    self._put(ready[:_MOST_POINTS_A_REQUEST])
-                    ready = ready[_MOST_POINTS_A_REQUEST:]
-            if ready:
-                self._put(ready)
+                if len(ready) >= MOST_POINTS:
+                    *full, ready = batches(ready)
+                    for batch in full:
+                        self._put(batch)
+            for batch in batches(ready):
+                self._put(batch)
 
     def _summarise(self, interval: Interval, calls: Sequence[Any]) -> None:
         groups: dict[Model, list[Any]] = {}

@@ -7,7 +7,8 @@ which OpenTelemetry's point class has no room: the zero threshold of exponential
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope as SdkScope
 
+from tidegauge._outbox import RefusedError
 from tidegauge.summaries.exponential import ZERO_THRESHOLD
 
 _KEPT_ATTRIBUTES: Final = 8192
@@ -39,8 +41,31 @@ def encode_metrics(data: MetricsData) -> ExportMetricsServiceRequest:
     """Encode histograms, exponential histograms and sums, all of them deltas.
 
     Raises:
-        TypeError: ``data`` holds another kind of metric, which the SDK does not produce.
+        RefusedError: ``data`` holds what has no place in OTLP.
     """
+    with _refusing():
+        return _metrics(data)
+
+
+def encode_logs(batch: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
+    """Encode events, all of one resource and scope, as the SDK makes them.
+
+    Raises:
+        RefusedError: an event holds what has no place in OTLP.
+    """
+    with _refusing():
+        return _logs(batch)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:  # protobuf's words for what it cannot hold
+        raise RefusedError("not_encodable") from error
+
+
+def _metrics(data: MetricsData) -> ExportMetricsServiceRequest:
     return ExportMetricsServiceRequest(
         resource_metrics=[
             metrics_pb2.ResourceMetrics(
@@ -60,8 +85,7 @@ def encode_metrics(data: MetricsData) -> ExportMetricsServiceRequest:
     )
 
 
-def encode_logs(batch: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
-    """Encode events, all of one resource and scope, as the SDK makes them."""
+def _logs(batch: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
     first = batch[0]
     scope = first.instrumentation_scope
     return ExportLogsServiceRequest(
@@ -180,14 +204,19 @@ def _scope(scope: SdkScope) -> InstrumentationScope:
 
 def _attributes(attributes: Mapping[str, Any] | None) -> list[KeyValue]:
     return [
-        _text(key, value) if type(value) is str and len(value) < 64 else KeyValue(key=key, value=_value(value))
+        _text(key, value) if type(value) is str and len(value) < 64 else KeyValue(key=_sound(key), value=_value(value))
         for key, value in (attributes or {}).items()
     ]
 
 
 @lru_cache(_KEPT_ATTRIBUTES)
 def _text(key: str, value: str) -> KeyValue:
-    return KeyValue(key=key, value=AnyValue(string_value=value))
+    return KeyValue(key=_sound(key), value=AnyValue(string_value=_sound(value)))
+
+
+def _sound(text: str) -> str:
+    # Half of a surrogate pair has no UTF-8 form: protobuf refuses it, and with it the whole request.
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _value(value: Any) -> AnyValue:
@@ -195,7 +224,7 @@ def _value(value: Any) -> AnyValue:
         case None:
             return AnyValue()
         case str():
-            return AnyValue(string_value=value)
+            return AnyValue(string_value=_sound(value))
         case bool():
             return AnyValue(bool_value=value)
         case int():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points, version
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -18,6 +18,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.metrics.export import (
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
     MetricExporter,
     MetricExportResult,
     MetricsData,
@@ -28,12 +30,17 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tidegauge import semconv
+from tidegauge._outbox import RefusedError
 from tidegauge._points import Produced, metrics
 from tidegauge.errors import ConfigurationError
 
 VERSION: Final = version("tidegauge")
 SCOPE: Final = InstrumentationScope(semconv.SCOPE_NAME, VERSION, semconv.SCHEMA_URL)
 
+MOST_POINTS: Final = 1_000
+"""Points of one request."""
+
+_MOST_BYTES: Final = 3 << 20  # receivers of gRPC take 4 MiB unless they are told otherwise
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
@@ -70,11 +77,15 @@ def exporter_from_environment(signal: str) -> Any:
     protocol = (os.environ.get(variable) or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "grpc").strip()
     if protocol not in _PROTOCOLS:
         raise ConfigurationError(f"{variable} must be one of {', '.join(_PROTOCOLS)}, not {protocol!r}")
-    if protocol == "grpc" and signal != "traces":
+    if signal == "traces":
+        return _load(signal, _PROTOCOLS[protocol])()
+    if protocol == "grpc":
         from tidegauge._export import over_grpc  # gRPC takes a while to import and is not always used
 
         return over_grpc.GrpcMetricExporter() if signal == "metrics" else over_grpc.GrpcLogExporter()
-    return _load(signal, _PROTOCOLS[protocol])()
+    from tidegauge._export import over_http
+
+    return over_http.HttpMetricExporter() if signal == "metrics" else over_http.HttpLogExporter()
 
 
 class _Sender(Generic[_Exporter]):
@@ -120,13 +131,45 @@ class LogSender(_Sender[LogRecordExporter]):
     def send(self, batch: Callable[[], Sequence[ReadableLogRecord]]) -> bool:
         """Send one batch; False when it has to be sent again."""
         exporter = self.exporter()
-        return exporter is None or exporter.export(batch()) is LogRecordExportResult.SUCCESS
+        if exporter is None:
+            return True
+        try:
+            records = batch()
+        except Exception as error:
+            raise RefusedError("not_encodable") from error
+        return exporter.export(records) is LogRecordExportResult.SUCCESS
+
+
+def batches(points: Iterable[Produced]) -> Iterator[list[Produced]]:
+    """Cut points into lists that make requests of bounded size; all but the last are as large as they may be."""
+    batch: list[Produced] = []
+    size = 0
+    for produced in points:
+        more = _most_bytes(produced)
+        if batch and (len(batch) >= MOST_POINTS or size + more > _MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(produced)
+        size += more
+    if batch:
+        yield batch
 
 
 def request(points: Sequence[Produced], resource: Resource) -> MetricsData:
     """Put points into one batch under our scope."""
     scope = ScopeMetrics(SCOPE, metrics(points), semconv.SCHEMA_URL)
     return MetricsData([ResourceMetrics(resource, [scope], resource.schema_url)])
+
+
+def _most_bytes(produced: Produced) -> int:
+    # Fixed fields, then per element what it can take at most: 16 a bin (bound and count), 10 a varint, 4 a character.
+    point = produced.point
+    size = 128 + sum(4 * (len(name) + len(str(value))) + 16 for name, value in (point.attributes or {}).items())
+    if isinstance(point, HistogramDataPoint):
+        size += 16 * len(point.bucket_counts) + 64 * len(point.exemplars)
+    elif isinstance(point, ExponentialHistogramDataPoint):
+        size += 10 * (len(point.positive.bucket_counts) + len(point.negative.bucket_counts)) + 64 * len(point.exemplars)
+    return size
 
 
 def _load(signal: str, name: str) -> Callable[[], Any]:
