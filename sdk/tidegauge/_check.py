@@ -77,7 +77,7 @@ class RowCheck:
             for value, known in zip(self._categories(row), self._known, strict=True):
                 if value not in known:
                     return False
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):  # the last one: a tensor is compared
             return False
         return len(row) == len(self._features) or all(name in self._features or name in excused for name in row)
 
@@ -98,7 +98,7 @@ class RowCheck:
             try:
                 if math.isfinite(math.fsum(row.values())):
                     return Findings(len(row), 0, [])
-            except (TypeError, ValueError, OverflowError):  # a text, a missing value or an infinite one: look closer
+            except (TypeError, ValueError, ArithmeticError, RuntimeError):  # a text, something missing: look closer
                 return self._value_by_value(row, aside)
         return self._value_by_value(row, aside)
 

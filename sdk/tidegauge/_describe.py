@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import StatusCode
 
 from tidegauge import semconv
-from tidegauge._snapshot import Row, Rows
+from tidegauge._snapshot import Frame, Matrix, Rows, only_row
 
 if TYPE_CHECKING:
     from tidegauge._prediction import Prediction
@@ -26,33 +26,35 @@ def describe(call: Prediction, error: BaseException | None) -> None:
             call.span.record_exception(error)
     if options.capture != "none":
         inputs = call.inputs
-        if isinstance(inputs, Row):
-            features, missing, violations = call.model.check.look(inputs.data, options.aside, options.excused)
+        row = only_row(inputs)
+        if row is not None:
+            features, missing, violations = call.model.check.look(row, options.aside, options.excused)
             attributes[semconv.FEATURES_COUNT] = features
             attributes[semconv.FEATURES_MISSING] = missing
             if violations:
                 attributes[semconv.FEATURES_VIOLATIONS] = violations
             if options.capture == "values":
-                attributes[semconv.FEATURE_NAMES], attributes[semconv.FEATURE_VALUES] = options.values(inputs.data)
+                attributes[semconv.FEATURE_NAMES], attributes[semconv.FEATURE_VALUES] = options.values(row)
         elif isinstance(inputs, Rows):
             attributes[semconv.FEATURES_COUNT] = len(inputs.data[0]) if inputs.rows else 0
-        elif inputs is not None:
+        elif isinstance(inputs, Matrix | Frame):
             attributes[semconv.FEATURES_COUNT] = len(inputs.names)
         _describe_output(call, attributes)
     call.span.set_attributes(attributes)
 
 
 def _describe_output(call: Prediction, attributes: dict[str, Any]) -> None:
-    if call.own_ids is not None and len(call.own_ids) == 1:
+    if call.own_ids is not None and len(call.own_ids) == 1 and call.own_ids[0] is not None:
         attributes[semconv.PREDICTION_ID] = call.own_ids[0]
     outputs = call.outputs
     if outputs is None or call.rows > _MOST_ROWS_ON_SPAN:
         return
     one = call.rows == 1
-    if outputs.classes is not None:
-        attributes[semconv.PREDICTION_CLASS if one else semconv.PREDICTION_CLASSES] = (
-            outputs.classes[0] if one else outputs.classes
-        )
+    if outputs.classes is not None and one:
+        if outputs.classes[0] is not None:
+            attributes[semconv.PREDICTION_CLASS] = outputs.classes[0]
+    elif outputs.classes is not None:
+        attributes[semconv.PREDICTION_CLASSES] = [name or "" for name in outputs.classes]
     if outputs.scores is not None:
         attributes[semconv.PREDICTION_SCORE if one else semconv.PREDICTION_SCORES] = (
             outputs.scores[0] if one else outputs.scores

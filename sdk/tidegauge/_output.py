@@ -12,9 +12,13 @@ either     string, whole number, bool   class
 regression number                       value
 anomaly    number with a fraction       score; a class only where a threshold was given
 ranking    number                       score
-any        dict                         ``class``/``label``/``prediction``, ``score``/``probability``, ``value``,
+either     pair of class and fraction   class and score
+any        dict or other record         ``class``/``label``/``prediction``, ``score``/``probability``, ``value``,
                                         ``probabilities``; else a probability by class
 ========== ============================ =======================================================================
+
+Several numbers for a row are probabilities only where they add up to one; a multiclass model's may be of any scale,
+and then give the class without a score. A score that is not a number gives no class.
 """
 
 from __future__ import annotations
@@ -22,26 +26,29 @@ from __future__ import annotations
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.columns import category
+from tidegauge._snapshot import record_of
+from tidegauge.columns import category, is_missing
 from tidegauge.errors import CaptureError
 
 _CLASS_KEYS: Final = ("class", "label", "prediction", "predicted_class")
 _SCORE_KEYS: Final = ("score", "probability", "proba")
 _PROBABILITIES_KEYS: Final = ("probabilities", "scores", "probas")
 _VALUE_KEYS: Final = ("value", "prediction")
-_CLASSIFYING: Final = ("binary", "multiclass", "anomaly")
+_WITHOUT_CLASSES: Final = ("regression", "ranking")
+_ROUNDING: Final = 0.02  # probabilities may come rounded to two digits
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What was predicted, one entry a row in whatever is not None."""
+    """What was predicted, one entry a row in whatever is not None; a row without a class has None for it."""
 
-    classes: Sequence[str] | None = None
+    classes: Sequence[str | None] | None = None
     scores: Sequence[float] | None = None
     values: Sequence[float] | None = None
 
@@ -78,20 +85,14 @@ class Reader:
         """Understand ``result`` of a call with so many rows (None: not known).
 
         Raises:
-            CaptureError: it cannot be understood.
+            CaptureError: it cannot be understood, or says different things for different numbers of rows.
         """
-        if result is None:
-            return None
-        kind = type(result)
-        if kind is float or isinstance(result, np.floating):
-            return self._number(float(result))
-        if kind is str or isinstance(result, numbers.Real | np.bool_):
-            return self._whole(result)
-        if isinstance(result, Mapping):
-            return self._mapping(result, rows)
-        if isinstance(result, Sequence) and not isinstance(result, bytes):
-            return self._sequence(result, rows)
-        return self._array(_as_array(result), rows)
+        found = self._read(result, rows)
+        if found is not None:
+            lengths = {len(part) for part in (found.classes, found.scores, found.values) if part is not None}
+            if len(lengths) > 1:
+                raise CaptureError(f"classes, scores and values of different numbers of rows: {sorted(lengths)}")
+        return found
 
     def label(self, value: Any) -> str:
         """Name of the class that ``value`` stands for: a name itself, or the place of one.
@@ -107,6 +108,23 @@ class Reader:
         place = float(value)
         return self.classes[int(place)] if place.is_integer() and 0 <= place < len(self.classes) else name
 
+    def _read(self, result: Any, rows: int | None) -> Output | None:
+        if result is None:
+            return None
+        kind = type(result)
+        if kind is float:
+            return self._number(result)
+        if isinstance(result, str | numbers.Integral | np.bool_):
+            return self._whole(result)
+        if isinstance(result, numbers.Real | Decimal):
+            return self._number(float(result))
+        record = record_of(result)
+        if record is not None:
+            return self._mapping(record, rows)
+        if isinstance(result, Sequence) and not isinstance(result, bytes):
+            return self._sequence(result, rows)
+        return self._array(_as_array(result), rows)
+
     def _number(self, number: float) -> Output:
         match self.task:
             case "binary":
@@ -116,78 +134,119 @@ class Reader:
             case "ranking":
                 return Output(None, (number,))
             case "multiclass":
-                return Output((self.label(number),))
+                return Output((None if number != number else self.label(number),))
         return Output(None, None, (number,))
 
     def _whole(self, value: Any) -> Output:
-        if self.task in ("regression", "ranking") and not isinstance(value, str):
-            return self._number(float(value))
-        if self.task in ("regression", "ranking"):
+        if self.task not in _WITHOUT_CLASSES:
+            return Output((self.label(value),))
+        if isinstance(value, str):
             raise CaptureError(f"a {self.task} model returned a string")
-        return Output((self.label(value),))
+        return self._number(float(value))
 
-    @property
-    def _positive_from(self) -> float:
-        return 0.5 if self.threshold is None else self.threshold
-
-    def _class_of(self, score: float) -> str:
+    def _class_of(self, score: float) -> str | None:
         names = self.classes if len(self.classes) == 2 else ("0", "1")
-        return names[score >= self._positive_from]
+        return None if score != score else names[score >= (0.5 if self.threshold is None else self.threshold)]
 
     def _mapping(self, result: Mapping[Any, Any], rows: int | None) -> Output:
         lowered = {str(key).lower(): value for key, value in result.items()}
-        if any(key in lowered for key in _PROBABILITIES_KEYS):
-            found = self.read(_first(lowered, _PROBABILITIES_KEYS), rows)
-            if found is None or not any(key in lowered for key in _CLASS_KEYS):
-                return found or Output((), ())
-            return Output(self._labels(_first(lowered, _CLASS_KEYS)), found.scores)
-        scores = _first(lowered, _SCORE_KEYS)
-        if self.task == "regression" or "value" in lowered:
-            return Output(None, None, _floats(_first(lowered, _VALUE_KEYS)))
-        if any(key in lowered for key in _CLASS_KEYS):
-            return Output(self._labels(_first(lowered, _CLASS_KEYS)), None if scores is None else _floats(scores))
+        named = [key for key in _CLASS_KEYS if lowered.get(key) is not None]
+        scores = _first(lowered, (*_PROBABILITIES_KEYS, *_SCORE_KEYS))
+        value = _first(lowered, _VALUE_KEYS)
+        if value is not None and (self.task == "regression" or "value" in lowered):
+            return Output(None, None, _as_array(value).astype(np.float64).reshape(-1).tolist())
+        if named and scores is not None and self.task not in _WITHOUT_CLASSES:
+            return self._scored(self._labels(lowered[named[0]]), scores)
+        if named == ["prediction"] and scores is None:
+            return self._read(value, rows) or Output((), ())
+        if named and self.task not in _WITHOUT_CLASSES:
+            return Output(self._labels(lowered[named[0]]))
         if scores is not None:
-            return self.read(scores, rows) or Output((), ())
-        if result and all(isinstance(value, numbers.Real) for value in result.values()):
-            best = max(result, key=lambda key: float(result[key]))
-            if len(self.classes) == 2 and self.task == "binary" and self.classes[1] in lowered:
-                return self._number(float(lowered[self.classes[1]]))
-            return Output((self.label(best),), (float(result[best]),))
-        raise CaptureError("a dictionary was returned that names neither class, score nor value: say what by output=")
+            return self._read(scores, rows) or Output((), ())
+        if result and all(isinstance(item, numbers.Real) for item in result.values()):
+            by_name = {str(key): float(item) for key, item in result.items()}
+            if self.task not in _WITHOUT_CLASSES and _are_probabilities(np.array([list(by_name.values())])):
+                if len(self.classes) == 2 and self.task == "binary" and self.classes[1] in by_name:
+                    return self._number(by_name[self.classes[1]])
+                best = max(result, key=lambda key: float(result[key]))
+                return Output((self.label(best),), (float(result[best]),))
+        raise CaptureError("a record was returned that names neither class, score nor value: say what by output=")
+
+    def _scored(self, classes: Sequence[str], scores: Any) -> Output:
+        names = self.classes
+        if isinstance(scores, Mapping):
+            names, scores = tuple(map(str, scores)), list(scores.values())
+        array = _as_array(scores).astype(np.float64)
+        if array.ndim == 1 and array.size > 1 and len(classes) == 1:
+            array = array.reshape(1, -1)
+        if array.ndim < 2 or array.shape[1] == 1:
+            return Output(classes, array.reshape(-1).tolist())
+        if array.ndim > 2 or len(array) != len(classes):
+            raise CaptureError(f"{len(classes)} classes and scores of shape {array.shape} were returned")
+        if array.shape[1] == 2 and self.task != "multiclass":
+            return Output(classes, array[:, 1].tolist())
+        known = len(names) == array.shape[1]
+        return Output(
+            classes,
+            [
+                float(row[names.index(name)] if known and name in names else row.max())
+                for name, row in zip(classes, array, strict=True)
+            ],
+        )
 
     def _labels(self, value: Any) -> Sequence[str]:
-        if isinstance(value, str) or not hasattr(value, "__len__"):
-            return (self.label(value),)
-        return [self.label(item) for item in (value.tolist() if hasattr(value, "tolist") else value)]
+        plain = value.tolist() if hasattr(value, "tolist") else value
+        return [self.label(item) for item in plain] if isinstance(plain, list | tuple) else (self.label(plain),)
 
     def _sequence(self, result: Sequence[Any], rows: int | None) -> Output:
         if not len(result):
             return Output((), ())
         if all(isinstance(item, str) for item in result):
             return Output([self.label(item) for item in result])
-        if isinstance(result[0], Mapping):
-            parts = [self.read(item, 1) or Output() for item in result]
+        if self._is_pair(result) and (rows == 1 or (rows is None and isinstance(result, tuple))):
+            return Output((self.label(result[0]),), (float(result[1]),))
+        if record_of(result[0]) is not None or all(isinstance(item, tuple) and self._is_pair(item) for item in result):
+            parts = [self._read(item, 1) or Output() for item in result]
             return Output(
                 *(_joined([getattr(part, name) for part in parts]) for name in ("classes", "scores", "values"))
             )
         return self._array(_as_array(result), rows)
 
+    def _is_pair(self, result: Sequence[Any]) -> bool:
+        return (
+            self.task not in _WITHOUT_CLASSES
+            and len(result) == 2
+            and isinstance(result[0], str | numbers.Integral | np.bool_)
+            and isinstance(result[1], float | np.floating | Decimal)
+        )
+
     def _array(self, array: NDArray[Any], rows: int | None) -> Output:
         if array.ndim == 0:
-            return self.read(array.item(), rows) or Output()
+            item = array.item()
+            if not isinstance(item, str | numbers.Real | Decimal | None):
+                raise CaptureError(f"{type(item).__name__} is neither a class nor a number: say what by output=")
+            return self._read(item, rows) or Output()
         if array.ndim == 2 and array.shape[1] == 1:
             array = array[:, 0]
+        if array.ndim == 1 and array.dtype.kind == "O" and self._holds_numbers(array):
+            array = np.array([np.nan if is_missing(item) else float(item) for item in array])
         if array.ndim == 1 and array.size > 1 and rows == 1 and array.dtype.kind == "f":
             array = array.reshape(1, -1)
         if array.ndim == 2:
             return self._probabilities(array.astype(np.float64))
         if array.ndim != 1:
             raise CaptureError(f"an array of {array.ndim} dimensions was returned: reduce it to predictions by output=")
-        if array.dtype.kind == "f":
+        if array.dtype.kind == "f" or (self.task in _WITHOUT_CLASSES and array.dtype.kind in "iub"):
             return self._numbers(array.astype(np.float64))
-        if self.task in ("regression", "ranking") and array.dtype.kind in "iub":
-            return self._numbers(array.astype(np.float64))
+        if self.task in _WITHOUT_CLASSES:
+            raise CaptureError(f"a {self.task} model returned something else than numbers")
         return Output([self.label(item) for item in array.tolist()])
+
+    def _holds_numbers(self, array: NDArray[Any]) -> bool:
+        present = [item for item in array if not is_missing(item)]
+        if not all(isinstance(item, numbers.Real | Decimal) for item in present):
+            return False
+        return self.task in _WITHOUT_CLASSES or any(not isinstance(item, numbers.Integral) for item in present)
 
     def _numbers(self, numbers_: NDArray[np.float64]) -> Output:
         plain: list[float] = numbers_.tolist()
@@ -199,27 +258,32 @@ class Reader:
             case "ranking":
                 return Output(None, plain)
             case "multiclass":
-                return Output([self.label(number) for number in plain])
+                return Output([None if number != number else self.label(number) for number in plain])
         return Output(None, None, plain)
 
-    def _classes_of(self, scores: NDArray[np.float64]) -> list[str]:
-        low, high = self.classes if len(self.classes) == 2 else ("0", "1")
-        return [high if above else low for above in (scores >= self._positive_from).tolist()]
+    def _classes_of(self, scores: NDArray[np.float64]) -> list[str | None]:
+        return [self._class_of(score) for score in scores.tolist()]
 
     def _probabilities(self, array: NDArray[np.float64]) -> Output:
+        if self.task in _WITHOUT_CLASSES:
+            raise CaptureError(f"a {self.task} model returned {array.shape[1]} numbers for a row")
+        certain = _are_probabilities(array)
+        if not certain and self.task != "multiclass":
+            raise CaptureError("several numbers were returned for a row that do not add up to one: say what by output=")
         if array.shape[1] == 2 and self.task != "multiclass":
             return Output(self._classes_of(array[:, 1]), array[:, 1].tolist())
-        best = array.argmax(axis=1)
-        return Output([self.label(place) for place in best.tolist()], array.max(axis=1).tolist())
+        best, scores = array.argmax(axis=1).tolist(), array.max(axis=1).tolist()
+        classes = [None if top != top else self.label(place) for place, top in zip(best, scores, strict=True)]
+        return Output(classes, scores if certain else None)
+
+
+def _are_probabilities(array: NDArray[np.float64]) -> bool:
+    whole = array[~np.isnan(array).any(axis=1)]
+    return bool(((whole >= 0).all(axis=1) & (np.abs(whole.sum(axis=1) - 1) <= _ROUNDING)).all())
 
 
 def _first(values: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return next((values[key] for key in keys if key in values), None)
-
-
-def _floats(value: Any) -> Sequence[float]:
-    array = _as_array(value)
-    return [float(item) for item in array.reshape(-1).tolist()]
 
 
 def _joined(parts: list[Sequence[Any] | None]) -> list[Any] | None:

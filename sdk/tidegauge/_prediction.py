@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
@@ -19,6 +18,8 @@ from tidegauge._describe import describe
 from tidegauge._output import Output
 from tidegauge._snapshot import Snapshot, snapshot
 from tidegauge._table import segments_of, tables
+from tidegauge.columns import as_array, is_missing
+from tidegauge.errors import CaptureError, ReceiptError
 from tidegauge.receipt import Receipt, encode
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Prediction:
         self._stopped = False
         self.inputs: Snapshot | None = None
         self.outputs: Output | None = None
-        self.own_ids: list[str] | None = None
+        self.own_ids: list[str | None] | None = None
         self.rows = 0
         self.error: str | None = None
         self.duration = 0
@@ -113,8 +114,11 @@ class Prediction:
                 and getattr(rows, "shape", (len(names),))[-1] != len(names)
             ):
                 names = None
-            self.inputs = snapshot(rows, names)
-            self.rows = self.inputs.rows
+            inputs = snapshot(rows, names)
+            if self.outputs is not None and self.outputs.rows != inputs.rows:
+                raise CaptureError(f"{self.outputs.rows} predictions were given for {inputs.rows} rows")
+            self.inputs = inputs
+            self.rows = inputs.rows
             if self._options.id_column is not None and self.rows and self.own_ids is None:
                 table = tables([self])[0]
                 if self._options.id_column in table.names:
@@ -127,17 +131,29 @@ class Prediction:
         try:
             understood = self._model.reader.read(result, self.rows or None)
             if understood is not None and self.rows and understood.rows != self.rows:
-                raise ValueError(f"{understood.rows} predictions were returned for {self.rows} rows")
+                raise CaptureError(f"{understood.rows} predictions were returned for {self.rows} rows")
             self.outputs = understood
             if understood is not None:
                 self.rows = understood.rows
+            if self.own_ids is not None and self.rows and len(self.own_ids) != self.rows:
+                ids, self.own_ids = len(self.own_ids), None
+                raise CaptureError(f"{ids} prediction ids were given for {self.rows} rows")
         except Exception as error:
             self._pipeline.safety.failed("output", error)
 
     def set_ids(self, ids: Any) -> None:
-        """Give the rows keys of the application's own: one key, or one for each row."""
-        many = isinstance(ids, Sequence | np.ndarray) and not isinstance(ids, str | bytes)
-        self.own_ids = [str(key) for key in ids] if many else [str(ids)]
+        """Give the rows keys of the application's own: one key, or one for each row.
+
+        A row whose key is missing keeps the identity that the call gives it.
+
+        Raises:
+            CaptureError: there are not as many keys as rows.
+        """
+        many = not isinstance(ids, str | bytes) and (isinstance(ids, Sequence) or getattr(ids, "ndim", 0) > 0)
+        keys = as_array(ids).tolist() if many else [ids]
+        if self.rows and len(keys) != self.rows:
+            raise CaptureError(f"{len(keys)} prediction ids were given for {self.rows} rows")
+        self.own_ids = [None if is_missing(key) else str(key) for key in keys]
 
     def note_failure(self, stage: str, error: Exception) -> None:
         """Count something that went wrong on our side."""
@@ -148,17 +164,21 @@ class Prediction:
         """Receipt of the one row of this call, to be stored and handed to `record_outcome`.
 
         Raises:
-            ReceiptError: the texts in it are too long.
+            ReceiptError: the texts in it are too long, or the batch is empty.
         """
+        if self._is_empty:
+            raise ReceiptError("an empty batch has no receipt")
         return self._receipt(0, self._segments(0))
 
     @property
     def receipts(self) -> list[str]:
-        """Receipts of all rows, in their order.
+        """Receipts of all rows, in their order; none for an empty batch.
 
         Raises:
             ReceiptError: the texts in one are too long.
         """
+        if self._is_empty:
+            return []
         segments = self._all_segments()
         return [self._receipt(row, segments[row] if segments else ()) for row in range(max(self.rows, 1))]
 
@@ -206,16 +226,22 @@ class Prediction:
                     kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
                 )
                 self.outputs = None
-            self.time = pipeline.clock()
-            if self._recording:
-                describe(self, error)
-            self.span.end(end_time=self._started + self.duration)
+            try:
+                self.time = pipeline.clock()
+                if self._recording:
+                    describe(self, error)
+            finally:  # a span without attributes is better than none
+                self.span.end(end_time=self._started + self.duration)
         except Exception as problem:
             pipeline.safety.failed("span", problem)
         _last.set(self)
         pipeline.record(self)
 
     # --- receipts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_empty(self) -> bool:
+        return not self.rows and (self.inputs is not None or self.outputs is not None)
 
     def _receipt(self, row: int, segments: tuple[tuple[str, str], ...]) -> str:
         trace_id, span_id = self.identity
@@ -232,7 +258,7 @@ class Prediction:
                 None if out.scores is None else out.scores[row],
                 None if out.values is None else out.values[row],
                 segments,
-                None if self.own_ids is None else self.own_ids[row],
+                self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
             ),
             self._pipeline.settings.receipt_key,
         )

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge.columns import as_array
 from tidegauge.errors import CaptureError
 
 
@@ -70,10 +71,26 @@ class Frame:
             return list(self.data.values())
         if hasattr(self.data, "items"):  # pandas
             return [column.to_numpy() for _, column in self.data.items()]
-        return [column.to_numpy() for column in getattr(self.data, "columns", None) or self.data.get_columns()]
+        return [as_array(column) for column in getattr(self.data, "columns", None) or self.data.get_columns()]
 
 
 Snapshot: TypeAlias = Row | Rows | Matrix | Frame
+
+
+def only_row(inputs: Snapshot | None) -> dict[str, Any] | None:
+    """The one row of an input by name, in whatever form it came; None when it has none or several.
+
+    >>> only_row(snapshot(np.array([[41.0, 5.2]]), ("age", "income")))
+    {'age': 41.0, 'income': 5.2}
+    """
+    if isinstance(inputs, Row):
+        return inputs.data
+    if inputs is None or inputs.rows != 1:
+        return None
+    if isinstance(inputs, Rows):
+        return inputs.data[0]
+    values = inputs.data[0] if isinstance(inputs, Matrix) else [column[0] for column in inputs.columns()]
+    return {name: _plain(value) for name, value in zip(inputs.names, values, strict=True)}
 
 
 def snapshot(value: Any, names: tuple[str, ...] | None = None) -> Snapshot:
@@ -110,7 +127,12 @@ def snapshot(value: Any, names: tuple[str, ...] | None = None) -> Snapshot:
     )
 
 
-def _row(value: Any) -> dict[str, Any] | None:
+def record_of(value: Any) -> dict[Any, Any] | None:
+    """Fields of a mapping, a pydantic model, a dataclass or a named tuple; None for anything else.
+
+    >>> record_of({"age": 41}), record_of([41])
+    ({'age': 41}, None)
+    """
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "model_dump"):
@@ -119,6 +141,13 @@ def _row(value: Any) -> dict[str, Any] | None:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if hasattr(value, "_asdict"):
         return dict(value._asdict())
+    return None
+
+
+def _row(value: Any) -> dict[str, Any] | None:
+    record = record_of(value)
+    if record is not None:
+        return record
     if hasattr(value, "index") and hasattr(value, "to_dict"):  # a pandas Series: one row of a frame
         return {str(name): item for name, item in value.to_dict().items()}
     return None
@@ -130,6 +159,8 @@ def _mapping(value: dict[str, Any]) -> Snapshot:
             return Row(value.copy())
         break
     columns = {str(name): np.array(column) for name, column in value.items()}
+    if any(column.ndim > 1 for column in columns.values()):
+        raise CaptureError("a column has one value a row, not an array: reduce it to features by features=")
     lengths = {len(column) if column.ndim else -1 for column in columns.values()}
     if len(lengths) != 1 or -1 in lengths:
         return Row(value.copy())
@@ -157,7 +188,10 @@ def _sequence(value: Sequence[Any], names: tuple[str, ...] | None) -> Snapshot:
 
 def _array(value: NDArray[Any], names: tuple[str, ...] | None) -> Snapshot:
     if value.dtype.names:
-        return Frame({name: np.array(value[name]) for name in value.dtype.names}, value.dtype.names, value.size)
+        columns = {name: np.array(value[name], ndmin=1) for name in value.dtype.names}
+        if any(column.ndim > 1 for column in columns.values()):
+            raise CaptureError("a column has one value a row, not an array: reduce it to features by features=")
+        return Frame(columns, value.dtype.names, value.size)
     if value.ndim == 2:
         return Matrix(_named(names, value.shape[1]), value.copy())
     if value.ndim == 1:
@@ -182,6 +216,10 @@ def _frame(value: Any) -> Frame:
     if hasattr(value, "get_columns"):
         return Frame(value.clone(), names, len(value))
     return Frame(value.copy(deep=not _copies_lazily(value)), names, len(value))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.number | np.bool_ | np.str_) else value
 
 
 def _copies_lazily(frame: Any) -> bool:

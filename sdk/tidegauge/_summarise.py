@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from tidegauge._block import MOST_ROWS
 from tidegauge._histogram import DURATION_BINS, Histogram, empty_histogram, exemplify, exemplify_one
 from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
-from tidegauge.columns import categorical_column, numeric_column
+from tidegauge.columns import categorical_column, is_numeric, numeric_column
 from tidegauge.observation import (
     MISSING,
     NON_FINITE,
@@ -26,12 +26,15 @@ from tidegauge.observation import (
     observe_categorical,
     observe_numeric,
 )
-from tidegauge.summaries import OTHER, CategorySummary, NumericSummary
+from tidegauge.summaries import OTHER, CategorySummary, ExponentialSummary, NumericSummary
 from tidegauge.summaries.bins import Bins
 
 if TYPE_CHECKING:
     from tidegauge._model import Model
+    from tidegauge._options import Options
     from tidegauge._prediction import Prediction
+
+_Key = TypeVar("_Key")
 
 _NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
 
@@ -54,8 +57,44 @@ class ModelSummary:
         self.violations: Counter[tuple[str, str]] = Counter()
 
     def add(self, calls: Sequence[Prediction]) -> None:
-        """Add ``calls``, all of this model."""
+        """Add ``calls``, all of this model.
+
+        A call whose rows cannot be summarised is left out and counted as a failure; the calls around it are not lost.
+        """
         self._add_durations(calls)
+        groups: dict[Options, list[Prediction]] = {}
+        for call in calls:
+            groups.setdefault(call.options, []).append(call)
+        for group in groups.values():
+            self._attempt(group)
+
+    # --- parts that may fail ----------------------------------------------------------------------------------------
+
+    def _attempt(self, calls: Sequence[Prediction]) -> None:
+        part = ModelSummary(self.model)
+        try:
+            part._add_rows(calls)
+        except Exception as error:
+            if len(calls) == 1:
+                calls[0].note_failure("summarise", error)
+                return
+            middle = len(calls) // 2
+            self._attempt(calls[:middle])
+            self._attempt(calls[middle:])
+            return
+        self._absorb(part)
+
+    def _absorb(self, part: ModelSummary) -> None:
+        self.predictions.update(part.predictions)
+        self.violations.update(part.violations)
+        for name, categories in part.occurrences.items():
+            own = self.occurrences.setdefault(name, CategorySummary())
+            own += categories
+        _absorb_histograms(self.values, part.values)
+        _absorb_histograms(self.scores, part.scores)
+        _absorb_histograms(self.features, part.features)
+
+    def _add_rows(self, calls: Sequence[Prediction]) -> None:
         seen: set[int] = set()
         for table in tables(calls):
             self._add_features(table)
@@ -99,7 +138,8 @@ class ModelSummary:
             output = call.outputs
             classes: Sequence[str | None] = [None] * call.rows
             if output is not None and output.classes is not None:
-                classes = [self.model.classes_seen.admit(name) for name in output.classes]
+                admit = self.model.classes_seen.admit
+                classes = [None if name is None else admit(name) for name in output.classes]
             self.predictions.update(
                 zip(classes, segments[first:place] if segments else [_NO_SEGMENTS] * call.rows, strict=True)
             )
@@ -137,7 +177,8 @@ class ModelSummary:
         options = table.calls[0].options
         known = self.model.features
         names = set(table.names)
-        together = table.rows <= MOST_ROWS and names.issuperset(self.model.numeric) and not options.deny
+        private = bool(options.deny or options.hash)
+        together = table.rows <= MOST_ROWS and names.issuperset(self.model.numeric) and not private
         if together:
             self._add_block(table)
         for name, feature in known.items():
@@ -147,6 +188,8 @@ class ModelSummary:
                 self.violations[name, MISSING] += table.rows
             elif isinstance(feature, CategoricalFeature):
                 self._add_categories(table, name, feature)
+            elif name in options.hash:
+                self._add_counts(table, name, feature)
             else:
                 self._add_numeric(table, name, feature)
         excused = options.excused if known else options.aside
@@ -194,9 +237,19 @@ class ModelSummary:
             for place in (int(values.argmin()), int(values.argmax())):
                 exemplify_one(histogram.examples, float(values[place]), table.owner(int(rows[place])))
 
+    def _add_counts(self, table: Table, name: str, feature: NumericFeature) -> None:
+        # The sum of one row is its value, and so are the smallest and the largest: only counts say nothing of a row.
+        found = observe_numeric(numeric_column(table.column(name)), feature)
+        self._violate_all(name, found.violations)
+        bounds = feature.bins.bounds
+        counts = NumericSummary(bounds, found.summary.counts) if isinstance(found.summary, NumericSummary) else None
+        _absorb_histograms(self.features, {name: Histogram(counts or NumericSummary(bounds))})
+
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
         found = observe_categorical(categorical_column(table.column(name)), feature)
         self._violate_all(name, found.violations)
+        if name in table.calls[0].options.hash:
+            return  # digests have no counterpart in the baseline, and the categories themselves must not leave
         summary = self.occurrences.setdefault(name, CategorySummary())
         summary += found.summary
 
@@ -205,7 +258,7 @@ class ModelSummary:
         values = table.column(name)
         numeric = model.numeric_seen.get(name)
         if numeric is None:
-            numeric = _is_numeric(values)
+            numeric = is_numeric(values)
             if numeric is not None:
                 model.numeric_seen[name] = numeric
         if numeric and name not in options.hash:
@@ -234,13 +287,13 @@ class ModelSummary:
             self.violations[name, kind] += count
 
 
-def _is_numeric(values: Any) -> bool | None:
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
-        return True
-    if isinstance(values, np.ndarray) and values.dtype.kind == "b":
-        return False
-    for value in values.tolist() if isinstance(values, np.ndarray) else values:
-        if value is None or value != value:
-            continue
-        return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    return None
+def _absorb_histograms(into: dict[_Key, Histogram], parts: Mapping[_Key, Histogram]) -> None:
+    for name, part in parts.items():
+        own = into.setdefault(name, part)
+        if own is not part:
+            if isinstance(own.summary, NumericSummary) and isinstance(part.summary, NumericSummary):
+                own.summary += part.summary
+            if isinstance(own.summary, ExponentialSummary) and isinstance(part.summary, ExponentialSummary):
+                own.summary += part.summary
+            for example in part.examples.shown():
+                own.examples.add(example)

@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidegauge._snapshot import Frame, Matrix, Row, Rows
 from tidegauge.columns import categorical_column
@@ -48,18 +49,23 @@ class Table:
 def tables(calls: Sequence[Prediction]) -> list[Table]:
     """Group ``calls`` by the kind of their input; calls without rows or without a readable input are left out."""
     by_name: list[Prediction] = []
-    arrays: dict[tuple[str, ...], list[Prediction]] = {}
-    frames: dict[tuple[str, ...], list[Prediction]] = {}
+    # Joining texts with numbers would make texts of them all, so what is joined is of one kind.
+    arrays: dict[tuple[tuple[str, ...], str], list[Prediction]] = {}
+    frames: dict[tuple[tuple[str, ...], str], list[tuple[Prediction, list[NDArray[Any]]]]] = {}
     for call in calls:
         inputs = call.inputs
         if isinstance(inputs, Row | Rows):
             if inputs.rows:
                 by_name.append(call)
-        elif inputs is not None and inputs.rows:
-            (arrays if isinstance(inputs, Matrix) else frames).setdefault(inputs.names, []).append(call)
+        elif isinstance(inputs, Matrix) and inputs.rows:
+            arrays.setdefault((inputs.names, inputs.data.dtype.kind), []).append(call)
+        elif isinstance(inputs, Frame) and inputs.rows:
+            columns = inputs.columns()
+            kinds = "".join(column.dtype.kind for column in columns)
+            frames.setdefault((inputs.names, kinds), []).append((call, columns))
     found = [_of_rows(by_name)] if by_name else []
-    found += [_of_arrays(names, group) for names, group in arrays.items()]
-    found += [_of_frames(names, group) for names, group in frames.items()]
+    found += [_of_arrays(names, group) for (names, _), group in arrays.items()]
+    found += [_of_frames(names, several) for (names, _), several in frames.items()]
     return found
 
 
@@ -89,8 +95,8 @@ def _of_arrays(names: tuple[str, ...], calls: list[Prediction]) -> Table:
     return Table(calls, names, lambda name: data[:, places[name]])
 
 
-def _of_frames(names: tuple[str, ...], calls: list[Prediction]) -> Table:
-    parts = [call.inputs.columns() for call in calls if isinstance(call.inputs, Frame)]
+def _of_frames(names: tuple[str, ...], group: list[tuple[Prediction, list[NDArray[Any]]]]) -> Table:
+    calls, parts = [call for call, _ in group], [columns for _, columns in group]
     columns = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
     named = dict(zip(names, columns, strict=True))
     return Table(calls, names, named.__getitem__)

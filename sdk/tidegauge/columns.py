@@ -107,8 +107,8 @@ def categorical_column(values: Any) -> CategoricalColumn:
     read: list[str | None] = []
     mismatched = 0
     for value in array.tolist():
-        if type(value) is str:
-            read.append(value if len(value) <= LONGEST_CATEGORY else value[:LONGEST_CATEGORY])
+        if type(value) is str and value.isascii() and len(value) <= LONGEST_CATEGORY:
+            read.append(value)
             continue
         spelled = None if is_missing(value) else category(value)
         mismatched += spelled is None and not is_missing(value)
@@ -123,7 +123,9 @@ def category(value: Any) -> str | None:
     ['true', '7', '7', '0.5', 'x', None]
     """
     if isinstance(value, str):
-        return value[:LONGEST_CATEGORY]
+        text = value[:LONGEST_CATEGORY]
+        # Half a surrogate pair, as JSON may hand out, has no UTF-8: sending it would fail with all that goes along.
+        return text if text.isascii() else text.encode("utf-8", "replace").decode()
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, numbers.Integral):  # not by way of a double, which would merge long keys
@@ -146,10 +148,28 @@ def is_missing(value: Any) -> bool:
         return False
     if isinstance(value, float):
         return math.isnan(value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if getattr(value, "ndim", 0):
+        return False
     try:
         return bool(value != value)
-    except (TypeError, ValueError):  # pandas.NA refuses to be a truth value; an array has many
+    except (TypeError, ValueError, RuntimeError):  # pandas.NA refuses to be a truth value; a tensor has many
         return type(value).__name__ == "NAType"
+
+
+def is_numeric(values: Any) -> bool | None:
+    """Whether a column without a reference holds numbers, by its first value; None when all its values are missing.
+
+    >>> is_numeric([None, 3]), is_numeric(["red"]), is_numeric([True]), is_numeric([None])
+    (True, False, False, None)
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+        return str(values.dtype.kind) != "b"
+    for value in values.tolist() if isinstance(values, np.ndarray) else values:
+        if not is_missing(value):
+            return isinstance(value, _NUMBERS) and not isinstance(value, bool | np.bool_)
+    return None
 
 
 def as_array(values: Any) -> NDArray[Any]:
@@ -165,9 +185,7 @@ def as_array(values: Any) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values
     items = list(values) if isinstance(values, Iterable) else [values]
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
+    return np.fromiter(items, dtype=object, count=len(items))  # an assignment would spread items that are lists
 
 
 def _double(value: Any) -> float:
