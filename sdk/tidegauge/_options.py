@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tidegauge._settings import CaptureMode, Settings
-from tidegauge.columns import category
+from tidegauge.columns import category, is_missing
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Options:
         capture: what spans may carry; None: what the settings say.
         allow: the only features that may leave as values; None for all.
         deny: features that leave in no form, neither on spans nor summarised.
-        hash: features of which only a digest leaves.
+        hash: features of which only a digest leaves. A baseline has no place for digests, so of its features less
+            leaves: of numbers the counts by bin, without sum and extremes, and of categories only the violations.
         key: makes the digests unguessable.
     """
 
@@ -80,6 +83,6 @@ def names_of(what: Iterable[str] | str | None) -> frozenset[str]:
 
 
 def _number(value: Any) -> float | None:
-    if value is None:
+    if is_missing(value):
         return float("nan")
-    return float(value) if isinstance(value, int | float | np.integer | np.floating | np.bool_) else None
+    return float(value) if isinstance(value, numbers.Real | np.bool_ | Decimal) else None

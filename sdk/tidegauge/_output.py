@@ -118,8 +118,7 @@ class Reader:
             return self._whole(result)
         if isinstance(result, numbers.Real | Decimal):
             return self._number(float(result))
-        record = record_of(result)
-        if record is not None:
+        if not isinstance(result, np.ndarray) and (record := record_of(result)) is not None:
             return self._mapping(record, rows)
         if isinstance(result, Sequence) and not isinstance(result, bytes):
             return self._sequence(result, rows)
@@ -145,8 +144,7 @@ class Reader:
         return self._number(float(value))
 
     def _class_of(self, score: float) -> str | None:
-        names = self.classes if len(self.classes) == 2 else ("0", "1")
-        return None if score != score else names[score >= (0.5 if self.threshold is None else self.threshold)]
+        return self._classes_of((score,))[0]
 
     def _mapping(self, result: Mapping[Any, Any], rows: int | None) -> Output:
         lowered = {str(key).lower(): value for key, value in result.items()}
@@ -252,17 +250,19 @@ class Reader:
         plain: list[float] = numbers_.tolist()
         match self.task:
             case "binary":
-                return Output(self._classes_of(numbers_), plain)
+                return Output(self._classes_of(plain), plain)
             case "anomaly":
-                return Output(None if self.threshold is None else self._classes_of(numbers_), plain)
+                return Output(None if self.threshold is None else self._classes_of(plain), plain)
             case "ranking":
                 return Output(None, plain)
             case "multiclass":
                 return Output([None if number != number else self.label(number) for number in plain])
         return Output(None, None, plain)
 
-    def _classes_of(self, scores: NDArray[np.float64]) -> list[str | None]:
-        return [self._class_of(score) for score in scores.tolist()]
+    def _classes_of(self, scores: Sequence[float]) -> list[str | None]:
+        low, high = self.classes if len(self.classes) == 2 else ("0", "1")
+        start = 0.5 if self.threshold is None else self.threshold
+        return [None if score != score else high if score >= start else low for score in scores]
 
     def _probabilities(self, array: NDArray[np.float64]) -> Output:
         if self.task in _WITHOUT_CLASSES:
@@ -271,7 +271,7 @@ class Reader:
         if not certain and self.task != "multiclass":
             raise CaptureError("several numbers were returned for a row that do not add up to one: say what by output=")
         if array.shape[1] == 2 and self.task != "multiclass":
-            return Output(self._classes_of(array[:, 1]), array[:, 1].tolist())
+            return Output(self._classes_of(array[:, 1].tolist()), array[:, 1].tolist())
         best, scores = array.argmax(axis=1).tolist(), array.max(axis=1).tolist()
         classes = [None if top != top else self.label(place) for place, top in zip(best, scores, strict=True)]
         return Output(classes, scores if certain else None)

@@ -177,7 +177,7 @@ class ModelSummary:
         options = table.calls[0].options
         known = self.model.features
         names = set(table.names)
-        private = bool(options.deny or options.hash)
+        private = bool(options.deny) or not options.hash.isdisjoint(self.model.numeric)
         together = table.rows <= MOST_ROWS and names.issuperset(self.model.numeric) and not private
         if together:
             self._add_block(table)

@@ -288,3 +288,35 @@ def test_texts_and_numbers_of_one_interval_are_not_mixed():
     assert failures == {}
     assert [point["sum"] for point in by_name(points, "ml.feature.value")] == [30.0]
     assert [point["value"] for point in by_name(points, "ml.data_quality.violations")] == [1]
+
+
+def test_decimals_and_missing_markers_do_not_make_texts_of_a_row():
+    @monitor("m", version="1", capture="values")
+    def predict(row):
+        return 1.5
+
+    with capture() as seen:
+        predict({"age": Decimal("30.5"), "income": pd.NA})
+        (span,), points = seen.spans, seen.points
+    age, income = span["attributes"]["ml.feature.values"]
+    assert (age, math.isnan(income)) == (30.5, True)
+    assert [point["sum"] for point in by_name(points, "ml.feature.value")] == [30.5]
+
+
+def test_a_score_that_is_no_number_is_counted_without_a_class():
+    @monitor("m", version="1", task="binary")
+    def predict(rows):
+        return [0.75, math.nan]
+
+    with capture() as seen:
+        predict([{"age": 1.0}, {"age": 2.0}])
+        first, second = [decode(receipt).klass for receipt in last_prediction().receipts]
+        points, (span,), failures = seen.points, seen.spans, seen.failures
+    assert failures == {}
+    assert (first, second) == ("1", None)
+    assert [point["attributes"].get("ml.prediction.class") for point in by_name(points, "ml.predictions")] == [
+        "1",
+        None,
+    ]
+    assert [point["count"] for point in by_name(points, "ml.prediction.score")] == [1]
+    assert span["attributes"]["ml.prediction.classes"] == ["1", ""]
