@@ -5,8 +5,9 @@ Decorate ``predict``; see drift, errors, data quality and performance as OTLP me
 
 from tidegauge._configure import configure, flush, shutdown
 from tidegauge._feedback import record_outcome
+from tidegauge._latest import last_prediction
 from tidegauge._monitor import monitor, prediction
-from tidegauge._prediction import Prediction, last_prediction
+from tidegauge._prediction import Prediction
 from tidegauge._settings import Settings
 from tidegauge.baseline import Baseline
 from tidegauge.clock import Clock, ManualClock

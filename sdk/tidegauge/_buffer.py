@@ -5,7 +5,8 @@ delta spans two windows of the processor, or earlier when somebody flushes. A ca
 open when it is recorded; one that is stamped before it is counted all the same, and the lateness is counted.
 
 Rows are bounded: a call that would exceed the bound is dropped and counted, unless nothing else is waiting, so that a
-single batch of any size is seen.
+single batch of any size is seen. A call without rows weighs as much as one with one row. What a call weighs is settled
+when it comes in, because the application may go on to change it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 class Interval:
     """A stretch of time ``[start, end)``, in nanoseconds since the epoch, and the calls recorded in it."""
 
-    __slots__ = ("calls", "closed", "end", "start", "summaries")
+    __slots__ = ("calls", "closed", "end", "start", "summaries", "weight")
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
         self.end = end
         self.closed = False
         self.calls: list[Prediction] = []
+        self.weight = 0
         self.summaries: dict[Any, Any] = {}
 
 
@@ -54,23 +56,26 @@ class Buffer:
 
     def add(self, call: Prediction) -> bool:
         """Take ``call`` in; True when the flush should look after it now rather than at the interval's end."""
-        rows, now = call.rows, call.time
+        rows, now = max(call.rows, 1), call.time
         with self._lock:
             interval = self._open
             urgent = False
             if interval is None or now >= interval.end:
                 urgent = interval is not None
                 interval = self._begin(now)
-            if now < interval.start and now < interval.start - interval.start % self._length:
-                self._safety.came_late(max(rows, 1))
-            if self.rows and self.rows + rows > self._most_rows:
-                self._safety.dropped("buffer_full", max(rows, 1))
-                return True
-            if now > self._latest:
-                self._latest = now
-            interval.calls.append(call)
-            self.rows += rows
-            return urgent or self.rows * 4 > self._most_rows
+            late = now < interval.start - interval.start % self._length
+            full = bool(self.rows) and self.rows + rows > self._most_rows
+            if not full:
+                self._latest = max(self._latest, now)
+                interval.calls.append(call)
+                interval.weight += rows
+                self.rows += rows
+                urgent = urgent or self.rows * 4 > self._most_rows
+        if late:  # told when the lock is free again: telling may log, and logging may take its time
+            self._safety.came_late(rows)
+        if full:
+            self._safety.dropped("buffer_full", rows)
+        return urgent or full
 
     def close(self, now: int) -> None:
         """Close the open interval when its end has come."""
@@ -84,23 +89,23 @@ class Buffer:
             if self._open is not None:
                 self._finish(min(max(now, self._latest + 1, self._open.start + 1), self._open.end))
 
-    def take(self) -> list[tuple[Interval, list[Prediction], bool]]:
-        """Intervals with work to do, oldest first, their calls, and whether they are over; the open one comes last.
+    def take(self) -> list[tuple[Interval, list[Prediction], int, bool]]:
+        """Intervals with work to do, oldest first: calls, their weight, whether it is over; the open one last.
 
         Whether one is over is told as of now: it may end while its calls are summarised, and will then be taken again.
         """
         with self._lock:
             taken = [*self._closed, *([self._open] if self._open is not None and self._open.calls else [])]
             self._closed.clear()
-            work = [(interval, interval.calls, interval.closed) for interval in taken]
+            work = [(interval, interval.calls, interval.weight, interval.closed) for interval in taken]
             for interval in taken:
-                interval.calls = []
+                interval.calls, interval.weight = [], 0
             return work
 
-    def done(self, rows: int) -> None:
-        """So many rows that were taken have been summarised."""
+    def done(self, weight: int) -> None:
+        """Calls of so much weight that were taken have been summarised."""
         with self._lock:
-            self.rows -= rows
+            self.rows -= weight
 
     @property
     def waiting(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 
 from tidegauge._arguments import Parameters, feature_finder, follow, path_finder
+from tidegauge._latest import postpone
 from tidegauge._model import Model, ModelSpec
 from tidegauge._options import Options
 from tidegauge._pipeline import Pipeline
@@ -66,25 +67,51 @@ class Calls:
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Prediction | None:
         """Start a call; None when nothing is to be recorded."""
         pipeline = PROCESS.pipeline or PROCESS.current()
-        if pipeline is None:
+        if pipeline is None or _is_suppressed():
+            self.skip(args, kwargs)
             return None
         try:
-            if _is_suppressed():
-                return None
             bound = self._bound
             if bound is None or bound[0] is not pipeline:
                 bound = self._bound = (pipeline, pipeline.model(self._spec), self._options.completed(pipeline.settings))
             call = Prediction(*bound)
         except Exception as error:
             pipeline.safety.failed("begin", error)
+            self.skip(args, kwargs)
             return None
+        self._capture(call, args, kwargs)
+        return call
+
+    def skip(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], *results: Any) -> None:
+        """Note a call that is not recorded: should anybody ask for its receipt, it is made then, and only then."""
+        idle = PROCESS.idle()
+        try:
+            now = idle.clock()
+            postpone(lambda: self._unrecorded(idle, now, args, kwargs, results))
+        except Exception as error:
+            idle.safety.failed("begin", error)
+
+    def _unrecorded(
+        self, idle: Pipeline, now: int, args: tuple[Any, ...], kwargs: Mapping[str, Any], results: tuple[Any, ...]
+    ) -> Prediction:
+        try:
+            call = Prediction(idle, idle.model(self._spec), self._options.completed(idle.settings))
+        except Exception as error:
+            idle.safety.failed("begin", error)
+            call = Prediction(idle, Model(ModelSpec(self._spec.name, self._spec.version)), Options())
+        call.time = now
+        self._capture(call, args, kwargs)
+        for result in results:
+            self.read(call, result)
+        return call
+
+    def _capture(self, call: Prediction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         try:
             call.features(self._find_features(args, kwargs))
             if self._find_id is not None:
                 call.set_ids(self._find_id(args, kwargs))
         except Exception as error:
-            pipeline.safety.failed("capture", error)
-        return call
+            call.note_failure("capture", error)
 
     def read(self, call: Prediction, result: Any) -> None:
         """Take the output of a call."""
@@ -97,12 +124,14 @@ class Calls:
         call.output(result)
 
     def _plain(self) -> Callable[..., Any]:
-        function, begin, read = self._function, self.begin, self.read
+        function, begin, read, skip = self._function, self.begin, self.read, self.skip
 
         def call(*args: Any, **kwargs: Any) -> Any:
             watched = begin(args, kwargs)
             if watched is None:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+                skip(args, kwargs, result)
+                return result
             watched.attach()
             try:
                 result = function(*args, **kwargs)
@@ -119,7 +148,9 @@ class Calls:
         async def call(*args: Any, **kwargs: Any) -> Any:
             watched = self.begin(args, kwargs)
             if watched is None:
-                return await self._function(*args, **kwargs)
+                result = await self._function(*args, **kwargs)
+                self.skip(args, kwargs, result)
+                return result
             watched.attach()
             try:
                 result = await self._function(*args, **kwargs)
@@ -156,7 +187,11 @@ class Calls:
                 try:
                     step, given = steps.send, (yield item)
                 except GeneratorExit:
-                    steps.close()
+                    try:
+                        steps.close()
+                    except BaseException as error:
+                        watched.fail(error)
+                        raise
                     self._finish(watched, collected)
                     raise
                 except BaseException as error:
@@ -189,7 +224,12 @@ class Calls:
                 try:
                     step, given = steps.asend, (yield item)
                 except GeneratorExit:
-                    await steps.aclose()
+                    try:
+                        await steps.aclose()
+                    except BaseException as error:
+                        if watched is not None:
+                            watched.fail(error)
+                        raise
                     self._finish(watched, collected)
                     raise
                 except BaseException as error:

@@ -72,18 +72,16 @@ class Model:
     def adopt(self, spec: ModelSpec) -> None:
         """Take over what another decorator says about the same model; the latest baseline holds."""
         known = self.spec
-        if spec is known or spec == known:
+        if spec is known:
             return
-        self._configure(
-            ModelSpec(
-                spec.name,
-                spec.version,
-                spec.baseline or known.baseline,
-                spec.task or known.task,
-                known.threshold if spec.threshold is None else spec.threshold,
-            )
-        )
-        if self.baseline is not known.baseline:
+        task = spec.task or known.task
+        threshold = known.threshold if spec.threshold is None else spec.threshold
+        is_news = spec.baseline is not None and (known.baseline is None or spec.baseline.id != known.baseline.id)
+        if not is_news and (task, threshold) == (known.task, known.threshold):
+            return
+        baseline = spec.baseline if is_news else known.baseline
+        self._configure(ModelSpec(spec.name, spec.version, baseline, task, threshold))
+        if is_news:
             self.rests = {}
             self.publish_at = None
 

@@ -7,9 +7,11 @@ the input, runs the function and hands the prediction on.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from os import PathLike
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from tidegauge._calls import Calls, active_pipeline
 from tidegauge._model import ModelSpec
@@ -21,6 +23,7 @@ from tidegauge.baseline import TASKS, Baseline
 from tidegauge.errors import ConfigurationError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_MOST_KEPT: Final = 32  # baselines read from files: `prediction` names its own at every call
 
 
 def monitor(
@@ -136,10 +139,23 @@ def _spec(name: str, version: str, baseline: Any, task: str | None, threshold: f
     if baseline is not None and not isinstance(baseline, Baseline):
         if not isinstance(baseline, str | PathLike):
             raise ConfigurationError(f"baseline= is a path or a Baseline, not {type(baseline).__name__}")
-        baseline = Baseline.load(baseline)
+        baseline = _loaded(os.path.abspath(baseline))
     if baseline is not None and task is not None and task != baseline.task:
         raise ConfigurationError(f"task={task!r}, but the baseline of {name!r} was made for {baseline.task!r}")
     return ModelSpec(name, version, baseline, task, None if threshold is None else float(threshold))
+
+
+def _loaded(path: str) -> Baseline:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return Baseline.load(path)  # says what is wrong
+    return _kept(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(_MOST_KEPT)
+def _kept(path: str, changed: int, size: int) -> Baseline:
+    return Baseline.load(path)
 
 
 def _options(

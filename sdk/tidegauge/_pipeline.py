@@ -96,9 +96,9 @@ class Pipeline:
             model.begin_anew()
 
     @classmethod
-    def switched_off(cls, settings: Settings) -> Pipeline:
+    def switched_off(cls, settings: Settings, clock: Clock = time.time_ns) -> Pipeline:
         """A pipeline that takes calls and forgets them: receipts can still be made."""
-        pipeline = cls(settings, provider=trace.NoOpTracerProvider())
+        pipeline = cls(settings, clock, provider=trace.NoOpTracerProvider())
         pipeline._off = pipeline._stopped = True
         return pipeline
 
@@ -251,11 +251,11 @@ class Pipeline:
         with self._working:
             self._journal.publish(list(self._models.values()), self.clock())
             ready: list[Produced] = []
-            for interval, calls, over in self._buffer.take():
+            for interval, calls, weight, over in self._buffer.take():
                 try:
                     self._summarise(interval, calls)
                 finally:
-                    self._buffer.done(sum(call.rows for call in calls))
+                    self._buffer.done(weight)
                 if over:
                     ready += self._points_of(interval)
                 if len(ready) >= MOST_POINTS:

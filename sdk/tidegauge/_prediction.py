@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from tidegauge._describe import describe
+from tidegauge._latest import remember
 from tidegauge._output import Output
 from tidegauge._snapshot import Snapshot, snapshot
 from tidegauge._table import segments_of, tables
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._options import Options
     from tidegauge._pipeline import Pipeline
-
-_last: ContextVar[Prediction | None] = ContextVar("tidegauge_last_prediction", default=None)
 
 
 class Prediction:
@@ -234,7 +232,7 @@ class Prediction:
                 self.span.end(end_time=self._started + self.duration)
         except Exception as problem:
             pipeline.safety.failed("span", problem)
-        _last.set(self)
+        remember(self)
         pipeline.record(self)
 
     # --- receipts ---------------------------------------------------------------------------------------------------
@@ -280,14 +278,3 @@ def _own_identity(span: trace.Span) -> tuple[int, int] | None:
     if own.is_valid and own.span_id != around.span_id:
         return None
     return own.trace_id or secrets.randbits(127) + 1, secrets.randbits(63) + 1
-
-
-def last_prediction() -> Prediction | None:
-    """The latest finished prediction of this thread or task; None before the first.
-
-    The caller of a decorated function takes its receipt from here::
-
-        score = predict(row)
-        store(score, receipt=tidegauge.last_prediction().receipt)
-    """
-    return _last.get()

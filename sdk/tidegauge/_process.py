@@ -43,8 +43,11 @@ class Process:
     def idle(self) -> Pipeline:
         """The one pipeline of calls that are not recorded; it keeps to the settings in use. Never raises."""
         idle, used = self._idle, self.pipeline
-        if idle is None or (used is not None and idle.settings is not used.settings):
-            idle = self._idle = Pipeline.switched_off(_quiet_settings() if used is None else used.settings)
+        if used is None:
+            idle = idle or Pipeline.switched_off(_quiet_settings())
+        elif idle is None or idle.settings is not used.settings or idle.clock is not used.clock:
+            idle = Pipeline.switched_off(used.settings, used.clock)
+        self._idle = idle
         return idle
 
     def use(self, pipeline: Pipeline | None, settings: Settings | None = None) -> Pipeline | None:
