@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from tidegauge import semconv
 from tidegauge.baseline import Baseline, Feature, NumericFeature
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
+from tidegauge.statistics.wobble import UNKNOWN
 from tidegauge.summaries import UNSEEN, NumericSummary
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.verdicts.moderation import moderate
 from tidegauge_processor.verdicts.types import Reference, Stream
 
 Cells = NDArray[np.int64]
@@ -39,23 +41,29 @@ _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
 def references(baseline: Baseline) -> dict[Stream, Reference]:
-    """Reference counts of every stream that ``baseline`` knows, by season slot."""
+    """Reference counts of every stream that ``baseline`` knows, by season slot, and their wobble."""
     found: dict[Stream, Reference] = {}
     for feature in baseline.features:
         bounds = feature.bounds if isinstance(feature, NumericFeature) else None
-        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds)
+        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds, wobble=feature.wobble)
         present = feature.counts.sum(axis=1)
         for kind in _possible_violations(feature):
             bad = feature.missing if kind == MISSING else np.zeros_like(present)
-            found[Stream(QUALITY, feature.name, kind)] = Reference(np.stack([present, bad], axis=1), None)
+            wobble = feature.missing_wobble if kind == MISSING else UNKNOWN
+            cells = np.stack([present, bad], axis=1)
+            found[Stream(QUALITY, feature.name, kind)] = Reference(cells, wobble=wobble)
     if baseline.value is not None:
-        found[Stream(PREDICTION, "")] = Reference(baseline.value.counts, baseline.value.bounds)
+        found[Stream(PREDICTION, "")] = Reference(
+            baseline.value.counts, baseline.value.bounds, wobble=baseline.value.wobble
+        )
     elif baseline.class_counts is not None:
         padded = np.pad(baseline.class_counts, ((0, 0), (0, 1)))
-        found[Stream(PREDICTION, "")] = Reference(padded, None)
+        found[Stream(PREDICTION, "")] = Reference(padded, wobble=baseline.class_wobble)
     if baseline.score is not None:
-        found[Stream(SCORE, "")] = Reference(baseline.score.counts.sum(axis=1), baseline.score.bounds)
-    return found
+        found[Stream(SCORE, "")] = Reference(
+            baseline.score.counts.sum(axis=1), baseline.score.bounds, wobble=baseline.score.wobble
+        )
+    return moderate(found)
 
 
 def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:

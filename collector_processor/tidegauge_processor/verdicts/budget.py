@@ -38,7 +38,7 @@ def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Strea
         >>> cells = np.array([[50, 50]])
         >>> streams = {Stream("feature", "age"): Reference(cells, np.array([0.0]))}
         >>> found = levels(streams, Policy(scales=(1, 24)))[Stream("feature", "age")]
-        >>> abs(found - 1 / (1 * 720 * 2 * 3)) < 1e-15
+        >>> abs(found - 1 / (1 * 720 * 2 * 4)) < 1e-15
         True
     """
     families = {stream: _family(stream) for stream in references}
@@ -54,9 +54,9 @@ def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Strea
 
 
 def statistics(reference: Reference) -> int:
-    """Statistics computed for one comparison (see `evidence`): AD, G and the rare cells on ordered ones, and so on."""
+    """Statistics computed for one comparison: see the table of `evidence`."""
     if reference.bounds is not None:
-        return 3
+        return 4
     return 1 if reference.cells == 2 else 2
 
 

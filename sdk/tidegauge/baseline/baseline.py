@@ -20,6 +20,7 @@ from tidegauge.baseline.outputs import Columns
 from tidegauge.baseline.seasons import Slots, slots_of_window
 from tidegauge.baseline.tasks import Task, check_task
 from tidegauge.errors import BaselineError
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 
 Scalar = str | int | float | bool
 
@@ -46,6 +47,7 @@ class Baseline:
         end: time of the last reference row, nanoseconds since the epoch.
         performance: metrics of the model on the reference rows, when they had labels.
         metadata: whatever the user wants to keep with it: who, when, which training run.
+        class_wobble: how far blocks of the reference differ in the predicted classes beyond independent rows.
 
     Raises:
         BaselineError: the parts do not fit together.
@@ -66,6 +68,7 @@ class Baseline:
     end: int | None
     performance: Mapping[str, float]
     metadata: Mapping[str, Scalar]
+    class_wobble: Wobble = UNKNOWN
 
     def __post_init__(self) -> None:
         check_task(self.task)

@@ -12,7 +12,7 @@ from tidegauge.baseline.counting import BOOLEAN, SlottedRows, Vocabulary, catego
 from tidegauge.baseline.features import Feature
 from tidegauge.baseline.frame import ColumnType, Frame, nearest
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
-from tidegauge.baseline.seasons import finest_slots, slots_of_times
+from tidegauge.baseline.seasons import finest_slots, hours_of_times, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
 from tidegauge.columns import categorical_column, numeric_column
 from tidegauge.errors import BaselineError
@@ -45,7 +45,7 @@ def fit(
     times = None if columns.timestamp is None else frame.times(columns.timestamp)
     slots = 1 if times is None else finest_slots(times)
     slot = np.zeros(frame.rows, dtype=np.intp) if times is None else slots_of_times(times, slots)
-    rows = SlottedRows(slot, slots)
+    rows = SlottedRows(slot, slots, None if times is None else hours_of_times(times))
     training = frame if categories_from is None else Frame(categories_from)
     if task in NUMBER_TASKS:
         outputs = number_outputs(frame, task, columns, rows)
