@@ -130,3 +130,13 @@ def test_two_cells_are_pearsons_chi_square():
     # AD weights the one edge by the share below it; its p-value does not depend on a constant factor
     assert found.statistic[0] == pytest.approx(expected.statistic * 740 / 1100, rel=1e-12)
     assert found.p_value[0] == pytest.approx(stats.chi2.sf(expected.statistic * 1099 / 1100, 1), rel=1e-9)
+
+
+def test_on_the_golden_data_it_is_scipys_with_a_cell_for_each_value():
+    rng = np.random.default_rng(7)
+    x_ref, x_cur = rng.normal(0, 1, 800), rng.normal(0.25, 1.1, 500)
+    values = np.unique(np.concatenate([x_ref, x_cur]))
+    reference, window = (np.isin(values, x).astype(float)[None] for x in (x_ref, x_cur))
+    found = anderson_darling(reference, window)
+    assert found.statistic[0] == pytest.approx(scipy_statistic(x_ref, x_cur, "right"), rel=1e-11)
+    assert found.statistic[0] == pytest.approx(by_hand(x_ref, x_cur), rel=1e-12)
