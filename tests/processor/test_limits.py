@@ -54,7 +54,7 @@ def violations(number: int, at: int, first: int = 0) -> bytes:
 def test_what_a_baseline_lists_finds_room_beyond_the_limit() -> None:
     names = [f"c{place}" for place in range(40)]
     letters = [f"k{place}" for place in range(20)]
-    frame = pd.DataFrame({name: letters * 10 for name in names})
+    frame = pd.DataFrame(dict.fromkeys(names, letters * 10))
     known = Baseline.fit(frame, model="credit-risk", version="7", task="regression")
     writer = Writer(baseline=known.id)
     interval = hour(0), hour(0) + SECOND
