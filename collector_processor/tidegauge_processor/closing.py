@@ -22,7 +22,7 @@ from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.evaluate import report
-from tidegauge_processor.records import ModelKey
+from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
@@ -201,25 +201,27 @@ def _fill_gap(history: list[Counted], start: int, length: int, most: int, baseli
 def _quality(
     subject: Subject, sums: Aggregates, known: Mapping[Stream, comparison.Cells], memory: Memory
 ) -> Iterable[Signal]:
-    rates = comparison.violation_rates(sums, known)
-    memory.violations |= rates.keys()
-    for feature, kind in sorted(memory.violations):
-        dimensions = {semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
-        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get((feature, kind), 0.0))
+    rates: dict[tuple[str, str], float] = {}
+    for violation, rate in sorted(comparison.violation_rates(sums, known).items()):
+        series = memory.violation_series(violation)
+        rates[series] = min(1.0, rates.get(series, 0.0) + rate)
+    for series in sorted(memory.violations):
+        named = dict(zip((semconv.FEATURE_NAME, semconv.VIOLATION_TYPE), series, strict=True))
+        dimensions = named if any(series) else dict(OVERFLOW)
+        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get(series, 0.0))
 
 
 def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
     calls: dict[str, int] = {}
-    for stream, summary in sums.histograms.items():
+    for stream, summary in sorted(sums.histograms.items(), key=lambda item: item[0]):
         if stream.metric == semconv.METRIC_PREDICTION_DURATION:
-            error_type = stream.dimension(semconv.ERROR_TYPE)
+            error_type = memory.error_series(stream.dimension(semconv.ERROR_TYPE))
             calls[error_type] = calls.get(error_type, 0) + summary.count
             if isinstance(summary, NumericSummary):
                 _add_durations(memory, error_type, summary)
     total = sum(calls.values())
     if not total:
         return
-    memory.errors |= calls.keys() - {""}
     yield RateSignal(subject, semconv.METRIC_ERROR_RATE, {}, 1 - calls.get("", 0) / total)
     for error_type in sorted(memory.errors):
         rate = calls.get(error_type, 0) / total

@@ -31,6 +31,9 @@ _FATES: Final = {
     "expired": semconv.METRIC_PROCESSOR_LATE,
 }
 
+MOST_MODELS: Final = 1_000
+"""Model versions that are kept at once; data about further ones are dropped and counted until there is room."""
+
 _PENDING_BASELINES: Final = "pending baselines"
 _LENGTHS: Final = "lengths"
 """Keys of what belongs to no model; those of models are JSON lists."""
@@ -78,6 +81,7 @@ class Engine:
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
         self._judged: dict[tuple[ModelKey, int], int] = {}
+        self._gone: set[str] = set()
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
         """Take up one request.
@@ -91,8 +95,11 @@ class Engine:
         """
         found = self._add_baselines(decoded)
         for (key, start), payload in decoded.payloads.items():
-            self._add_payload(key, start, payload, now)
+            if self._has_room(key, len(payload.points) + len(payload.spans)):
+                self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
+            if not self._has_room(key, len(outcomes)):
+                continue
             state = self._state(key)
             self._last_outcome[key] = state.memory.last_seen = now
             state.memory.task = decoded.tasks.get(key, state.memory.task)
@@ -108,6 +115,7 @@ class Engine:
         for key, state in self._models.items():
             said += self._close_windows(key, state, now)
             said += self._judge_cohorts(key, state, now)
+        self._forget_models(now - self._timing.retention)
         return said
 
     def standing(self, oldest: int) -> Iterator[Standing]:
@@ -118,7 +126,8 @@ class Engine:
 
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
-        found = dict(part for state in self._models.values() for part in state.dirty())
+        found: dict[str, bytes | None] = dict.fromkeys(self._gone)
+        found.update(part for state in self._models.values() for part in state.dirty())
         pending = self._baselines.dump_pending()
         if pending or self._had_pending:
             found[_PENDING_BASELINES] = pending
@@ -130,6 +139,7 @@ class Engine:
         """Say that all that was `dirty` is durable."""
         self._had_pending = self._baselines.dump_pending() is not None
         self._new_lengths = False
+        self._gone.clear()
         for state in self._models.values():
             state.saved()
 
@@ -150,6 +160,20 @@ class Engine:
             if baseline is not None:
                 found[baseline.id] = baseline.to_bytes()
         return found
+
+    def _has_room(self, key: ModelKey, items: int) -> bool:
+        if key in self._models or len(self._models) < MOST_MODELS:
+            return True
+        self._count("too_many_models", items)
+        return False
+
+    def _forget_models(self, oldest: int) -> None:
+        """Forget the models that had no data since ``oldest``: nobody can say anything about them any more."""
+        for key in [key for key, state in self._models.items() if state.memory.last_seen < oldest]:
+            self._gone.update(self._models.pop(key).units())
+            self._last_points.pop(key, None)
+            self._last_outcome.pop(key, None)
+            self._judged = {judged: when for judged, when in self._judged.items() if judged[0] != key}
 
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
         state = self._state(key)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from tidegauge import semconv
 from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge_processor.performance.outcomes import Outcome
 
 Dimensions = tuple[tuple[str, str], ...]
 """Attributes of a data point beside its identity, in order of their names."""
+
+OVERFLOW: Final[Dimensions] = ((semconv.OVERFLOW, "true"),)
+"""Dimensions of the stream that takes up what is beyond the cardinality limit."""
 
 Summary = NumericSummary | ExponentialSummary
 

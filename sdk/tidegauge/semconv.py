@@ -81,6 +81,8 @@ FEATURE_CATEGORY: Final = "ml.feature.category"
 """Category of a feature: one of the baseline's, ``_other`` or ``_unseen``."""
 VIOLATION_TYPE: Final = "ml.data_quality.violation.type"
 """``missing``, ``non_finite``, ``type_mismatch``, ``out_of_range``, ``unseen_category`` or ``unexpected_feature``."""
+OVERFLOW: Final = "otel.metric.overflow"
+"""True on the one series that takes up what is beyond the cardinality limit; OpenTelemetry's own name for it."""
 
 # --- metrics, SDK to processor --------------------------------------------------------------------------------------
 METRIC_PREDICTION_DURATION: Final = "ml.prediction.duration"

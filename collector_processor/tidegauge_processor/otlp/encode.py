@@ -136,7 +136,8 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
     if isinstance(signal, DriftSignal):
         yield from _drift(signal, who)
     elif isinstance(signal, RateSignal):
-        yield signal.metric, signal.value, who | dict(signal.dimensions)
+        overflow = {semconv.OVERFLOW: True} if semconv.OVERFLOW in signal.dimensions else {}
+        yield signal.metric, signal.value, who | dict(signal.dimensions) | overflow
     elif isinstance(signal, EvaluationSignal):
         attributes = who | {semconv.EVALUATION_NAME: signal.name, semconv.EVALUATION_TYPE: "realized"}
         yield semconv.METRIC_EVALUATION_SCORE, signal.value, attributes

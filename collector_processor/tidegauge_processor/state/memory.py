@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from tidegauge.errors import WireError
-from tidegauge.summaries import NumericSummary
+from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import STANDING, Standing
 from tidegauge_processor.state.aggregates import load_stream, load_summary
@@ -18,6 +18,10 @@ from tidegauge_processor.verdicts.types import Stream, Window
 
 FORMAT: Final = "tidegauge.memory/1"
 """Version of the bytes that `Memory.dump` writes."""
+
+MOST_ERRORS: Final = 100
+MOST_VIOLATIONS: Final = 2_000
+"""Kinds that have series of their own, as long as the model lives; what comes later shares one."""
 
 
 class Memory:
@@ -65,6 +69,22 @@ class Memory:
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
         self.standing: list[Standing] = []
+
+    def error_series(self, error_type: str) -> str:
+        """The series that calls with ``error_type`` belong to: its own while there is room, else ``_other``."""
+        if error_type and error_type not in self.errors:
+            if len(self.errors) >= MOST_ERRORS:
+                error_type = OTHER
+            self.errors.add(error_type)
+        return error_type
+
+    def violation_series(self, violation: tuple[str, str]) -> tuple[str, str]:
+        """The series of a feature and kind: its own while there is room, else the one without a name."""
+        if violation not in self.violations:
+            if len(self.violations) >= MOST_VIOLATIONS:
+                violation = "", ""
+            self.violations.add(violation)
+        return violation
 
     def dump(self) -> bytes:
         """Canonical bytes."""

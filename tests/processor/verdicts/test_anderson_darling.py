@@ -178,3 +178,13 @@ def test_the_largest_weight_has_at_least_the_share_of_the_mean_that_a_quick_boun
             law = Bridge(found)
             some = found.mean > 0
             assert (law.largest[some] >= 0.45 * found.mean[some]).all()
+
+
+def test_on_the_golden_data_it_is_scipys_with_a_cell_for_each_value():
+    rng = np.random.default_rng(7)
+    x_ref, x_cur = rng.normal(0, 1, 800), rng.normal(0.25, 1.1, 500)
+    values = np.unique(np.concatenate([x_ref, x_cur]))
+    reference, window = (np.isin(values, x).astype(float)[None] for x in (x_ref, x_cur))
+    found = anderson_darling(reference, window)
+    assert found.statistic[0] == pytest.approx(scipy_statistic(x_ref, x_cur, "right"), rel=1e-11)
+    assert found.statistic[0] == pytest.approx(by_hand(x_ref, x_cur), rel=1e-12)

@@ -107,3 +107,14 @@ def test_pooling_loses_no_row():
         pooled = pool(reference, window)
         assert (pooled.reference.sum(axis=1) == reference.sum(axis=1)).all()
         assert (pooled.window.sum(axis=1) == window.sum(axis=1)).all()
+
+
+def test_on_the_golden_data_it_is_scipys():
+    rng = np.random.default_rng(7)
+    rng.normal(0, 1, 800), rng.normal(0.25, 1.1, 500)  # drawn first, and not needed here
+    c_ref = rng.choice(list("abcde"), 800, p=[0.4, 0.3, 0.2, 0.09, 0.01])
+    c_cur = rng.choice(list("abcdef"), 500, p=[0.35, 0.3, 0.2, 0.1, 0.03, 0.02])
+    table = np.array([[(values == category).sum() for category in "abcdef"] for values in (c_ref, c_cur)])
+    expected = stats.chi2_contingency(table, lambda_="log-likelihood", correction=False)
+    found = g_test(table[:1].astype(float), table[1:].astype(float))
+    assert found.statistic[0] == pytest.approx(expected.statistic, rel=1e-12)
