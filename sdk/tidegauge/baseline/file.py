@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "features": [_feature(feature) for feature in baseline.features],
         "performance": dict(baseline.performance),
         "metadata": dict(baseline.metadata),
+        "joint": None if baseline.joint is None else _joint(baseline.joint),
     }
 
 
@@ -59,6 +61,7 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "features": tuple(_read_feature(feature) for feature in plain["features"]),
         "performance": plain["performance"],
         "metadata": plain["metadata"],
+        "joint": None if plain["joint"] is None else _read_joint(plain["joint"]),
     }
 
 
@@ -147,3 +150,12 @@ def _read_feature(plain: dict[str, Any]) -> Feature:
 
 def _numeric(plain: dict[str, Any]) -> NumericFeature:
     return NumericFeature(**{name: value for name, value in plain.items() if name != "type"})
+
+
+def _joint(joint: JointReference) -> dict[str, Any]:
+    arrays = {name: getattr(joint, name).tolist() for name in ("means", "scales", "components")}
+    return arrays | {"names": list(joint.names), "error": _feature(joint.error)}
+
+
+def _read_joint(plain: dict[str, Any]) -> JointReference:
+    return JointReference(**plain | {"error": _numeric(plain["error"])})
