@@ -11,9 +11,10 @@ it, 0 when none has. Then the mean is taken off and the rest divided by the stan
 finite counts as the mean, and no value counts for more than 32 standard deviations.
 
 A row's error must not depend on the rows beside it, or summaries of parts would not add up to the summary of the whole.
-A matrix product rounds differently with each shape and each machine; unless nothing is rounded at all. So values are
-put on a grid of 2**-20 standard deviations, and the components are cut into parts on the grids of 2**-22 and 2**-44:
-every partial sum of such products is a whole multiple of its grid and below 2**53 of it, which a double holds exactly.
+A matrix product rounds differently with each shape and on each machine, unless nothing is rounded at all. So values
+and projections are put on a grid of 2**-20 standard deviations, and components are cut into two parts on the grids of
+2**-22 and 2**-44: every partial sum of their products is a whole multiple of the product of two grids, and below 2**53
+of it, which a double holds exactly.
 """
 
 from __future__ import annotations
@@ -38,8 +39,6 @@ MOST_FEATURES: Final = 1_000
 """Features that are looked at together; with more, sums could need more than a double's 53 bits."""
 
 _GRID, _COARSE, _FINE = 2.0**20, 2.0**22, 2.0**44
-_ROUNDING: Final = 1e-12
-"""Part of a row's squared length below which what is left of it is rounding."""
 _TOGETHER: Final = 4_096
 """Rows that are projected at once, so that memory stays small."""
 
@@ -61,7 +60,7 @@ class JointReference:
     Example:
         >>> distances = NumericFeature("reconstruction_error", [0.5], [[9, 1]], [0], 0.0, 46.0)
         >>> joint = JointReference(("x", "y"), [0.0, 10.0], [1.0, 2.0], [[0.6, 0.8]], distances)
-        >>> joint.errors({"x": np.array([0.6, 0.0, np.nan]), "y": np.array([11.6, 12.0, np.nan])}, 3).round(12).tolist()
+        >>> joint.errors({"x": np.array([0.6, 0.0, np.nan]), "y": np.array([11.6, 12.0, np.nan])}, 3).round(6).tolist()
         [0.0, 0.6, nan]
     """
 
@@ -104,9 +103,10 @@ class JointReference:
     def _distances(self, table: Floats) -> Floats:
         coarse, fine = self._parts
         scores = coarse @ table + fine @ table
-        length = _squared(table)
-        left = length - _squared(scores)  # Pythagoras: the components are orthonormal
-        return np.sqrt(np.where(left > _ROUNDING * length, left, 0.0))
+        shown = _on_grid(scores)
+        rest = table - (coarse.T @ shown + fine.T @ shown)
+        # What the grid took from the scores lies in the plane, at a right angle to the error.
+        return np.sqrt(np.maximum(_squared(rest) - _squared(scores - shown), 0.0))
 
     @cached_property
     def _parts(self) -> tuple[Floats, Floats]:
@@ -150,7 +150,11 @@ def standardise(table: Floats, means: Floats, scales: Floats) -> Floats:
         distances = (table - means[:, None]) / scales[:, None]
     distances[~np.isfinite(table)] = 0.0
     np.clip(distances, -FARTHEST, FARTHEST, out=distances)
-    return np.rint(distances * _GRID) / _GRID
+    return _on_grid(distances)
+
+
+def _on_grid(table: Floats) -> Floats:
+    return np.rint(table * _GRID) / _GRID
 
 
 def _squared(table: Floats) -> Floats:

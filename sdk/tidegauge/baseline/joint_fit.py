@@ -9,14 +9,17 @@ Rows of that part and unchanged live rows are then alike, whatever the features 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.baseline.counting import SlottedRows, numeric_feature
+from tidegauge.baseline.bounds import numeric_bounds
+from tidegauge.baseline.counting import NO_CODE, SlottedRows
+from tidegauge.baseline.features import NumericFeature
 from tidegauge.baseline.joint import FARTHEST, MOST_FEATURES, Floats, JointReference, standardise
-from tidegauge.columns import NumericColumn
+from tidegauge.summaries.bins import Bins
 
 VARIANCE: Final = 0.65
 """Share of the variance that the components hold, as in NannyML."""
@@ -26,6 +29,9 @@ LEAST_ROWS: Final = 200
 """Of fewer reference rows nothing is said about relations between features."""
 MOST_FITTED: Final = 50_000
 """Rows that components are found on, at most; at most half of the rows in any case."""
+
+SMALLEST: Final = 0.01
+"""Errors below, in standard deviations, are one bin: they tell how numbers were stored, not how features relate."""
 
 _DECIMALS = 12
 
@@ -43,7 +49,7 @@ def fit_joint(encoded: Mapping[str, Floats], rows: SlottedRows) -> JointReferenc
     n = rows.slot.size
     if n < LEAST_ROWS:
         return None
-    fitted, others = _split(_by_content(encoded, rows.slot))
+    fitted, others = split(encoded, rows.slot)
     scaling = {name: found for name, column in encoded.items() if (found := _scaling(column[fitted])) is not None}
     if not 2 <= len(scaling) <= MOST_FEATURES:
         return None
@@ -51,21 +57,36 @@ def fit_joint(encoded: Mapping[str, Floats], rows: SlottedRows) -> JointReferenc
     means, scales = (np.array(numbers) for numbers in zip(*scaling.values(), strict=True))
     table = standardise(np.stack([encoded[name][fitted] for name in names]), means, scales)
     components = _components(table)
-    nothing = numeric_feature("", NumericColumn(np.empty(0), np.empty(0, np.bool_)), SlottedRows(others[:0], 1), None)
-    bare = JointReference(names, means, scales, components, nothing)
-    errors = bare.errors({name: encoded[name][others] for name in names}, others.size)
-    column = NumericColumn(errors, np.zeros(errors.shape, np.bool_))
+    left = SlottedRows(rows.slot[others], rows.slots)
     farthest = FARTHEST * float(np.sqrt(len(names)))
-    kept = SlottedRows(rows.slot[others], rows.slots)
-    error = numeric_feature("reconstruction_error", column, kept, (0.0, farthest))
-    return JointReference(names, means, scales, components, error)
+    bare = JointReference(names, means, scales, components, _distribution(np.empty(0), SlottedRows(others[:0], 1), 0.0))
+    errors = bare.errors({name: encoded[name][others] for name in names}, others.size)
+    return replace(bare, error=_distribution(errors, left, farthest))
 
 
-def _split(order: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows for the components and rows for the errors; at random, because rows may come in a pattern."""
+def split(encoded: Mapping[str, Floats], slot: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of the rows that components are found on, and of those whose errors are counted.
+
+    At random, because rows may come in a pattern; but the same rows in another order are split in the same way.
+
+    Args:
+        encoded: columns by feature, shape ``(n,)`` each.
+        slot: season slot of each row, shape ``(n,)``.
+    """
+    order = _by_content(encoded, slot)
     chosen = np.zeros(order.size, dtype=np.bool_)
     chosen[np.random.default_rng(0).permutation(order.size)[: min(order.size // 2, MOST_FITTED)]] = True
     return order[chosen], order[~chosen]
+
+
+def _distribution(errors: Floats, rows: SlottedRows, farthest: float) -> NumericFeature:
+    known = ~np.isnan(errors)
+    bins = Bins(np.unique(np.maximum(numeric_bounds(errors[known]), SMALLEST)))
+    codes = np.full(errors.shape, NO_CODE, dtype=np.intp)
+    codes[known] = bins.index(errors[known])
+    missing = rows.count(np.where(known, NO_CODE, 0), 1)[:, 0]
+    counts = rows.count(codes, bins.bounds.size + 1)
+    return NumericFeature("reconstruction_error", bins.bounds, counts, missing, 0.0, farthest)
 
 
 def _by_content(encoded: Mapping[str, Floats], slot: NDArray[np.intp]) -> NDArray[np.intp]:
