@@ -119,7 +119,7 @@ def _facts(baseline: Baseline) -> Table:
 
 def _joint(joint: JointReference) -> str:
     found = f"{len(joint.components)} principal components of {len(joint.names)} features"
-    return f"{found}, error {_reference_range(joint.error)} on {joint.error.counts.sum():,} other rows"
+    return f"{found}, error up to {joint.error.bounds[-1]:.4g} on {joint.error.counts.sum():,} other rows"
 
 
 def _row(feature: Feature, rows: int) -> tuple[str, str, str, str, str]:

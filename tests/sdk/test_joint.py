@@ -85,7 +85,7 @@ def test_components_are_those_of_scikit_learn(rows: int, features: int) -> None:
     df = correlated(rows, features, seed=3)
     joint = joint_of(fit(df))
     fitted, others = split(plain(df), np.zeros(rows, np.intp))
-    table = standardise(df.to_numpy().T, joint.means, joint.scales).T
+    table = standardise(df.to_numpy().T.copy(), joint.means, joint.scales).T
     pca = PCA(0.65, svd_solver="full").fit(table[fitted])
     assert (joint.components.shape, fitted.size + others.size) == ((pca.n_components_, features), rows)
     pca.mean_ = np.zeros(features)  # it is that of the encoding's grid

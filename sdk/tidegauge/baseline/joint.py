@@ -39,8 +39,10 @@ MOST_FEATURES: Final = 1_000
 """Features that are looked at together; with more, sums could need more than a double's 53 bits."""
 
 _GRID, _COARSE, _FINE = 2.0**20, 2.0**22, 2.0**44
-_TOGETHER: Final = 4_096
-"""Rows that are projected at once, so that memory stays small."""
+_TOGETHER: Final = 256
+"""Rows that are standardised at once, so that they stay in the processor's cache."""
+_MOST_PRODUCTS: Final = 2**18
+"""Multiplications in one matrix product: above, OpenBLAS would start threads that compete with the application's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,11 @@ class JointReference:
         return found
 
     def _distances(self, table: Floats) -> Floats:
+        step = max(_MOST_PRODUCTS // self.components.size, 1)
+        parts = [self._project(table[:, first : first + step]) for first in range(0, table.shape[1], step)]
+        return np.concatenate(parts)
+
+    def _project(self, table: Floats) -> Floats:
         coarse, fine = self._parts
         scores = coarse @ table + fine @ table
         shown = _on_grid(scores)
@@ -139,18 +146,23 @@ def encode(column: NumericColumn | CategoricalColumn, feature: Feature) -> Float
 
 
 def standardise(table: Floats, means: Floats, scales: Floats) -> Floats:
-    """Distances from the mean in standard deviations, on their grid; 0 where there is no value.
+    """Turn values into distances from the mean in standard deviations, on their grid; 0 where there is no value.
 
     Args:
-        table: encoded rows, shape ``(p, n)``.
+        table: encoded rows, shape ``(p, n)``; changed in place, and returned.
         means: shape ``(p,)``.
         scales: shape ``(p,)``.
     """
+    unknown = ~np.isfinite(table)
     with np.errstate(over="ignore", invalid="ignore"):
-        distances = (table - means[:, None]) / scales[:, None]
-    distances[~np.isfinite(table)] = 0.0
-    np.clip(distances, -FARTHEST, FARTHEST, out=distances)
-    return _on_grid(distances)
+        table -= means[:, None]
+        table /= scales[:, None]
+    table[unknown] = 0.0
+    np.clip(table, -FARTHEST, FARTHEST, out=table)
+    table *= _GRID
+    np.rint(table, out=table)
+    table /= _GRID
+    return table
 
 
 def _on_grid(table: Floats) -> Floats:
@@ -158,8 +170,12 @@ def _on_grid(table: Floats) -> Floats:
 
 
 def _squared(table: Floats) -> Floats:
-    """Squared length of each column, shape ``(n,)``; a running sum has one order, that of a plain sum is NumPy's."""
-    return np.asarray(np.cumsum(table * table, axis=0)[-1])
+    """Squared length of each column, shape ``(n,)``, added up from the first row to the last.
+
+    NumPy adds rows in this order, unless there is only one column to add up.
+    """
+    squares = table * table
+    return np.asarray(squares.sum(axis=0) if squares.shape[1] > 1 else np.cumsum(squares, axis=0)[-1])
 
 
 def _doubles(values: Any, ndim: int, width: int, what: str) -> Floats:

@@ -23,7 +23,7 @@ from tidegauge.summaries.bins import Bins
 
 VARIANCE: Final = 0.65
 """Share of the variance that the components hold, as in NannyML."""
-MOST_COMPONENTS: Final = 64
+MOST_COMPONENTS: Final = 32
 """More are not kept: hundreds are needed only where features have nothing to do with each other."""
 LEAST_ROWS: Final = 200
 """Of fewer reference rows nothing is said about relations between features."""
