@@ -180,6 +180,8 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
     found: list[tuple[str, str]] = []
     for stream in change.streams:
         for key in sorted(sums.exemplars):
+            if stream.target == comparison.JOINT and key.metric != semconv.METRIC_RECONSTRUCTION_ERROR:
+                continue
             if key.dimension(semconv.FEATURE_NAME) == stream.name:
                 found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
     return tuple(dict.fromkeys(found))[:_MOST_TRACES]

@@ -4,6 +4,7 @@
 |---|---|
 | feature, numeric | the baseline's bins |
 | feature, categorical | the baseline's categories, ``_other``, ``_unseen`` |
+| joint | the bins of the reconstruction error: how far rows lie off the baseline's principal components |
 | prediction | the baseline's classes and one for all others; the bins of the predicted number for regression |
 | score | the baseline's score bins, all predicted classes together |
 | quality | rows in order, rows that break the schema; one stream for each feature and kind of violation |
@@ -31,6 +32,7 @@ from tidegauge_processor.verdicts.types import Reference, Stream
 Cells = NDArray[np.int64]
 
 FEATURE: Final = "feature"
+JOINT: Final = "joint"
 PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
@@ -52,6 +54,9 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
             wobble = feature.missing_wobble if kind == MISSING else UNKNOWN
             cells = np.stack([present, bad], axis=1)
             found[Stream(QUALITY, feature.name, kind)] = Reference(cells, wobble=wobble)
+    if baseline.joint is not None:
+        error = baseline.joint.error
+        found[Stream(JOINT, "")] = Reference(error.counts, error.bounds, wobble=error.wobble)
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = Reference(
             baseline.value.counts, baseline.value.bounds, wobble=baseline.value.wobble
@@ -78,6 +83,8 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
+    if baseline.joint is not None:
+        found[Stream(JOINT, "")] = view.histogram(semconv.METRIC_RECONSTRUCTION_ERROR, baseline.joint.error.bounds)
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
     elif baseline.class_counts is not None:

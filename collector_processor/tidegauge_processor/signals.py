@@ -41,7 +41,7 @@ class DriftSignal:
     """The verdict on one stream over one window or some merged ones.
 
     Attributes:
-        target: ``feature``, ``prediction``, ``score`` or ``quality``.
+        target: ``feature``, ``joint``, ``prediction``, ``score`` or ``quality``.
         name: the feature's name; empty for a prediction.
         detail: kind of violation, for quality.
         window: length of the windows merged, such as ``24h``.

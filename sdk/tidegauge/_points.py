@@ -32,6 +32,7 @@ _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_PREDICTION_DURATION: "s",
     semconv.METRIC_PREDICTIONS: "{prediction}",
     semconv.METRIC_PREDICTION_SCORE: "1",
+    semconv.METRIC_RECONSTRUCTION_ERROR: "1",
     semconv.METRIC_FEATURE_OCCURRENCES: "{value}",
     semconv.METRIC_VIOLATIONS: "{violation}",
     semconv.METRIC_SDK_DROPPED: "{item}",
@@ -62,6 +63,7 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
             (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
             for name, h in summary.features.items()
         ),
+        *((semconv.METRIC_RECONSTRUCTION_ERROR, identity, h) for h in summary.joint.values()),
     ]
     for metric, attributes, histogram in histograms:
         if histogram.summary.count:

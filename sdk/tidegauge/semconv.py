@@ -93,6 +93,8 @@ METRIC_PREDICTION_VALUE: Final = PREDICTION_VALUE
 METRIC_PREDICTION_SCORE: Final = PREDICTION_SCORE
 METRIC_FEATURE_VALUE: Final = "ml.feature.value"
 """Histogram of a numeric feature, on the baseline's bounds; exponential without a baseline."""
+METRIC_RECONSTRUCTION_ERROR: Final = "ml.reconstruction.error"
+"""Histogram of how far rows lie off the baseline's principal components, in standard deviations, on its bounds."""
 METRIC_FEATURE_OCCURRENCES: Final = "ml.feature.occurrences"
 """Counter of a categorical feature's values by category."""
 METRIC_VIOLATIONS: Final = "ml.data_quality.violations"
@@ -157,7 +159,7 @@ METRIC_BASELINE_AGE: Final = "ml.baseline.age"
 
 # --- attributes of signals ------------------------------------------------------------------------------------------
 DRIFT_TARGET: Final = "ml.drift.target"
-"""``feature``, ``prediction`` or ``score``."""
+"""``feature``, ``prediction``, ``score``, ``quality`` or ``joint``: all features together."""
 DRIFT_METHOD: Final = "ml.drift.method"
 """The exact variant of a statistic or effect size, such as ``psi_half_count``."""
 DRIFT_STATE: Final = "ml.drift.state"

@@ -116,6 +116,11 @@ def test_show(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert facts["model"] == "credit-risk 7"
     assert facts["season"] == "hour of the day, UTC"
     assert facts["time"] == "2024-01-01 00:00 to 2024-01-11 09:57"
+    joint = Baseline.load(tmp_path / "b.json").joint
+    assert joint is not None
+    components, farthest = len(joint.components), f"{joint.error.bounds[-1]:.4g}"
+    known = f"{components} principal components of 4 features, error up to {farthest} on 2,500 other rows"
+    assert facts["joint"] == known
     assert facts["mean_label"] == f"{rows.late.mean():.4g}"
     positive = (rows.p >= 0.5).mean()
     assert facts["predicted"] == f"0 {1 - positive:.1%}, 1 {positive:.1%}"

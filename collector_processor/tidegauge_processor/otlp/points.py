@@ -35,6 +35,7 @@ METRICS: Final = frozenset(
         semconv.METRIC_PREDICTION_SCORE,
         semconv.METRIC_FEATURE_VALUE,
         semconv.METRIC_FEATURE_OCCURRENCES,
+        semconv.METRIC_RECONSTRUCTION_ERROR,
         semconv.METRIC_VIOLATIONS,
     }
 )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tidegauge.baseline import file
 from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
 from tidegauge.baseline.fit import fit
+from tidegauge.baseline.joint import JointReference
 from tidegauge.baseline.outputs import Columns
 from tidegauge.baseline.seasons import Slots, slots_of_window
 from tidegauge.baseline.tasks import Task, check_task
@@ -48,6 +49,7 @@ class Baseline:
         performance: metrics of the model on the reference rows, when they had labels.
         metadata: whatever the user wants to keep with it: who, when, which training run.
         class_wobble: how far blocks of the reference differ in the predicted classes beyond independent rows.
+        joint: how the features hang together; None when fewer than two features vary or rows are few.
 
     Raises:
         BaselineError: the parts do not fit together.
@@ -69,6 +71,7 @@ class Baseline:
     performance: Mapping[str, float]
     metadata: Mapping[str, Scalar]
     class_wobble: Wobble = UNKNOWN
+    joint: JointReference | None = None
 
     def __post_init__(self) -> None:
         check_task(self.task)
@@ -85,12 +88,15 @@ class Baseline:
         if self.class_counts is not None:
             shape = (self.slots, len(self.classes))
             object.__setattr__(self, "class_counts", counted(self.class_counts, shape, "classes"))
-        parts = (*self.features, *(part for part in (self.score, self.value) if part is not None))
+        error = None if self.joint is None else self.joint.error
+        parts = (*self.features, *(part for part in (self.score, self.value, error) if part is not None))
         if any(part.counts.shape[0] != self.slots for part in parts):
             raise BaselineError(f"counts of some feature are not kept in {self.slots} season slots")
         names = [feature.name for feature in self.features]
         if len(set(names)) < len(names):
             raise BaselineError("a feature stands twice")
+        if self.joint is not None and not set(names).issuperset(self.joint.names):
+            raise BaselineError("joint: names a feature that the baseline does not have")
         _check_numbers("performance", self.performance, (float,))
         _check_numbers("metadata", self.metadata, (str, int, float, bool))
 

@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.errors import BaselineError
 from tidegauge.statistics.wobble import Wobble
 
@@ -42,6 +43,7 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "performance": dict(baseline.performance),
         "metadata": dict(baseline.metadata),
         **_wobbles(class_wobble=baseline.class_wobble),
+        "joint": None if baseline.joint is None else _joint(baseline.joint),
     }
 
 
@@ -62,6 +64,7 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "performance": plain["performance"],
         "metadata": plain["metadata"],
         **_read_wobbles(plain),
+        "joint": None if plain["joint"] is None else _read_joint(plain["joint"]),
     }
 
 
@@ -176,3 +179,12 @@ def _wobbles(**wobbles: Wobble) -> dict[str, Any]:
 
 def _read_wobbles(plain: dict[str, Any]) -> dict[str, Wobble]:
     return {name: Wobble.from_plain(value) for name, value in plain.items() if name.endswith("wobble")}
+
+
+def _joint(joint: JointReference) -> dict[str, Any]:
+    arrays = {name: getattr(joint, name).tolist() for name in ("means", "scales", "components")}
+    return arrays | {"names": list(joint.names), "error": _feature(joint.error)}
+
+
+def _read_joint(plain: dict[str, Any]) -> JointReference:
+    return JointReference(**plain | {"error": _numeric(plain["error"])})

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidegauge.baseline.counting import BOOLEAN, SlottedRows, Vocabulary, categorical_feature, numeric_feature
-from tidegauge.baseline.features import Feature
+from tidegauge.baseline.features import Feature, NumericFeature
 from tidegauge.baseline.frame import ColumnType, Frame, nearest
+from tidegauge.baseline.joint import encode
+from tidegauge.baseline.joint_fit import fit_joint
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.seasons import finest_slots, hours_of_times, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
@@ -47,6 +50,7 @@ def fit(
     slot = np.zeros(frame.rows, dtype=np.intp) if times is None else slots_of_times(times, slots)
     rows = SlottedRows(slot, slots, None if times is None else hours_of_times(times))
     training = frame if categories_from is None else Frame(categories_from)
+    references = tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items())
     if task in NUMBER_TASKS:
         outputs = number_outputs(frame, task, columns, rows)
     else:
@@ -56,12 +60,13 @@ def fit(
         version=version,
         task=task,
         slots=slots,
-        features=tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items()),
+        features=references,
         threshold=float(threshold),
         rows=frame.rows,
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
+        joint=fit_joint({feature.name: _encoded(frame, feature) for feature in references}, rows),
         **vars(outputs),
     )
 
@@ -123,6 +128,11 @@ def _feature(
         return categorical_feature(name, values, rows, BOOLEAN, boolean=True)
     known = values if training is frame else _categories(training, name)
     return categorical_feature(name, values, rows, Vocabulary.of(known), boolean=False)
+
+
+def _encoded(frame: Frame, feature: Feature) -> NDArray[np.float64]:
+    read = numeric_column if isinstance(feature, NumericFeature) else categorical_column
+    return encode(read(frame.column(feature.name)), feature)
 
 
 def _categories(frame: Frame, name: str) -> list[str | None]:
