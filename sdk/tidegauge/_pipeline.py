@@ -121,9 +121,9 @@ class Pipeline:
                 model.adopt(spec)
         return model
 
-    def known_model(self, name: str, version: str) -> Model | None:
+    def known_model(self, name: str, version: str | None) -> Model | None:
         """A model that was used in this process."""
-        return self._models.get((name, version))
+        return None if version is None else self._models.get((name, version))
 
     def record(self, call: Any) -> None:
         """Take a finished call in; never raises, and waits only in a replay."""
@@ -266,6 +266,8 @@ class Pipeline:
                 self._put(batch)
 
     def _summarise(self, interval: Interval, calls: Sequence[Any]) -> None:
+        if self.settings.prediction_events:
+            self._journal.announce(calls)
         groups: dict[Model, list[Any]] = {}
         for call in calls:
             groups.setdefault(call.model, []).append(call)
@@ -285,16 +287,7 @@ class Pipeline:
                 points += produce(summary, interval.start, interval.end)
             except Exception as error:
                 self.safety.failed("produce", error)
-        for metric, counts in (
-            (semconv.METRIC_SDK_FAILURES, self.safety.failures),
-            (semconv.METRIC_SDK_DROPPED, self.safety.drops),
-            (semconv.METRIC_SDK_LATE, {"": self.safety.late}),
-        ):
-            before = self._reported.get(metric, {})
-            news = {reason: count - before.get(reason, 0) for reason, count in counts.items()}
-            points += counted(metric, news, interval.start, interval.end)
-            self._reported[metric] = counts
-        return points
+        return points + counted(self.safety, self._reported, interval.start, interval.end)
 
     def _put(self, points: Sequence[Produced]) -> None:
         self._points.put(request(points, self.resource), len(points))

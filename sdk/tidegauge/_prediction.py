@@ -18,7 +18,7 @@ from tidegauge._latest import remember
 from tidegauge._output import Output
 from tidegauge._snapshot import Snapshot, snapshot
 from tidegauge._table import segments_of, tables
-from tidegauge.columns import as_array, is_missing
+from tidegauge.columns import as_array, is_missing, key_text
 from tidegauge.errors import CaptureError, ReceiptError
 from tidegauge.receipt import Receipt, encode
 
@@ -151,7 +151,7 @@ class Prediction:
         keys = as_array(ids).tolist() if many else [ids]
         if self.rows and len(keys) != self.rows:
             raise CaptureError(f"{len(keys)} prediction ids were given for {self.rows} rows")
-        self.own_ids = [None if is_missing(key) else str(key) for key in keys]
+        self.own_ids = [None if is_missing(key) else key_text(key) for key in keys]
 
     def note_failure(self, stage: str, error: Exception) -> None:
         """Count something that went wrong on our side."""
@@ -179,6 +179,15 @@ class Prediction:
             return []
         segments = self._all_segments()
         return [self._receipt(row, segments[row] if segments else ()) for row in range(max(self.rows, 1))]
+
+    @property
+    def identified(self) -> list[Receipt]:
+        """What was predicted for the rows that have a key of the application's own."""
+        if self.own_ids is None or self.error is not None or len(self.own_ids) != self.rows:
+            return []
+        segments = self._all_segments()
+        rows = [row for row, key in enumerate(self.own_ids) if key is not None]
+        return [self._made(row, segments[row] if segments else ()) for row in rows]
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -242,23 +251,23 @@ class Prediction:
         return not self.rows and (self.inputs is not None or self.outputs is not None)
 
     def _receipt(self, row: int, segments: tuple[tuple[str, str], ...]) -> str:
+        return encode(self._made(row, segments), self._pipeline.settings.receipt_key)
+
+    def _made(self, row: int, segments: tuple[tuple[str, str], ...]) -> Receipt:
         trace_id, span_id = self.identity
         out = self.outputs or Output()
-        return encode(
-            Receipt(
-                self._model.name,
-                self._model.version,
-                self.time,
-                row,
-                trace_id,
-                span_id,
-                None if out.classes is None else out.classes[row],
-                None if out.scores is None else out.scores[row],
-                None if out.values is None else out.values[row],
-                segments,
-                self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
-            ),
-            self._pipeline.settings.receipt_key,
+        return Receipt(
+            self._model.name,
+            self._model.version,
+            self.time,
+            row,
+            trace_id,
+            span_id,
+            None if out.classes is None else out.classes[row],
+            None if out.scores is None else out.scores[row],
+            None if out.values is None else out.values[row],
+            segments,
+            self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
         )
 
     def _segments(self, row: int) -> tuple[tuple[str, str], ...]:
