@@ -4,6 +4,7 @@
 |---|---|
 | feature, numeric | the baseline's bins |
 | feature, categorical | the baseline's categories, ``_other``, ``_unseen`` |
+| attribution | the baseline's bins of a feature's attributions |
 | prediction | the baseline's classes and one for all others; the bins of the predicted number for regression |
 | score | the baseline's score bins, all predicted classes together |
 | quality | rows in order, rows that break the schema; one stream for each feature and kind of violation |
@@ -29,6 +30,7 @@ from tidegauge_processor.verdicts.types import Reference, Stream
 Cells = NDArray[np.int64]
 
 FEATURE: Final = "feature"
+ATTRIBUTION: Final = "attribution"
 PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
@@ -48,6 +50,8 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
         for kind in _possible_violations(feature):
             bad = feature.missing if kind == MISSING else np.zeros_like(present)
             found[Stream(QUALITY, feature.name, kind)] = Reference(np.stack([present, bad], axis=1), None)
+    for part in baseline.attributions:
+        found[Stream(ATTRIBUTION, part.name)] = Reference(part.counts, part.bounds)
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = Reference(baseline.value.counts, baseline.value.bounds)
     elif baseline.class_counts is not None:
@@ -70,6 +74,9 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
+    for part in baseline.attributions:
+        cells = view.histogram(semconv.METRIC_FEATURE_ATTRIBUTION, part.bounds, part.name)
+        found[Stream(ATTRIBUTION, part.name)] = cells
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
     elif baseline.class_counts is not None:

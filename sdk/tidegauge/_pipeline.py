@@ -20,6 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from tidegauge import semconv
 from tidegauge._buffer import Buffer, Interval
 from tidegauge._events import Feedback
+from tidegauge._explain import Explainer
 from tidegauge._export import (
     MOST_POINTS,
     VERSION,
@@ -84,6 +85,7 @@ class Pipeline:
         self._events = Outbox("events", self._log_sender.send, settings.queue_events, self.safety)
         self._buffer = Buffer(settings.export_interval_ns, settings.buffer_rows, self.safety)
         self._journal = Journal(self._events, lambda: self.resource, settings.publish_interval, self.safety)
+        self.explainer = Explainer(self.record, self.clock, self.safety, self._replays)
         self._working = threading.RLock()
         self._registering = threading.Lock()
         self._wake = threading.Event()
@@ -165,6 +167,7 @@ class Pipeline:
         """
         deadline = time.monotonic() + timeout
         try:
+            self.explainer.drain(timeout / 2)
             self._buffer.close(self.clock())
             self._buffer.cut(self.clock())
             self._work()
@@ -181,6 +184,7 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         sent = self.flush(timeout)
         self._stopped = True
+        self.explainer.stop()
         self._wake.set()
         for outbox in (self._events, self._points):
             outbox.stop(max(deadline - time.monotonic(), 0))

@@ -63,6 +63,10 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
             (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
             for name, h in summary.features.items()
         ),
+        *(
+            (semconv.METRIC_FEATURE_ATTRIBUTION, {**identity, semconv.FEATURE_NAME: name}, h)
+            for name, h in summary.attributions.histograms.items()
+        ),
     ]
     for metric, attributes, histogram in histograms:
         if histogram.summary.count:

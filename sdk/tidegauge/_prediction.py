@@ -6,7 +6,6 @@ Decorators of every kind, the context manager and later the instrumentors use it
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from tidegauge._describe import describe
+from tidegauge._identity import own_identity
 from tidegauge._latest import remember
 from tidegauge._output import Output
 from tidegauge._snapshot import Snapshot, snapshot
@@ -79,7 +79,7 @@ class Prediction:
             self.span = trace.INVALID_SPAN
         self._recording = self.span.is_recording()
         if not self._recording:
-            self._ids = _own_identity(self.span)
+            self._ids = own_identity(self.span)
         self._began = pipeline.timer()
 
     @property
@@ -221,6 +221,7 @@ class Prediction:
 
     def _end(self, error: BaseException | None) -> None:
         pipeline = self._pipeline
+        explained = False
         try:
             self.duration = max(pipeline.timer() - self._began, 0)
             self.detach()
@@ -237,12 +238,24 @@ class Prediction:
                 self.time = pipeline.clock()
                 if self._recording:
                     describe(self, error)
+                explain = self._options.explain
+                explained = bool(explain and error is None and self.rows and explain.chooses(*self.identity))
             finally:  # a span without attributes is better than none
-                self.span.end(end_time=self._started + self.duration)
+                if not explained:
+                    self.end_span()
         except Exception as problem:
             pipeline.safety.failed("span", problem)
         remember(self)
         pipeline.record(self)
+        if explained:
+            pipeline.explainer.take(self)
+
+    def end_span(self) -> None:
+        """End the span at the time at which the call ended; never raises."""
+        try:
+            self.span.end(end_time=self._started + self.duration)
+        except Exception as error:
+            self._pipeline.safety.failed("span", error)
 
     # --- receipts ---------------------------------------------------------------------------------------------------
 
@@ -279,11 +292,3 @@ class Prediction:
         if not names or self.inputs is None or not self.inputs.rows:
             return []
         return segments_of(tables([self])[0], names)
-
-
-def _own_identity(span: trace.Span) -> tuple[int, int] | None:
-    # Without a tracer this "span" is that of the caller, or none, and two predictions would share their identity.
-    own, around = span.get_span_context(), trace.get_current_span().get_span_context()
-    if own.is_valid and own.span_id != around.span_id:
-        return None
-    return own.trace_id or secrets.randbits(127) + 1, secrets.randbits(63) + 1

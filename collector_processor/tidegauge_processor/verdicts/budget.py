@@ -23,7 +23,13 @@ SHARES: Final[Mapping[str, float]] = MappingProxyType({"features": 0.5, "predict
 """Part of the budget that each family of streams may spend."""
 
 _FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
-    {"feature": "features", "prediction": "predictions", "score": "predictions", "quality": "quality"}
+    {
+        "feature": "features",
+        "attribution": "features",
+        "prediction": "predictions",
+        "score": "predictions",
+        "quality": "quality",
+    }
 )
 
 

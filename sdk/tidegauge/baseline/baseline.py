@@ -46,6 +46,7 @@ class Baseline:
         end: time of the last reference row, nanoseconds since the epoch.
         performance: metrics of the model on the reference rows, when they had labels.
         metadata: whatever the user wants to keep with it: who, when, which training run.
+        attributions: reference of what features added to predictions, where the user's explainer was asked.
 
     Raises:
         BaselineError: the parts do not fit together.
@@ -66,6 +67,7 @@ class Baseline:
     end: int | None
     performance: Mapping[str, float]
     metadata: Mapping[str, Scalar]
+    attributions: tuple[NumericFeature, ...] = ()
 
     def __post_init__(self) -> None:
         check_task(self.task)
@@ -82,12 +84,15 @@ class Baseline:
         if self.class_counts is not None:
             shape = (self.slots, len(self.classes))
             object.__setattr__(self, "class_counts", counted(self.class_counts, shape, "classes"))
-        parts = (*self.features, *(part for part in (self.score, self.value) if part is not None))
+        parts = (*self.features, *self.attributions, *(part for part in (self.score, self.value) if part is not None))
         if any(part.counts.shape[0] != self.slots for part in parts):
             raise BaselineError(f"counts of some feature are not kept in {self.slots} season slots")
         names = [feature.name for feature in self.features]
         if len(set(names)) < len(names):
             raise BaselineError("a feature stands twice")
+        explained = [feature.name for feature in self.attributions]
+        if len(set(explained)) < len(explained) or not set(explained).issubset(names):
+            raise BaselineError("attributions are of other features than the baseline's, or of one twice")
         _check_numbers("performance", self.performance, (float,))
         _check_numbers("metadata", self.metadata, (str, int, float, bool))
 
@@ -110,6 +115,7 @@ class Baseline:
         ranges: Mapping[str, tuple[float, float]] | None = None,
         threshold: float = 0.5,
         metadata: Mapping[str, Scalar] | None = None,
+        attributions: Any = None,
     ) -> Baseline:
         """Summarise the reference rows of ``df``.
 
@@ -136,6 +142,8 @@ class Baseline:
                 when left out.
             threshold: for a binary task, a score from here on means the positive class.
             metadata: whatever is worth keeping with the baseline: who, when, which training run.
+            attributions: a data frame of what each feature added to the prediction of each row of ``df``, as the
+                explainer says that `monitor` is given by ``explain=``; NaN in rows that were not explained.
 
         Raises:
             BaselineError: an argument names no column, or the columns cannot be used; the message says which and why.
@@ -154,6 +162,7 @@ class Baseline:
             ranges=ranges or {},
             threshold=threshold,
             metadata=metadata or {},
+            attributions=attributions,
         )
 
     @cached_property

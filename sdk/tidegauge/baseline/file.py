@@ -40,6 +40,7 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "features": [_feature(feature) for feature in baseline.features],
         "performance": dict(baseline.performance),
         "metadata": dict(baseline.metadata),
+        **({"attributions": [_feature(part) for part in baseline.attributions]} if baseline.attributions else {}),
     }
 
 
@@ -59,6 +60,7 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "features": tuple(_read_feature(feature) for feature in plain["features"]),
         "performance": plain["performance"],
         "metadata": plain["metadata"],
+        "attributions": tuple(_numeric(part) for part in plain.get("attributions", ())),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidegauge.baseline.counting import BOOLEAN, SlottedRows, Vocabulary, categorical_feature, numeric_feature
-from tidegauge.baseline.features import Feature
+from tidegauge.baseline.features import Feature, NumericFeature
 from tidegauge.baseline.frame import ColumnType, Frame, nearest
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.seasons import finest_slots, slots_of_times
@@ -36,6 +36,7 @@ def fit(
     ranges: Mapping[str, tuple[float, float]],
     threshold: float,
     metadata: Mapping[str, Scalar],
+    attributions: Any,
 ) -> Baseline:
     """Do the work of `Baseline.fit`, whose arguments these are."""
     check_task(task)
@@ -62,6 +63,7 @@ def fit(
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
+        attributions=() if attributions is None else _attributions(Frame(attributions), types, rows),
         **vars(outputs),
     )
 
@@ -132,3 +134,17 @@ def _categories(frame: Frame, name: str) -> list[str | None]:
             f"column {name!r}: {column.mismatched} rows hold neither text nor numbers nor true or false"
         )
     return column.values
+
+
+def _attributions(table: Frame, types: Mapping[str, ColumnType], rows: SlottedRows) -> tuple[NumericFeature, ...]:
+    if table.rows != rows.slot.size:
+        raise BaselineError(f"there are attributions of {table.rows} rows, and {rows.slot.size} rows of reference")
+    found = []
+    for name in table.names:
+        if name not in types:
+            raise BaselineError(f"attributions name {name!r}, which is not among the features{nearest(name, types)}")
+        column = numeric_column(table.column(name))
+        if column.mismatched.any():
+            raise BaselineError(f"attributions of {name!r} are not all numbers")
+        found.append(numeric_feature(name, column, rows, None, marks=(0.0,)))  # no bin holds both signs
+    return tuple(found)
