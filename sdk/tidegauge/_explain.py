@@ -122,7 +122,9 @@ class Explainer:
 
     def take(self, call: Prediction) -> None:
         """Explain ``call`` and end its span, now or soon; never raises, and waits only when ``inline``."""
-        if self._inline:
+        if self._stopping:
+            call.end_span()
+        elif self._inline:
             with suppressed():
                 self._explain(call)
         elif not self._admit(call):

@@ -94,6 +94,8 @@ class Pipeline:
         self._resource: Resource | None = None
         self._reported: dict[str, dict[str, int]] = {}
         self._stopped = self._off
+        if self._off:
+            self.explainer.stop()
         for model in self._models.values():
             model.begin_anew()
 
@@ -102,6 +104,7 @@ class Pipeline:
         """A pipeline that takes calls and forgets them: receipts can still be made."""
         pipeline = cls(settings, clock, provider=trace.NoOpTracerProvider())
         pipeline._off = pipeline._stopped = True
+        pipeline.explainer.stop()
         return pipeline
 
     @property

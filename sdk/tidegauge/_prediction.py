@@ -245,10 +245,10 @@ class Prediction:
                     self.end_span()
         except Exception as problem:
             pipeline.safety.failed("span", problem)
-        remember(self)
         pipeline.record(self)
         if explained:
             pipeline.explainer.take(self)
+        remember(self)  # last, for an explainer may call models too
 
     def end_span(self) -> None:
         """End the span at the time at which the call ended; never raises."""

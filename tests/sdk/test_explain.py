@@ -11,9 +11,11 @@ import pytest
 
 import tidegauge
 from tests.sdk.builders import by_name, small_baseline
-from tidegauge import ConfigurationError, semconv
+from tidegauge import ConfigurationError, Settings, semconv
 from tidegauge._explain import Explain, read_attributions
+from tidegauge._process import PROCESS
 from tidegauge.errors import CaptureError
+from tidegauge.receipt import decode
 from tidegauge.testing import capture
 
 NAMES, VALUES = semconv.ATTRIBUTION_NAMES, semconv.ATTRIBUTION_VALUES
@@ -204,6 +206,8 @@ def test_an_explainer_may_call_the_model_that_it_explains():
         predict({"age": 41})
         assert len(seen.spans) == 1
         assert attributions(seen) == {"age": (1, 0.25)}
+        assert decode(tidegauge.last_prediction().receipt).score == 0.75
+        assert tidegauge.last_prediction().inputs.data == {"age": 41}
 
 
 def test_bins_come_from_the_baseline_where_it_has_attributions():
@@ -273,3 +277,25 @@ def test_rows_without_an_attribution_are_left_out():
         assert attributions(seen) == {"a": (1, 1.0)}
     with pytest.raises(CaptureError, match="fit no known list"):
         read_attributions([1.0], 1, [])
+
+
+def test_nothing_is_explained_while_the_sdk_is_off():
+    asked = []
+    before, off = PROCESS.pipeline, PROCESS.off
+    PROCESS.use(None, Settings())
+    try:
+        monitored(asked.append)({"age": 41})
+        with tidegauge.prediction("credit", version="7", explain=asked.append, explain_rate=1) as p:
+            p.features({"age": 4})
+        assert p.receipt.startswith("tg1.")
+    finally:
+        PROCESS.restore(before, off)
+    assert asked == []
+
+
+def test_explained_calls_with_keys_are_announced_once():
+    with capture(Settings(prediction_events=True)) as seen:
+        monitored(lambda row: {"age": 1.0}, prediction_id="key")({"age": 41, "key": "order-17"})
+        assert [event["name"] for event in seen.events] == [semconv.EVENT_PREDICTION]
+        assert seen.failures == {}
+        assert attributions(seen) == {"age": (1, 1.0)}
