@@ -44,7 +44,7 @@ def record_outcome(
 
     Args:
         receipt: what the prediction handed out.
-        actual: the true class (text, number or boolean) or the true number.
+        actual: the true class (text, number or boolean) or the true number; by a key, the class as the model names it.
         prediction_id: the caller's own key, instead of a receipt.
         model: name of the model that the key belongs to.
         version: its version; of all versions that made a prediction with this key when left out.
