@@ -153,7 +153,8 @@ def _read_result(found: Mapping[str, Any], common: Mapping[str, Any], record: Lo
         decoded.made.setdefault(model, []).append(made)
     elif semconv.PREDICTION_TIME in found:
         actual = _actual(found)
-        decoded.outcomes.setdefault(model, []).append(_outcome(_made(found), actual, recorded))
+        outcome = _outcome(_made(found), actual, recorded)
+        decoded.outcomes.setdefault(model, []).append(outcome)
     else:
         said = Said(recorded_at=recorded, actual=_actual(found), id=_id(found))
         _outcome(Made(said.id, 0, None, None, None, ()), said.actual, recorded)
