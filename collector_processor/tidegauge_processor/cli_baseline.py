@@ -48,6 +48,9 @@ def build(
     categories_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Training rows, from which categories are chosen.")
     ] = None,
+    attributions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What each feature added to each prediction, row by row.")
+    ] = None,
     threshold: Annotated[float, typer.Option(help="A score from here on means the positive class.")] = 0.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="MODEL-VERSION.baseline.json when left out.")
@@ -72,6 +75,7 @@ def build(
             categorical=categorical or (),
             categories_from=None if categories_from is None else _read(categories_from),
             threshold=threshold,
+            attributions=None if attributions is None else _read(attributions),
         )
         baseline.save(path)
     slots = f"{baseline.slots} season slot{'s' if baseline.slots > 1 else ''}"
@@ -109,6 +113,8 @@ def _facts(baseline: Baseline) -> Table:
         facts["predicted"] = ", ".join(f"{name} {share:.1%}" for name, share in shares)
     if baseline.joint is not None:
         facts["joint"] = _joint(baseline.joint)
+    if baseline.attributions:
+        facts["attributions"] = f"of {len(baseline.attributions)} features"
     facts |= {name: f"{number:.4g}" for name, number in sorted(baseline.performance.items())}
     facts |= {name: str(value) for name, value in sorted(baseline.metadata.items())}
     table = Table.grid(padding=(0, 2))

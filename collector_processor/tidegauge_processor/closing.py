@@ -20,6 +20,7 @@ from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
+from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.evaluate import report
 from tidegauge_processor.records import OVERFLOW, ModelKey
@@ -84,6 +85,7 @@ def close_window(
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
+        signals += _attribution_ranking(subject, baseline, known)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
@@ -155,6 +157,23 @@ def _drift(
             verdict.reason,
         )
     yield from _incidents(subject, verdicts, memory, policy, sums)
+
+
+def _attribution_ranking(
+    subject: Subject, baseline: Baseline, known: Mapping[Stream, comparison.Cells]
+) -> Iterable[Signal]:
+    """Whether the features are of the same rank as in the reference, where rows of this window were explained."""
+    parts = baseline.attributions
+    reference = {part.name: mean_magnitude(part.counts.sum(axis=0), part.bounds) for part in parts}
+    live = {part.name: mean_magnitude(known[Stream(comparison.ATTRIBUTION, part.name)], part.bounds) for part in parts}
+    score = attribution_ndcg(reference, live)
+    if score is not None:
+        dimensions = {
+            semconv.DRIFT_TARGET: comparison.ATTRIBUTION,
+            semconv.DRIFT_METHOD: "attribution_ndcg",
+            semconv.WINDOW_NAME: window_name(subject.end - subject.start),
+        }
+        yield RateSignal(subject, semconv.METRIC_DRIFT_SCORE, dimensions, score)
 
 
 def _is_worth_a_series(stream: Stream, references: Mapping[Stream, Reference], memory: Memory) -> bool:

@@ -5,6 +5,7 @@
 | feature, numeric | the baseline's bins |
 | feature, categorical | the baseline's categories, ``_other``, ``_unseen`` |
 | joint | the bins of the reconstruction error: how far rows lie off the baseline's principal components |
+| attribution | the baseline's bins of a feature's attributions |
 | prediction | the baseline's classes and one for all others; the bins of the predicted number for regression |
 | score | the baseline's score bins, all predicted classes together |
 | quality | rows in order, rows that break the schema; one stream for each feature and kind of violation |
@@ -33,6 +34,7 @@ Cells = NDArray[np.int64]
 
 FEATURE: Final = "feature"
 JOINT: Final = "joint"
+ATTRIBUTION: Final = "attribution"
 PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
@@ -57,6 +59,8 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
     if baseline.joint is not None:
         error = baseline.joint.error
         found[Stream(JOINT, "")] = Reference(error.counts, error.bounds, wobble=error.wobble)
+    for part in baseline.attributions:
+        found[Stream(ATTRIBUTION, part.name)] = Reference(part.counts, part.bounds, wobble=part.wobble)
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = Reference(
             baseline.value.counts, baseline.value.bounds, wobble=baseline.value.wobble
@@ -85,6 +89,9 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
     if baseline.joint is not None:
         found[Stream(JOINT, "")] = view.histogram(semconv.METRIC_RECONSTRUCTION_ERROR, baseline.joint.error.bounds)
+    for part in baseline.attributions:
+        cells = view.histogram(semconv.METRIC_FEATURE_ATTRIBUTION, part.bounds, part.name)
+        found[Stream(ATTRIBUTION, part.name)] = cells
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
     elif baseline.class_counts is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge._attributions import Attributions
 from tidegauge._block import MOST_ROWS
 from tidegauge._histogram import DURATION_BINS, Histogram, absorb, empty_histogram, exemplify, exemplify_one
 from tidegauge._joint import joint_histogram
@@ -55,12 +56,14 @@ class ModelSummary:
         self.joint: dict[None, Histogram] = {}
         self.occurrences: dict[str, CategorySummary] = {}
         self.violations: Counter[tuple[str, str]] = Counter()
+        self.attributions = Attributions(model)
 
     def add(self, calls: Sequence[Prediction]) -> None:
         """Add ``calls``, all of this model.
 
         A call whose rows cannot be summarised is left out and counted as a failure; the calls around it are not lost.
         """
+        calls = self.attributions.take(calls)
         self._add_durations(calls)
         groups: dict[Options, list[Prediction]] = {}
         for call in calls:

@@ -223,3 +223,10 @@ def test_the_readme_shows_the_defaults() -> None:
     for name, section in shown.items():
         if isinstance(section, dict) and name != "models":
             assert set(section) == set(type(getattr(Config(), name)).model_fields)
+    assert set(shown["labels"]["join"]) == set(type(Config().labels.join).model_fields)
+
+
+def test_a_join_that_outlives_the_cohorts_is_a_mistake() -> None:
+    assert Config.model_validate({"labels": {"retention": "240h"}}).labels.join.enabled is False
+    with pytest.raises(ValidationError, match=r"write at most retention, 240h"):
+        Config.model_validate({"labels": {"retention": "240h", "join": {"enabled": True}}})

@@ -156,3 +156,15 @@ def test_a_mistake_is_one_line(
 
 def test_a_missing_option_is_wrong_use() -> None:
     assert run("build", "rows.csv", "--model", "m").exit_code == 2
+
+
+def test_attributions_come_from_a_file_of_their_own(rows: pd.DataFrame, tmp_path: Path) -> None:
+    rows.to_parquet(tmp_path / "rows.parquet")
+    (rows[["income"]] / 1000).to_parquet(tmp_path / "attributions.parquet")
+    more = ("--attributions", tmp_path / "attributions.parquet", "-o", tmp_path / "b.json")
+    assert build(tmp_path / "rows.parquet", *ROLES, *more).exit_code == 0
+    (income,) = Baseline.load(tmp_path / "b.json").attributions
+    assert income.counts.sum() == rows["income"].notna().sum()
+    assert income.counts.shape[0] == 24
+    shown = run("show", tmp_path / "b.json").stdout
+    assert "of 1 features" in shown

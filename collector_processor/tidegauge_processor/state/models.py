@@ -83,6 +83,12 @@ class ModelState:
             self._dirty |= {("cohort", start), ("memory", 0)}
         return fate
 
+    def learn_task(self, task: str) -> None:
+        """Remember what the model does, as its outcomes say."""
+        if task != self.memory.task:
+            self.memory.task = task
+            self._dirty.add(("memory", 0))
+
     def ripe_windows(self, watermark: int, timing: Timing) -> list[int]:
         """Starts of the windows that end at or before ``watermark``, in order."""
         return sorted(start for start in self.windows if start + timing.window <= watermark)

@@ -26,6 +26,7 @@ _FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "feature": "features",
         "joint": "features",
+        "attribution": "features",
         "prediction": "predictions",
         "score": "predictions",
         "quality": "quality",

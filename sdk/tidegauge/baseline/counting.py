@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -91,7 +91,7 @@ BOOLEAN: Final = Vocabulary(("false", "true"), (), False)
 
 
 def numeric_feature(
-    name: str, column: NumericColumn, rows: SlottedRows, limits: tuple[float, float] | None
+    name: str, column: NumericColumn, rows: SlottedRows, limits: tuple[float, float] | None, marks: Sequence[float] = ()
 ) -> NumericFeature:
     """Summarise a numeric column.
 
@@ -100,10 +100,11 @@ def numeric_feature(
         column: its values, ``n`` of them.
         rows: the slots of the ``n`` rows.
         limits: smallest and largest valid value; taken from the data when left out.
+        marks: further bounds, whatever the data.
     """
     finite = np.isfinite(column.values)
     values = column.values[finite]
-    bins = Bins(numeric_bounds(values))
+    bins = Bins(np.union1d(numeric_bounds(values), marks))
     codes = np.full(column.values.shape, NO_CODE, dtype=np.intp)
     codes[finite] = bins.index(values)
     low, high = valid_range(values) if limits is None else limits

@@ -44,6 +44,7 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "metadata": dict(baseline.metadata),
         **_wobbles(class_wobble=baseline.class_wobble),
         "joint": None if baseline.joint is None else _joint(baseline.joint),
+        **({"attributions": [_feature(part) for part in baseline.attributions]} if baseline.attributions else {}),
     }
 
 
@@ -65,6 +66,7 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "metadata": plain["metadata"],
         **_read_wobbles(plain),
         "joint": None if plain["joint"] is None else _read_joint(plain["joint"]),
+        "attributions": tuple(_numeric(part) for part in plain.get("attributions", ())),
     }
 
 

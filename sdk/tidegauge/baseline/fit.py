@@ -39,6 +39,7 @@ def fit(
     ranges: Mapping[str, tuple[float, float]],
     threshold: float,
     metadata: Mapping[str, Scalar],
+    attributions: Any,
 ) -> Baseline:
     """Do the work of `Baseline.fit`, whose arguments these are."""
     check_task(task)
@@ -67,6 +68,7 @@ def fit(
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
         joint=fit_joint({feature.name: _encoded(frame, feature) for feature in references}, rows),
+        attributions=() if attributions is None else _attributions(Frame(attributions), types, rows),
         **vars(outputs),
     )
 
@@ -142,3 +144,17 @@ def _categories(frame: Frame, name: str) -> list[str | None]:
             f"column {name!r}: {column.mismatched} rows hold neither text nor numbers nor true or false"
         )
     return column.values
+
+
+def _attributions(table: Frame, types: Mapping[str, ColumnType], rows: SlottedRows) -> tuple[NumericFeature, ...]:
+    if table.rows != rows.slot.size:
+        raise BaselineError(f"there are attributions of {table.rows} rows, and {rows.slot.size} rows of reference")
+    found = []
+    for name in table.names:
+        if name not in types:
+            raise BaselineError(f"attributions name {name!r}, which is not among the features{nearest(name, types)}")
+        column = numeric_column(table.column(name))
+        if column.mismatched.any():
+            raise BaselineError(f"attributions of {name!r} are not all numbers")
+        found.append(numeric_feature(name, column, rows, None, marks=(0.0,)))  # no bin holds both signs
+    return tuple(found)
