@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from tidegauge import semconv
@@ -18,9 +19,12 @@ from tidegauge_processor.closing import evaluate_cohort
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import EvaluationSignal, Event, Signal, Standing
+from tidegauge_processor.signals import BaselineSignal, EvaluationSignal, Signal, Standing
+from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
+from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.versions import Champion, VersionRule, champion_of, end_challenge, share_of
 
 _FATES: Final = {
     "new": semconv.METRIC_PROCESSOR_ACCEPTED,
@@ -48,6 +52,8 @@ class Engine:
         most_streams: streams of one window at the most.
         counter: counts what becomes of every item.
         units: state from an earlier run.
+        learning: when a baseline is learned for a model that has none.
+        versions: how the versions of a model are compared, by name of the model.
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
@@ -61,12 +67,16 @@ class Engine:
         most_streams: int,
         counter: Counter,
         units: Mapping[str, bytes],
+        learning: LearningRule = NOTHING_LEARNED,
+        versions: Callable[[str], VersionRule] = lambda model: VersionRule(),
     ) -> None:
         self._timing = timing
         self._baselines = baselines
         self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
+        self._learning = learning
+        self._versions = versions
         units = dict(units)
         pending = units.pop(_PENDING_BASELINES, None)
         if pending:
@@ -105,8 +115,12 @@ class Engine:
     def advance(self, now: int) -> list[Signal]:
         """Close what is ripe at ``now`` (ns since the epoch) and return what there is to say, in order of time."""
         said: list[Signal] = []
+        # Windows of all versions in the order of time, also after a restart: they are compared with each other.
+        ripe = sorted((start, key) for key in self._models for start in self._ripe_windows(key, now))
+        for start, model in ripe:
+            said += self._close_window(model, start)
+            said += self._compare_versions(model.model)
         for key, state in self._models.items():
-            said += self._close_windows(key, state, now)
             said += self._judge_cohorts(key, state, now)
         return said
 
@@ -173,24 +187,71 @@ class Engine:
         else:
             self._counter.add(name, number)
 
-    def _close_windows(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
-        timing = self._timing
+    def _ripe_windows(self, key: ModelKey, now: int) -> list[int]:
+        state, timing = self._models[key], self._timing
         silent = now - self._last_points.get(key, now) >= timing.idle
-        watermark = max(state.memory.watermark, now - timing.lateness if silent else 0)
-        for start in state.ripe_windows(watermark, timing):
-            window, end = state.close_window(start, timing), start + timing.window
-            try:
-                policy = self._policy(key.model)
-                said, dropped = windowing.close(key, window, start, end, state.memory, self._baselines, policy)
-            except Exception:
-                _log.exception("window %d of %s %s could not be judged", start, *key)
-                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
+        return state.ripe_windows(max(state.memory.watermark, now - timing.lateness if silent else 0), timing)
+
+    def _close_window(self, key: ModelKey, start: int) -> Iterator[Signal]:
+        state, length = self._models[key], self._timing.window
+        window, memory, end = state.close_window(start, self._timing), state.memory, start + length
+        beside, before, began = self._memories(key.model), memory.challenge, memory.learning.start
+        try:
+            policy = self._shared_policy(key.model, start)
+            version = champion_of(key.version, beside, start, length, self._versions(key.model))
+            theirs = self._baselines.get(beside[version].baseline) if version else None
+            champion = Champion(version, theirs) if theirs else None
+            said, dropped = windowing.close(
+                key, window, start, end, memory, self._baselines, policy, self._learning, champion
+            )
+        except Exception:
+            _log.exception("window %d of %s %s could not be judged", start, *key)
+            self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
+            return
+        for reason, number in dropped.items():
+            self._count(reason, number)
+        if memory.learning.start and not began:
+            _log.info("%s %s has no baseline: one is learned, %s", *key, self._learning)
+        for signal in said:
+            if isinstance(signal, BaselineSignal) and signal.learned:
+                self._baselines.add(signal.learned)
+                _log.info("%s %s: baseline %s is learned from %d rows", *key, signal.learned.id, signal.learned.rows)
+        memory.stand("window", said)
+        yield from said
+        if before and memory.challenge is not before:
+            memory.stand("comparison", ())
+            yield from end_challenge(key, before)
+
+    def _compare_versions(self, model: str) -> Iterator[Signal]:
+        """Compare every version of ``model`` with its champion, as far as both have closed their windows."""
+        beside = self._memories(model)
+        for version, memory in sorted(beside.items()) if len(beside) > 1 else ():
+            challenge, key = memory.challenge, ModelKey(model, version)
+            baseline = self._baselines.get(challenge.baseline) if challenge else None
+            if not challenge or not baseline or challenge.champion not in beside:
                 continue
-            for reason, number in dropped.items():
-                self._count(reason, number)
-            evaluations = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
-            state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
-            yield from said
+            try:
+                policy = self._shared_policy(model, memory.closed_until - self._timing.window)
+                said = windowing.compare(key, memory, beside[challenge.champion], baseline, policy)
+            except Exception:
+                _log.exception("%s %s could not be compared with version %s", *key, challenge.champion)
+                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="comparison")
+                continue
+            if said:
+                self._models[key].touch()
+                latest = max(signal.subject.end for signal in said)
+                memory.stand("comparison", [signal for signal in said if signal.subject.end == latest])
+                yield from said
+
+    def _memories(self, model: str) -> dict[str, Memory]:
+        """Memory of each version of a model."""
+        return {key.version: state.memory for key, state in self._models.items() if key.model == model}
+
+    def _shared_policy(self, model: str, start: int) -> Policy:
+        """Thresholds for one judgement of one version in the window from ``start``; versions share the budget."""
+        policy = self._policy(model)
+        share = share_of(self._memories(model), start, self._timing.window)
+        return replace(policy, false_incidents_per_month=policy.false_incidents_per_month * share)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         timing = self._timing
@@ -213,8 +274,7 @@ class Engine:
             yield from said
             standing = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
             if not standing or standing[0].subject.start <= start:
-                others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
-                state.memory.standing = [*others, *said]
+                state.memory.stand("cohort", said)
         for start in state.forget_cohorts(timing):
             self._judged.pop((key, start), None)
 

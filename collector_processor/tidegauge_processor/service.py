@@ -20,7 +20,7 @@ from typing import Final
 
 from tidegauge import semconv
 from tidegauge.errors import StorageError
-from tidegauge_processor import windowing
+from tidegauge_processor import learned_files, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
@@ -28,11 +28,11 @@ from tidegauge_processor.otlp import encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
 from tidegauge_processor.records import Decoded
-from tidegauge_processor.signals import Event, Signal, Standing
+from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.wiring import policy_of, resource_of, sender_of, timing_of
+from tidegauge_processor.wiring import learning_of, policy_of, resource_of, sender_of, timing_of, versions_of
 
 _TICK: Final = 0.2
 """Seconds between two looks at what is ripe."""
@@ -78,7 +78,10 @@ class Service:
                 config.aggregation_cardinality_limit,
                 self._telemetry,
                 units,
+                learning_of(config),
+                lambda model: versions_of(config, model),
             )
+            learned_files.write(config.storage.directory, baselines.values())
             self._resource = encode.resource(resource_of(config.storage.directory))
             self._replay_inbox()
         except BaseException:
@@ -174,6 +177,8 @@ class Service:
         """Judge what is ripe, and write state and signals where it is time to."""
         now = self._clock()
         said = self._engine.advance(now)
+        learned = [signal.learned for signal in said if isinstance(signal, BaselineSignal) and signal.learned]
+        self._unsaved.update({baseline.id: baseline.to_bytes() for baseline in learned})
         flush = time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
         if said or flush:
             self._say(said, now)
