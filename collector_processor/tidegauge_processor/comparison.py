@@ -39,7 +39,7 @@ _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
 def between(summary: Summary | None, bounds: NDArray[np.float64]) -> Cells:
-    """Counts of a summary between ``bounds``, shape ``(K,)``: none where its bins do not fit them. Shape ``(K + 1,)``."""
+    """Counts of a summary between ``bounds`` (shape ``(K,)``), shape ``(K + 1,)``; none where its bins do not fit."""
     if isinstance(summary, ExponentialSummary) and ExponentialSummary.fits(bounds):
         return summary.count_between(bounds)
     if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):

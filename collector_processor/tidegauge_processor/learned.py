@@ -89,12 +89,8 @@ class _Sums:
     def __init__(self, learning: Learning, slots: Slots) -> None:
         hours = [learning.sums[hour] for hour in sorted(learning.sums)]
         self._all = reduce(_added, hours, Aggregates())
-        self._slots = [
-            reduce(
-                _added, [learning.sums[hour] for hour in sorted(learning.sums) if hour % slots == slot], Aggregates()
-            )
-            for slot in range(slots)
-        ]
+        of_slot = [[learning.sums[hour] for hour in sorted(learning.sums) if hour % slots == s] for s in range(slots)]
+        self._slots = [reduce(_added, hours, Aggregates()) for hours in of_slot]
 
     def features(self) -> tuple[Feature, ...]:
         """References of all features; what one process sent as numbers and another as categories is the larger."""
@@ -169,8 +165,8 @@ class _Sums:
     def _categorical(self, name: str) -> CategoricalFeature:
         """Reference of a categorical column.
 
-        Each process names the first 63 categories that it meets and counts the others as one. Where that happened, which
-        categories have a name depends on the process, so none is compared: all of them share one cell.
+        Each process names the first 63 categories that it meets and counts the others as one. Where that happened,
+        which categories have a name depends on the process, so none is compared: all of them share one cell.
         """
         streams = {
             stream.dimension(semconv.FEATURE_CATEGORY): stream

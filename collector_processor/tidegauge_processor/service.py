@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import StorageError
+from tidegauge.baseline import Baseline
+from tidegauge.errors import BaselineError, StorageError
 from tidegauge_processor import learned_files, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
@@ -64,6 +65,7 @@ class Service:
         self._started = clock()
         self._telemetry = Telemetry()
         self._unsaved: dict[str, bytes] = {}
+        self._learned: list[Baseline] = []
         self._store = Store.open(
             config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
         )
@@ -179,6 +181,7 @@ class Service:
         said = self._engine.advance(now)
         learned = [signal.learned for signal in said if isinstance(signal, BaselineSignal) and signal.learned]
         self._unsaved.update({baseline.id: baseline.to_bytes() for baseline in learned})
+        self._learned += learned
         flush = time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
         if said or flush:
             self._say(said, now)
@@ -228,8 +231,16 @@ class Service:
         self._writable = True
         self._engine.saved()
         self._unsaved, self._outgoing = {}, []
+        self._write_learned()
         if self._sender:
             self._sender.wake()
+
+    def _write_learned(self) -> None:
+        try:
+            learned_files.write(self._config.storage.directory, self._learned)
+        except BaselineError as error:
+            _log.error("%s; it is tried again at the next start", error)
+        self._learned = []
 
     def _drop_outgoing(self) -> None:
         """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""

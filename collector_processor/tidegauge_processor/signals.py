@@ -28,7 +28,7 @@ class Subject:
         source: ``metric`` when every call counts, ``span`` when it rests on the calls whose spans arrived.
         start: start of the stretch of time, ns since the epoch.
         end: its end, exclusive.
-        origin: ``learning`` while a baseline is learned, ``learned`` when one that was is compared with; empty otherwise.
+        origin: ``learning`` while a baseline is learned, ``learned`` when such a one is compared with; else empty.
     """
 
     model: str
@@ -73,7 +73,7 @@ class DriftSignal:
 
     @classmethod
     def of(cls, verdict: Verdict, subject: Subject, window: str, versus: str = "") -> Self:
-        """Say a verdict about windows that are called ``window``; against a learned baseline, that its bins are coarse."""
+        """Say a verdict on windows called ``window``; of a learned baseline it also says that its bins are coarse."""
         coarse = "the reference was learned from exponential bins" if subject.origin == "learned" else ""
         return cls(
             replace(subject, start=verdict.start),

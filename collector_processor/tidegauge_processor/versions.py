@@ -175,9 +175,8 @@ def compare(key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline,
         source: Literal["metric", "span"] = "span" if "span" in sources else "metric"
         subject = Subject(*key, "", source, window.start, window.end)
         for verdict in verdicts:
-            yield DriftSignal.of(
-                verdict, subject, str(Duration(verdict.scale * policy.window_length)), challenge.champion
-            )
+            name = str(Duration(verdict.scale * (window.end - window.start)))
+            yield DriftSignal.of(verdict, subject, name, challenge.champion)
         for change in challenge.incidents.update(verdicts, window, policy):
             memory.opened += change.kind == "opened"
             id = f"{change.id}-{challenge.champion}"

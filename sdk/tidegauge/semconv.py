@@ -165,7 +165,7 @@ DRIFT_STATE: Final = "ml.drift.state"
 COMPARISON_VERSION: Final = "ml.comparison.version"
 """The version of the same model that a signal compares with, over the same windows, in the place of a baseline."""
 BASELINE_ORIGIN: Final = "ml.baseline.origin"
-"""``learning`` while the processor learns a baseline, ``learned`` when such a one is compared with: its bins are coarse.
+"""``learning`` while the processor learns a baseline, ``learned`` when such a one, with coarse bins, is compared with.
 Absent where somebody made the baseline."""
 WINDOW_NAME: Final = "ml.window.name"
 """Length of the window or of the merged windows, such as ``1h`` or ``24h``."""
