@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from tidegauge import semconv
@@ -231,8 +232,8 @@ class Engine:
             if not challenge or not baseline or challenge.champion not in beside:
                 continue
             try:
-                policy = self._shared_policy(model, memory.closed_until - self._timing.window)
-                said = windowing.compare(key, memory, beside[challenge.champion], baseline, policy)
+                policy_of = partial(self._shared_policy, model)
+                said = windowing.compare(key, memory, beside[challenge.champion], baseline, policy_of)
             except Exception:
                 _log.exception("%s %s could not be compared with version %s", *key, challenge.champion)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="comparison")

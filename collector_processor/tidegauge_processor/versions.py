@@ -8,7 +8,7 @@ champion counted in those windows takes the place of the reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
@@ -146,7 +146,9 @@ def end_challenge(key: ModelKey, challenge: Challenge) -> Iterator[Signal]:
         yield IncidentSignal(subject, id, "closed", left["since"], State(left["state"]), why, (), challenge.champion)
 
 
-def compare(key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline, policy: Policy) -> Iterator[Signal]:
+def compare(
+    key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline, policy_of: Callable[[int], Policy]
+) -> Iterator[Signal]:
     """Compare a challenger with its champion in every window that both have closed; ``memory`` moves on.
 
     Args:
@@ -154,7 +156,7 @@ def compare(key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline,
         memory: its memory.
         champion: memory of the champion.
         baseline: the champion's.
-        policy: thresholds, and the budget of this comparison.
+        policy_of: thresholds, and the budget of this comparison, in the window that starts at a time.
     """
     challenge = memory.challenge
     if challenge is None or champion.baseline != challenge.baseline:
@@ -165,6 +167,7 @@ def compare(key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline,
         if window.end <= challenge.judged_until or window.end > champion.closed_until:
             continue
         challenge.judged_until = window.end
+        policy = policy_of(window.start)
         windows = challenge.windows[:place]
         verdicts = [
             _explained(verdict, memory, challenge.champion)

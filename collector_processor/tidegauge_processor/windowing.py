@@ -14,7 +14,7 @@ owns input, state and time can call the same functions. The unit of work is one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor import versions
@@ -64,9 +64,11 @@ def close(
     return close_window(key, window, start, end, memory, baselines, policy, rule, champion)
 
 
-def compare(key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline, policy: Policy) -> list[Signal]:
+def compare(
+    key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline, policy_of: Callable[[int], Policy]
+) -> list[Signal]:
     """Compare a version with another in the windows that both have closed; ``memory``, of the first, moves on."""
-    return list(versions.compare(key, memory, champion, baseline, policy))
+    return list(versions.compare(key, memory, champion, baseline, policy_of))
 
 
 def dump(window: Window) -> bytes:

@@ -6,25 +6,17 @@ import numpy as np
 
 from tests.processor.models import hour, rows
 from tests.processor.requests import HOUR, Writer
+from tests.processor.restarted import Restarted
 from tidegauge import Baseline, semconv
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge.summaries.bins import Bins
-from tidegauge_processor import windowing
-from tidegauge_processor.baselines import Baselines
-from tidegauge_processor.engine import Engine
 from tidegauge_processor.learned import is_learned
-from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.signals import BaselineSignal, DriftSignal, IncidentSignal, Signal, WindowSignal
 from tidegauge_processor.state.learning import LearningRule
-from tidegauge_processor.state.models import Timing
-from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.verdicts.state import State
-from tidegauge_processor.verdicts.types import Policy
 
-TIMING = Timing(window=HOUR, lateness=0, idle=HOUR, cohort=HOUR, wait=0, retention=90 * 24 * HOUR, again=60 * 10**9)
 RULE = LearningRule(duration=6 * HOUR, least_rows=1_000)
-LATER = hour(10_000)
 
 
 def unreferenced(
@@ -56,35 +48,6 @@ def unreferenced(
     return writer.metrics(*metrics)
 
 
-class Bench:
-    """An engine that learns, and can be restarted from its bytes."""
-
-    def __init__(self, rule: LearningRule = RULE) -> None:
-        self.rule = rule
-        self.units: dict[str, bytes] = {}
-        self.baselines: dict[str, Baseline] = {}
-        self.restart()
-
-    def restart(self) -> None:
-        known = Baselines({id: Baseline.from_bytes(b.to_bytes()) for id, b in self.baselines.items()})
-        self.engine = Engine(TIMING, known, lambda _: Policy(scales=(1, 3)), 1_000, Telemetry(), self.units, self.rule)
-
-    def take(self, *requests: bytes) -> list[Signal]:
-        for request in requests:
-            self.engine.apply(windowing.decode(SignalKind.METRICS, request, HOUR), LATER)
-        said = self.engine.advance(LATER)
-        for signal in said:
-            if isinstance(signal, BaselineSignal) and signal.learned:
-                self.baselines[signal.learned.id] = signal.learned
-        for key, data in self.engine.dirty().items():
-            if data is None:
-                self.units.pop(key, None)
-            else:
-                self.units[key] = data
-        self.engine.saved()
-        return said
-
-
 def history(shifts: Iterable[float]) -> list[bytes]:
     return [unreferenced(hour(i), 10 + i, shift=shift) for i, shift in enumerate(shifts)]
 
@@ -104,8 +67,8 @@ def learned_from(said: Iterable[Signal]) -> Baseline:
 
 
 def test_it_learns_says_so_freezes_and_then_judges() -> None:
-    bench = Bench()
-    said = bench.take(*history([0] * 10 + [1.0, 0]))
+    engine = Restarted(learning=RULE)
+    said = engine.take(*history([0] * 10 + [1.0, 0]))
     learning, judged = [State.INSUFFICIENT_DATA] * 6, [State.OK] * 4 + [State.MATERIAL, State.OK]
     assert income_states(said) == learning + judged
     reasons = [s.reason for s in said if isinstance(s, DriftSignal) and s.name == "income" and s.target == "feature"]
@@ -121,7 +84,7 @@ def test_it_learns_says_so_freezes_and_then_judges() -> None:
 
 def test_a_restart_after_every_request_changes_nothing() -> None:
     requests = history([0] * 8 + [0.5, 0.5, 0])
-    straight, cut = Bench(), Bench()
+    straight, cut = Restarted(learning=RULE), Restarted(learning=RULE)
     expected = straight.take(*requests)
     said: list[Signal] = []
     for request in requests:
@@ -132,7 +95,7 @@ def test_a_restart_after_every_request_changes_nothing() -> None:
 
 
 def test_what_was_learned_is_an_ordinary_baseline() -> None:
-    baseline = learned_from(Bench().take(*history([0] * 7)))
+    baseline = learned_from(Restarted(learning=RULE).take(*history([0] * 7)))
     assert Baseline.from_bytes(baseline.to_bytes()) == baseline
     assert is_learned(baseline)
     assert (baseline.task, baseline.classes, baseline.slots) == ("binary", ("0", "1"), 1)
@@ -149,13 +112,13 @@ def test_what_was_learned_is_an_ordinary_baseline() -> None:
 
 
 def test_learning_goes_on_until_there_are_rows_enough() -> None:
-    bench = Bench(LearningRule(duration=2 * HOUR, least_rows=1_500))
-    said = bench.take(*history([0] * 6))
+    engine = Restarted(learning=LearningRule(duration=2 * HOUR, least_rows=1_500))
+    said = engine.take(*history([0] * 6))
     assert learned_from(said).rows == 1_600
 
 
 def test_nothing_is_learned_when_it_is_switched_off() -> None:
-    said = Bench(LearningRule()).take(*history([0] * 4))
+    said = Restarted().take(*history([0] * 4))
     assert not [s for s in said if isinstance(s, DriftSignal | BaselineSignal)]
 
 
@@ -163,16 +126,16 @@ def test_ten_days_give_a_season() -> None:
     def day(number: int) -> bytes:
         return unreferenced(hour(number), number, shift=1.5 * np.sin(2 * np.pi * number / 24), number=120)
 
-    bench = Bench(LearningRule(duration=8 * 24 * HOUR, least_rows=1_000))
-    said = bench.take(*(day(number) for number in range(8 * 24 + 25)))
+    engine = Restarted(learning=LearningRule(duration=8 * 24 * HOUR, least_rows=1_000))
+    said = engine.take(*(day(number) for number in range(8 * 24 + 25)))
     assert learned_from(said).slots == 24
     assert set(income_states(said)[8 * 24 :]) == {State.OK}
 
 
 def test_missing_values_beyond_what_was_learned_are_found() -> None:
-    bench = Bench()
+    engine = Restarted(learning=RULE)
     requests = [unreferenced(hour(i), i, missing=8) for i in range(7)] + [unreferenced(hour(7), 7, missing=80)]
-    said = bench.take(*requests)
+    said = engine.take(*requests)
     (feature,) = [feature for feature in learned_from(said).features if feature.name == "income"]
     assert feature.missing.tolist() == [48]
     found = [
@@ -184,11 +147,11 @@ def test_missing_values_beyond_what_was_learned_are_found() -> None:
 
 
 def test_a_new_category_is_unseen() -> None:
-    bench = Bench()
+    engine = Restarted(learning=RULE)
     writer = Writer("writer-2")
     labels = {"ml__feature__name": "purpose", "ml__feature__category": "yacht"}
     yacht = writer.metrics(writer.counter(semconv.METRIC_FEATURE_OCCURRENCES, 40, hour(6), hour(7), **labels))
-    said = bench.take(*history([0] * 7), yacht)
+    said = engine.take(*history([0] * 7), yacht)
     found = {
         (s.target, s.detail): s.state
         for s in said
@@ -206,7 +169,7 @@ def test_more_categories_than_a_process_names_are_not_compared() -> None:
         requests.append(
             writer.metrics(writer.counter(semconv.METRIC_FEATURE_OCCURRENCES, 500, hour(i), hour(i + 1), **labels))
         )
-    said = Bench().take(*requests)
+    said = Restarted(learning=RULE).take(*requests)
     merchant = learned_from(said).feature("merchant")
     assert isinstance(merchant, CategoricalFeature)
     assert (merchant.categories, merchant.open, merchant.counts.tolist()) == ((), True, [[3_000, 0]])
@@ -214,8 +177,8 @@ def test_more_categories_than_a_process_names_are_not_compared() -> None:
 
 
 def test_points_on_the_learned_bounds_and_points_without_a_baseline_add_up() -> None:
-    bench = Bench()
-    learned = learned_from(bench.take(*history([0] * 7)))
+    engine = Restarted(learning=RULE)
+    learned = learned_from(engine.take(*history([0] * 7)))
     income = learned.feature("income")
     assert isinstance(income, NumericFeature)
     told = Writer("writer-2", baseline=learned.id)
@@ -229,7 +192,7 @@ def test_points_on_the_learned_bounds_and_points_without_a_baseline_add_up() -> 
             ml__feature__name="income",
         )
     )
-    said = bench.take(unreferenced(hour(7), 17), request)
+    said = engine.take(unreferenced(hour(7), 17), request)
     last = [
         s for s in said if isinstance(s, DriftSignal) and (s.target, s.name, s.window) == ("feature", "income", "1h")
     ][-1]
@@ -238,11 +201,11 @@ def test_points_on_the_learned_bounds_and_points_without_a_baseline_add_up() -> 
 
 
 def test_a_baseline_that_arrives_ends_the_learning() -> None:
-    bench = Bench()
-    bench.take(*history([0] * 3))
+    engine = Restarted(learning=RULE)
+    engine.take(*history([0] * 3))
     told = Writer("writer-2", baseline="a" * 32)
-    said = bench.take(
+    said = engine.take(
         told.metrics(told.counter(semconv.METRIC_PREDICTIONS, 9_000, hour(3), hour(4), ml__prediction__class="1")),
     )
     assert [s.subject.baseline for s in said if isinstance(s, BaselineSignal)] == ["a" * 32]
-    assert not [key for key in bench.units if "learning" in key]
+    assert not [key for key in engine.units if "learning" in key]
