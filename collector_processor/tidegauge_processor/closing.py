@@ -78,7 +78,9 @@ def close_window(
     """
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
-    used = comparison.baseline_in_use(sums) or memory.learned
+    used = comparison.baseline_in_use(sums)
+    if not used and (memory.baseline == memory.learned or rows_of(sums)):
+        used = memory.learned
     baseline = baselines.get(used)
     is_learned = bool(used) and used == memory.learned
     learns = not used and rule.duration > 0

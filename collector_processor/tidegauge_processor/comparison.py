@@ -162,7 +162,8 @@ def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tup
             bad[broken] = bad.get(broken, 0) + count
     for watched, cells in known.items():  # what only the baseline can tell, in rows that came without it
         if watched.target == QUALITY and cells[1]:
-            bad.setdefault((watched.name, watched.detail), int(cells[1]))
+            broken = watched.name, watched.detail
+            bad[broken] = max(bad.get(broken, 0), int(cells[1]))
     seen = {(stream.name, stream.detail): int(cells.sum()) for stream, cells in known.items()}
     return {broken: min(1.0, count / max(rows, seen.get(broken, 0), 1)) for broken, count in bad.items()}
 

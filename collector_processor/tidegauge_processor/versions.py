@@ -162,7 +162,7 @@ def compare(
     if challenge is None or champion.baseline != challenge.baseline:
         return
     counted = {window.start: window for window in champion.history}
-    references = comparison.references(baseline)
+    references, broken = comparison.references(baseline), memory.violations | champion.violations
     for place, window in enumerate(challenge.windows, 1):
         if window.end <= challenge.judged_until or window.end > champion.closed_until:
             continue
@@ -178,6 +178,9 @@ def compare(
         source: Literal["metric", "span"] = "span" if "span" in sources else "metric"
         subject = Subject(*key, "", source, window.start, window.end)
         for verdict in verdicts:
+            stream = verdict.stream
+            if stream.target == comparison.QUALITY and (stream.name, stream.detail) not in broken:
+                continue  # a violation has series from the first time that one of the two meets it
             name = str(Duration(verdict.scale * (window.end - window.start)))
             yield DriftSignal.of(verdict, subject, name, challenge.champion)
         for change in challenge.incidents.update(verdicts, window, policy):

@@ -125,7 +125,7 @@ def test_the_sdk_counts_on_the_promoted_bounds(learned: Learned) -> None:
     assert income["attributes"][semconv.BASELINE_ID] == baseline.id
     feature = baseline.feature("income")
     assert isinstance(feature, NumericFeature)
-    assert income["explicit_bounds"] == feature.bounds.tolist()
+    assert income["bounds"] == feature.bounds.tolist()
 
 
 def test_what_cannot_be_promoted_is_said_in_one_line(learned: Learned, tmp_path: Path) -> None:
@@ -137,9 +137,8 @@ def test_what_cannot_be_promoted_is_said_in_one_line(learned: Learned, tmp_path:
         f"learned so far: {MODEL} {VERSION}\n"
     )
     ended = promote(tmp_path / "nowhere", tmp_path / "x.json")
-    assert (
-        ended.stderr == f"tidegauge: there is no state directory {str(tmp_path / 'nowhere')!r}: name it with --state\n"
-    )
+    assert ended.stderr.startswith("tidegauge: there is no state directory ")
+    assert ended.stderr.endswith("nowhere': name it with --state\n")
 
 
 def _states(requests: Iterable[Request], feature: str) -> dict[int, str]:
