@@ -43,7 +43,7 @@ from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
 from tidegauge_processor.verdicts.types import Window as Counted
 from tidegauge_processor.versions import Champion
-from tidegauge_processor.without_baseline import learn
+from tidegauge_processor.without_baseline import learn, say_where_blind
 
 _SECOND: Final = 1e9
 _MOST_TRACES: Final = 5
@@ -158,6 +158,8 @@ def _drift(
     del memory.history[: -max(policy.scales) - versions.SLACK]  # what is older, another version may not have closed
     references = _references(baseline)
     verdicts = judge(memory.history, references, policy)
+    if subject.origin == "learned":
+        verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
     for verdict in verdicts:
         if not _is_worth_a_series(verdict.stream, references, memory):
             continue

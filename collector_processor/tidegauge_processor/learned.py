@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Final, Literal
 
 import numpy as np
@@ -36,6 +36,7 @@ LEARNED: Final[Literal["learned"]] = "learned"
 
 Counts = NDArray[np.int64]
 
+_NEARLY_ALL: Final = 0.99
 _TRUTHS: Final = ("false", "true")
 _PAIRS: Final = (("0", "1"), _TRUTHS)
 
@@ -81,6 +82,19 @@ def learned_baseline(key: ModelKey, learning: Learning, length: int, task: str) 
 def is_learned(baseline: Baseline) -> bool:
     """Whether the processor made it."""
     return baseline.metadata.get(ORIGIN) == LEARNED
+
+
+@lru_cache(maxsize=64)
+def blind_features(baseline: Baseline) -> frozenset[str]:
+    """Numeric features whose values differ and yet lie in one bin, far from zero: what moves within it is not seen."""
+    found = set()
+    for feature in baseline.features:
+        if isinstance(feature, NumericFeature) and feature.low < feature.high:
+            counts = feature.counts.sum(axis=0)
+            ends = feature.bounds[max(int(counts.argmax()) - 1, 0) : int(counts.argmax()) + 1]
+            if counts.max() >= _NEARLY_ALL * counts.sum() and (ends > 0).all() | (ends < 0).all():
+                found.add(feature.name)
+    return frozenset(found)
 
 
 class _Sums:

@@ -167,6 +167,8 @@ def compare(
         if window.end <= challenge.judged_until or window.end > champion.closed_until:
             continue
         challenge.judged_until = window.end
+        if not window.counts:
+            continue  # the challenger was silent
         policy = policy_of(window.start)
         windows = challenge.windows[:place]
         verdicts = [

@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import Final
 
 from tidegauge import semconv
+from tidegauge.baseline import Baseline
 from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
-from tidegauge_processor.learned import LEARNED, learned_baseline
+from tidegauge_processor.learned import LEARNED, blind_features, learned_baseline
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import BaselineSignal, DriftSignal, Signal, Subject
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Verdict
 
 _TARGETS: Final = {
     semconv.METRIC_FEATURE_VALUE: comparison.FEATURE,
@@ -46,6 +48,15 @@ def learn(subject: Subject, sums: Aggregates, memory: Memory, rule: LearningRule
         memory.learned = memory.baseline = baseline.id
         memory.history.clear()
         memory.learning.clear()
+
+
+def say_where_blind(verdict: Verdict, baseline: Baseline) -> Verdict:
+    """Take back an "ok" where a learned baseline is too coarse to see anything."""
+    stream = verdict.stream
+    if verdict.state is State.OK and stream.target == comparison.FEATURE and stream.name in blind_features(baseline):
+        reason = "nearly all values lie in one exponential bin: only a baseline made from rows can tell them apart"
+        return replace(verdict, state=State.INSUFFICIENT_DATA, reason=reason)
+    return verdict
 
 
 def _streams(sums: Aggregates) -> dict[tuple[str, str], int]:

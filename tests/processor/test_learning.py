@@ -209,3 +209,22 @@ def test_a_baseline_that_arrives_ends_the_learning() -> None:
     )
     assert [s.subject.baseline for s in said if isinstance(s, BaselineSignal)] == ["a" * 32]
     assert not [key for key in engine.units if "learning" in key]
+
+
+def test_a_feature_that_lies_in_one_bin_is_not_called_ok() -> None:
+    writer = Writer()
+
+    def kelvin(number: int) -> bytes:
+        values = np.random.default_rng(number).normal(300.0, 1.0, 400)
+        summary = ExponentialSummary.of(values)
+        labels = {"ml__feature__name": "kelvin"}
+        return writer.metrics(
+            writer.exponential(semconv.METRIC_FEATURE_VALUE, summary, hour(number), hour(number + 1), **labels)
+        )
+
+    said = Restarted(learning=RULE).take(*(kelvin(number) for number in range(8)))
+    last = [
+        s for s in said if isinstance(s, DriftSignal) and (s.target, s.name, s.window) == ("feature", "kelvin", "1h")
+    ]
+    assert last[-1].state is State.INSUFFICIENT_DATA
+    assert last[-1].reason.startswith("nearly all values lie in one exponential bin")
