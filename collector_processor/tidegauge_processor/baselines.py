@@ -15,6 +15,7 @@ from typing import Final
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError
+from tidegauge_processor.learned import is_learned
 from tidegauge_processor.records import BaselinePart, ModelKey
 
 LARGEST: Final = 64 << 20
@@ -39,10 +40,12 @@ class Baselines(Mapping[str, Baseline]):
     def read(cls, folder: Path | None, stored: Mapping[str, bytes]) -> Baselines:
         """Read those in the store and those in ``folder`` (``*.json``); the folder's come last and so are in force.
 
+        Of the stored ones those that were learned come first: one that somebody made stands above them.
+
         Raises:
             BaselineError: the folder or a file in it cannot be read.
         """
-        found = [Baseline.from_bytes(data) for data in stored.values()]
+        found = sorted((Baseline.from_bytes(data) for data in stored.values()), key=lambda each: not is_learned(each))
         if folder is not None:
             if not folder.is_dir():
                 raise BaselineError(f"baselines: {folder} is not a folder; create it or take the key out")

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, JointReference, NumericFeature
 from tidegauge.errors import BaselineError
+from tidegauge_processor import learned_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def build(
     """Make a baseline from reference rows."""
     if task not in TASKS:
         _stop(f"unknown task {task!r}: it must be one of {', '.join(TASKS)}", WRONG_USE)
-    path = output or Path(re.sub(r"[^\w.-]+", "_", f"{model}-{version}") + ".baseline.json")
+    path = output or _default_path(model, version)
     with _one_line():
         baseline = Baseline.fit(
             _read(data),
@@ -78,8 +79,27 @@ def build(
             attributions=None if attributions is None else _read(attributions),
         )
         baseline.save(path)
-    slots = f"{baseline.slots} season slot{'s' if baseline.slots > 1 else ''}"
-    typer.echo(f"{path}: baseline {baseline.id}, {len(baseline.features)} features, {baseline.rows:,} rows, {slots}")
+    typer.echo(_summary(path, baseline))
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[str, typer.Argument(help="Version of the model.")],
+    state: Annotated[
+        Path, typer.Option("--state", metavar="DIR", help="State directory of the processor, which may be running.")
+    ] = Path("tidegauge-data"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="MODEL-VERSION.baseline.json when left out.")
+    ] = None,
+) -> None:
+    """Write the baseline that the processor has learned to a file, to be given to the model."""
+    path = output or _default_path(model, version)
+    with _one_line():
+        baseline = learned_files.latest(state, model, version)
+        baseline.save(path)
+    typer.echo(_summary(path, baseline))
+    typer.echo(f'Give it to the model with monitor({model!r}, version={version!r}, baseline="{path}").')
 
 
 @app.command()
@@ -95,6 +115,15 @@ def show(file: Annotated[Path, typer.Argument(help="A baseline.")]) -> None:
     for feature in baseline.features:
         table.add_row(*_row(feature, baseline.rows))
     console.print(table)
+
+
+def _default_path(model: str, version: str) -> Path:
+    return Path(re.sub(r"[^\w.-]+", "_", f"{model}-{version}") + ".baseline.json")
+
+
+def _summary(path: Path, baseline: Baseline) -> str:
+    slots = f"{baseline.slots} season slot{'s' if baseline.slots > 1 else ''}"
+    return f"{path}: baseline {baseline.id}, {len(baseline.features)} features, {baseline.rows:,} rows, {slots}"
 
 
 def _facts(baseline: Baseline) -> Table:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
-from tidegauge_processor import comparison
+from tidegauge_processor import comparison, versions
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
@@ -37,12 +36,15 @@ from tidegauge_processor.signals import (
     WindowSignal,
 )
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, rows_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
 from tidegauge_processor.verdicts.types import Window as Counted
+from tidegauge_processor.versions import Champion
+from tidegauge_processor.without_baseline import learn, say_where_blind
 
 _SECOND: Final = 1e9
 _MOST_TRACES: Final = 5
@@ -56,6 +58,8 @@ def close_window(
     memory: Memory,
     baselines: Mapping[str, Baseline],
     policy: Policy,
+    rule: LearningRule = NOTHING_LEARNED,
+    champion: Champion | None = None,
 ) -> tuple[list[Signal], Counter[str]]:
     """Judge a window that is complete.
 
@@ -67,6 +71,8 @@ def close_window(
         memory: of the model version; it takes up the window.
         baselines: known baselines by id.
         policy: thresholds and budget.
+        rule: when a baseline is learned for a model that has none.
+        champion: another version to compare this one with.
 
     Returns:
         What there is to say, and how many streams could not be counted, by reason.
@@ -74,14 +80,19 @@ def close_window(
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
     used = comparison.baseline_in_use(sums)
+    if not used and (memory.baseline == memory.learned or rows_of(sums)):
+        used = memory.learned
     baseline = baselines.get(used)
-    subject = Subject(*key, used, source, start, end)
+    is_learned = bool(used) and used == memory.learned
+    learns = not used and rule.duration > 0
+    origin: Literal["", "learning", "learned"] = "learned" if is_learned else "learning" if learns else ""
+    subject = Subject(*key, used, source, start, end, origin)
     signals: list[Signal] = []
     if used and used != memory.baseline:
         signals.append(BaselineSignal(subject, memory.baseline))
         memory.baseline = used
         memory.history.clear()
-    known = comparison.counts(sums, baseline) if baseline else {}
+    known = comparison.counts(sums, baseline, unreferenced=is_learned) if baseline else {}
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
@@ -90,8 +101,17 @@ def close_window(
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
     age = (end - baseline.end) / _SECOND if baseline and baseline.end is not None else None
-    signals.append(WindowSignal(subject, rows, age))
+    progress = None
+    if learns:
+        settled.dropped += memory.learning.add(sums, start, end)
+        progress = memory.learning.share(rule)
+        signals += learn(subject, sums, memory, rule)
+    elif used:
+        memory.learning.clear()
+    signals.append(WindowSignal(subject, rows, age, progress))
     signals.append(_totals(subject, memory))
+    versions.take_up(memory, sums, start, end, champion, baseline, policy)
+    memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]
     return signals, settled.dropped
 
 
@@ -137,25 +157,15 @@ def _drift(
     _fill_gap(memory.history, subject.start, length, max(policy.scales), baseline)
     slots = baseline.slots_of(subject.start, subject.end)
     memory.history.append(Counted(start=subject.start, end=subject.end, counts=known, slots=slots))
-    del memory.history[: -max(policy.scales)]
+    del memory.history[: -max(policy.scales) - versions.SLACK]  # what is older, another version may not have closed
     references = _references(baseline)
     verdicts = judge(memory.history, references, policy)
+    if subject.origin == "learned":
+        verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
     for verdict in verdicts:
         if not _is_worth_a_series(verdict.stream, references, memory):
             continue
-        yield DriftSignal(
-            replace(subject, start=verdict.start),
-            verdict.stream.target,
-            verdict.stream.name,
-            verdict.stream.detail,
-            window_name(verdict.scale * length),
-            verdict.rows,
-            verdict.state,
-            {test.method: test.p_value for test in verdict.tests},
-            {test.method: test.statistic for test in verdict.tests} | dict(verdict.effects),
-            verdict.level,
-            verdict.reason,
-        )
+        yield DriftSignal.of(verdict, subject, window_name(verdict.scale * length))
     yield from _incidents(subject, verdicts, memory, policy, sums)
 
 

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge import semconv
-from tidegauge.baseline import Baseline, Feature, NumericFeature
+from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.statistics.wobble import UNKNOWN
-from tidegauge.summaries import UNSEEN, NumericSummary
-from tidegauge_processor.records import StreamKey
+from tidegauge.summaries import ExponentialSummary, NumericSummary
+from tidegauge_processor.records import StreamKey, Summary
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.verdicts.moderation import moderate
 from tidegauge_processor.verdicts.types import Reference, Stream
@@ -42,6 +42,15 @@ QUALITY: Final = "quality"
 _OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
 _OF_CATEGORIES: Final = (MISSING, TYPE_MISMATCH, UNSEEN_CATEGORY)
 _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
+
+
+def between(summary: Summary | None, bounds: NDArray[np.float64]) -> Cells:
+    """Counts of a summary between ``bounds`` (shape ``(K,)``), shape ``(K + 1,)``; none where its bins do not fit."""
+    if isinstance(summary, ExponentialSummary) and ExponentialSummary.fits(bounds):
+        return summary.count_between(bounds)
+    if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
+        return summary.counts
+    return np.zeros(bounds.size + 1, dtype=np.int64)
 
 
 def references(baseline: Baseline) -> dict[Stream, Reference]:
@@ -75,15 +84,26 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
     return moderate(found)
 
 
-def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
-    """Counts of one window, cell by cell as in `references`; streams without data have empty cells."""
-    view = _View(sums, baseline)
+def counts(
+    sums: Aggregates, baseline: Baseline, *, unreferenced: bool = False, also: Baseline | None = None
+) -> dict[Stream, Cells]:
+    """Counts of one window, cell by cell as in `references`; streams without data have empty cells.
+
+    Args:
+        sums: of the window.
+        baseline: whose cells they are counted in.
+        unreferenced: what came without a baseline counts too, where its bins fit the cells.
+        also: another baseline; what came with it counts too where both have the same cells.
+    """
+    view = _View(sums, baseline, unreferenced, also)
     found: dict[Stream, Cells] = {}
     for feature in baseline.features:
         cells = view.feature(feature)
         found[Stream(FEATURE, feature.name)] = cells
         present = int(cells.sum())
         bad = {kind: view.violations(feature.name, kind) for kind in _possible_violations(feature)}
+        if unreferenced and UNSEEN_CATEGORY in bad:  # nobody who knows no baseline can say what is unseen
+            bad[UNSEEN_CATEGORY] = int(cells[-1])
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
@@ -99,6 +119,34 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
     if baseline.score is not None:
         found[Stream(SCORE, "")] = view.histogram(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds)
     return found
+
+
+def _same_cells(one: Baseline, other: Baseline, name: str) -> bool:
+    """Whether two baselines count a feature, or what was predicted when none is named, in the same cells."""
+    if not name:
+        return (one.classes, _bounds(one.score), _bounds(one.value)) == (
+            other.classes,
+            _bounds(other.score),
+            _bounds(other.value),
+        )
+    try:
+        first, second = one.feature(name), other.feature(name)
+    except KeyError:
+        return False
+    if isinstance(first, NumericFeature) and isinstance(second, NumericFeature):
+        return np.array_equal([first.low, *first.bounds, first.high], [second.low, *second.bounds, second.high])
+    if isinstance(first, NumericFeature) or isinstance(second, NumericFeature):
+        return False
+    return (first.labels, first.others, first.open) == (second.labels, second.others, second.open)
+
+
+def _place(place: Mapping[str, int], feature: CategoricalFeature, category: str) -> int:
+    """Cell of a category; of those without one, a writer that knows the baseline has said which they are."""
+    return place[category] if category in place else place[feature.place(category)]
+
+
+def _bounds(part: NumericFeature | ScoreReference | None) -> list[float] | None:
+    return None if part is None else part.bounds.tolist()
 
 
 def _possible_violations(feature: Feature) -> tuple[str, ...]:
@@ -134,21 +182,31 @@ def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tup
         if stream.metric == semconv.METRIC_VIOLATIONS and count:
             broken = stream.dimension(semconv.FEATURE_NAME), stream.dimension(semconv.VIOLATION_TYPE)
             bad[broken] = bad.get(broken, 0) + count
+    for watched, cells in known.items():  # what only the baseline can tell, in rows that came without it
+        if watched.target == QUALITY and cells[1]:
+            broken = watched.name, watched.detail
+            bad[broken] = max(bad.get(broken, 0), int(cells[1]))
     seen = {(stream.name, stream.detail): int(cells.sum()) for stream, cells in known.items()}
     return {broken: min(1.0, count / max(rows, seen.get(broken, 0), 1)) for broken, count in bad.items()}
 
 
 class _View:
-    """The streams of one baseline, by what they are about."""
+    """The streams that can be counted in the cells of one baseline, by what they are about."""
 
-    def __init__(self, sums: Aggregates, baseline: Baseline) -> None:
+    def __init__(
+        self, sums: Aggregates, baseline: Baseline, unreferenced: bool = False, also: Baseline | None = None
+    ) -> None:
         self._sums = sums
         self._baseline = baseline
         self._by_feature: dict[tuple[str, str], list[StreamKey]] = {}
         for stream in (*sums.histograms, *sums.counts):
-            if stream.baseline == baseline.id:
-                key = stream.metric, stream.dimension(semconv.FEATURE_NAME)
-                self._by_feature.setdefault(key, []).append(stream)
+            name = stream.dimension(semconv.FEATURE_NAME)
+            if (
+                stream.baseline == baseline.id
+                or (unreferenced and not stream.baseline)
+                or (also and stream.baseline == also.id and _same_cells(also, baseline, name))
+            ):
+                self._by_feature.setdefault((stream.metric, name), []).append(stream)
 
     def feature(self, feature: Feature) -> Cells:
         if isinstance(feature, NumericFeature):
@@ -158,7 +216,7 @@ class _View:
             len(place),
             semconv.METRIC_FEATURE_OCCURRENCES,
             feature.name,
-            lambda stream: place.get(stream.dimension(semconv.FEATURE_CATEGORY), place[UNSEEN]),
+            lambda stream: _place(place, feature, stream.dimension(semconv.FEATURE_CATEGORY)),
         )
 
     def classes(self) -> Cells:
@@ -173,9 +231,7 @@ class _View:
     def histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
         cells = np.zeros(bounds.size + 1, dtype=np.int64)
         for stream in self._by_feature.get((metric, feature), ()):
-            summary = self._sums.histograms.get(stream)
-            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
-                cells += summary.counts
+            cells += between(self._sums.histograms.get(stream), bounds)
         return cells
 
     def violations(self, feature: str, kind: str) -> int:

@@ -14,24 +14,19 @@ from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.closer import Closer
 from tidegauge_processor.closing import evaluate_cohort
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
+from tidegauge_processor.fates import Fates
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import EvaluationSignal, Event, Signal, Standing
+from tidegauge_processor.signals import EvaluationSignal, Signal, Standing
 from tidegauge_processor.state.join import Changes, Join
+from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
-
-_FATES: Final = {
-    "new": semconv.METRIC_PROCESSOR_ACCEPTED,
-    "revised": semconv.METRIC_PROCESSOR_REVISED,
-    "stale": semconv.METRIC_PROCESSOR_DUPLICATE,
-    "duplicate": semconv.METRIC_PROCESSOR_DUPLICATE,
-    "late": semconv.METRIC_PROCESSOR_LATE,
-    "expired": semconv.METRIC_PROCESSOR_LATE,
-}
+from tidegauge_processor.versions import VersionRule
 
 MOST_MODELS: Final = 1_000
 """Model versions that are kept at once; data about further ones are dropped and counted until there is room."""
@@ -54,6 +49,8 @@ class Engine:
         counter: counts what becomes of every item.
         units: state from an earlier run.
         join: brings outcomes by prediction id together with their predictions; None: they are dropped and counted.
+        learning: when a baseline is learned for a model that has none.
+        versions: how the versions of a model are compared, by name of the model.
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
@@ -68,12 +65,14 @@ class Engine:
         counter: Counter,
         units: Mapping[str, bytes],
         join: Join | None = None,
+        learning: LearningRule = NOTHING_LEARNED,
+        versions: Callable[[str], VersionRule] = lambda model: VersionRule(),
     ) -> None:
         self._timing = timing
         self._baselines = baselines
-        self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
+        self._fates = Fates(counter)
         self._join = join
         units = dict(units)
         pending = units.pop(_PENDING_BASELINES, None)
@@ -88,6 +87,7 @@ class Engine:
         self._said_disabled = False
         self._judged: dict[tuple[ModelKey, int], int] = {}
         self._gone: set[str] = set()
+        self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
         """Take up one request.
@@ -116,9 +116,8 @@ class Engine:
 
     def advance(self, now: int) -> list[Signal]:
         """Close what is ripe at ``now`` (ns since the epoch) and return what there is to say, in order of time."""
-        said: list[Signal] = []
+        said = [*self._closer.close(now, self._last_points)]
         for key, state in self._models.items():
-            said += self._close_windows(key, state, now)
             said += self._judge_cohorts(key, state, now)
         self._forget_models(now - self._timing.retention)
         return said
@@ -175,7 +174,7 @@ class Engine:
     def _has_room(self, key: ModelKey, items: int) -> bool:
         if key in self._models or len(self._models) < MOST_MODELS:
             return True
-        self._count("too_many_models", items)
+        self._fates.count("too_many_models", items)
         return False
 
     def _forget_models(self, oldest: int) -> None:
@@ -190,11 +189,11 @@ class Engine:
         state = self._state(key)
         self._last_points[key] = state.memory.last_seen = now
         if windowing.late(start, state.memory.closed_until):
-            self._count("late", len(payload.points) + len(payload.spans))
+            self._fates.count("late", len(payload.points) + len(payload.spans))
             return
         baseline = self._baselines.of(key)
         for fate, number in windowing.merge(state.window(start), payload, baseline, self._most_streams).items():
-            self._count(fate, number)
+            self._fates.count(fate, number)
         end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
         if not state.saw_points(end, now, self._timing.lateness):
             self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
@@ -204,12 +203,14 @@ class Engine:
             return
         state = self._state(key)
         self._last_outcome[key] = state.memory.last_seen = now
-        self._count(state.add_outcome(outcome, self._timing, now), 1)
+        self._fates.count(state.add_outcome(outcome, self._timing, now), 1)
 
     def _join_halves(self, decoded: Decoded, now: int) -> None:
         join = self._join
         if join is None:
-            self._count("join_disabled", sum(map(len, decoded.made.values())) + sum(map(len, decoded.said.values())))
+            self._fates.count(
+                "join_disabled", sum(map(len, decoded.made.values())) + sum(map(len, decoded.said.values()))
+            )
             if decoded.said and not self._said_disabled:
                 self._said_disabled = True
                 _log.warning("outcomes by prediction id are dropped: set labels.join.enabled to join them")
@@ -220,37 +221,7 @@ class Engine:
             for key, outcome in met:
                 self._add_outcome(key, outcome, now)
             if fate:
-                self._count(fate, 1)
-
-    def _count(self, fate: str, number: int) -> None:
-        if not number:
-            return
-        name = _FATES.get(fate)
-        if name is None:
-            self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, number, reason=fate)
-        elif fate in ("late", "expired"):
-            self._counter.add(name, number, reason=fate)
-        else:
-            self._counter.add(name, number)
-
-    def _close_windows(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
-        timing = self._timing
-        silent = now - self._last_points.get(key, now) >= timing.idle
-        watermark = max(state.memory.watermark, now - timing.lateness if silent else 0)
-        for start in state.ripe_windows(watermark, timing):
-            window, end = state.close_window(start, timing), start + timing.window
-            try:
-                policy = self._policy(key.model)
-                said, dropped = windowing.close(key, window, start, end, state.memory, self._baselines, policy)
-            except Exception:
-                _log.exception("window %d of %s %s could not be judged", start, *key)
-                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
-                continue
-            for reason, number in dropped.items():
-                self._count(reason, number)
-            evaluations = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
-            state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
-            yield from said
+                self._fates.count(fate, 1)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         timing = self._timing
@@ -269,12 +240,11 @@ class Engine:
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
                 continue
             if unreadable:
-                self._count("unreadable_outcome", unreadable)
+                self._fates.count("unreadable_outcome", unreadable)
             yield from said
             standing = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
             if not standing or standing[0].subject.start <= start:
-                others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
-                state.memory.standing = [*others, *said]
+                state.memory.stand("cohort", said)
         for start in state.forget_cohorts(timing):
             self._judged.pop((key, start), None)
 

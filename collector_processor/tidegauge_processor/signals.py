@@ -7,12 +7,14 @@ through a restart and said again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from pydantic import TypeAdapter
 
+from tidegauge.baseline import Baseline
 from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Subject:
         source: ``metric`` when every call counts, ``span`` when it rests on the calls whose spans arrived.
         start: start of the stretch of time, ns since the epoch.
         end: its end, exclusive.
+        origin: ``learning`` while a baseline is learned, ``learned`` when such a one is compared with; else empty.
     """
 
     model: str
@@ -34,6 +37,7 @@ class Subject:
     source: Literal["metric", "span"]
     start: int
     end: int
+    origin: Literal["", "learning", "learned"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class DriftSignal:
         scores: statistic by test and effect size by variant.
         level: level below which a p-value counts as evidence.
         reason: why there is no verdict, or what it rests on.
+        versus: the version compared with; empty where it is the baseline.
     """
 
     subject: Subject
@@ -64,6 +69,26 @@ class DriftSignal:
     scores: Mapping[str, float]
     level: float
     reason: str
+    versus: str = ""
+
+    @classmethod
+    def of(cls, verdict: Verdict, subject: Subject, window: str, versus: str = "") -> Self:
+        """Say a verdict on windows called ``window``; of a learned baseline it also says that its bins are coarse."""
+        coarse = "the reference was learned from exponential bins" if subject.origin == "learned" else ""
+        return cls(
+            replace(subject, start=verdict.start),
+            verdict.stream.target,
+            verdict.stream.name,
+            verdict.stream.detail,
+            window,
+            verdict.rows,
+            verdict.state,
+            {test.method: test.p_value for test in verdict.tests},
+            {test.method: test.statistic for test in verdict.tests} | dict(verdict.effects),
+            verdict.level,
+            "; ".join(part for part in (verdict.reason, coarse) if part),
+            versus,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +134,13 @@ class WindowSignal:
     Attributes:
         rows: rows predicted in this window.
         baseline_age: seconds from the last reference row to the end of the window; None without a time.
+        learning: how much of a baseline is learned, from 0 to 1; None when none is.
     """
 
     subject: Subject
     rows: int
     baseline_age: float | None
+    learning: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +183,7 @@ class IncidentSignal:
         state: ``changed``, or ``material`` when it is worth a page.
         streams: the streams concerned, strongest evidence first, each as a sentence.
         traces: example calls, as (trace id, span id).
+        versus: the version compared with; empty where it is the baseline.
     """
 
     subject: Subject
@@ -165,6 +193,7 @@ class IncidentSignal:
     state: State
     streams: tuple[str, ...]
     traces: tuple[tuple[str, str], ...]
+    versus: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +202,12 @@ class BaselineSignal:
 
     Attributes:
         previous: id of the one before; empty when there was none.
+        learned: the baseline itself, when it has just been learned.
     """
 
     subject: Subject
     previous: str
+    learned: Baseline | None = None
 
 
 Standing = DriftSignal | RateSignal | EvaluationSignal | WindowSignal | TotalsSignal
@@ -186,6 +217,16 @@ Event = IncidentSignal | BaselineSignal
 """Signals that are said once."""
 
 Signal = Standing | Event
+
+Group = Literal["window", "comparison", "cohort"]
+
+
+def group_of(signal: Standing) -> Group:
+    """What a standing signal came from; newer ones of a group replace all older ones."""
+    if isinstance(signal, EvaluationSignal):
+        return "cohort"
+    return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"
+
 
 STANDING: TypeAdapter[list[Standing]] = TypeAdapter(list[Standing])
 """Reads and writes standing signals as JSON."""

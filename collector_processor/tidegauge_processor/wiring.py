@@ -11,10 +11,12 @@ from tidegauge_processor import __version__
 from tidegauge_processor.config import Config
 from tidegauge_processor.otlp.sender import Sender
 from tidegauge_processor.state.join import Join, Limits
+from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.versions import VersionRule
 
 
 def timing_of(config: Config) -> Timing:
@@ -49,6 +51,17 @@ def policy_of(config: Config, model: str) -> Policy:
         effect_floor=drift.effect_floor,
         quiet_windows=drift.quiet_windows,
     )
+
+
+def learning_of(config: Config) -> LearningRule:
+    """When a baseline is learned for a model that has none."""
+    return LearningRule(config.learning.duration, config.learning.min_rows)
+
+
+def versions_of(config: Config, model: str) -> VersionRule:
+    """How the versions of a model are compared."""
+    drift = config.for_model(model)
+    return VersionRule(drift.compare_versions, drift.champion)
 
 
 def sender_of(config: Config, store: Store, telemetry: Telemetry) -> Sender | None:

@@ -145,6 +145,19 @@ class Join(Section):
     expiration: Annotated[Time, Field(ge=Duration.parse("1m"))] = Duration.parse("720h")
 
 
+class Learning(Section):
+    """How a baseline is learned for a model that arrives without one.
+
+    Attributes:
+        duration: stretch of the predictions' time to learn from; 0s: nothing is learned. Eight days are the least that
+            give a reference for each hour of the day, eight weeks for each hour of the week.
+        min_rows: learning goes on until there are so many rows.
+    """
+
+    duration: Time = Duration.parse("192h")
+    min_rows: Count = 1000
+
+
 class Labels(Section):
     """How outcomes are gathered.
 
@@ -188,12 +201,16 @@ class Drift(Section):
         scales: numbers of windows that are judged together, ascending from 1.
         effect_floor: KS distance in [0, 1); a change that is not surely above it is reported but does not page.
         quiet_windows: windows without evidence after which an incident closes.
+        compare_versions: versions of a model that have data at the same time are compared with each other.
+        champion: the version that the others are compared with; empty: the one with most rows in the latest 24 windows.
     """
 
     false_incidents_per_month: Annotated[float, Field(gt=0)] = 1.0
     scales: Scales = (1, 3, 6, 12, 24, 72)
     effect_floor: Annotated[float, Field(ge=0, lt=1)] = 0.02
     quiet_windows: Count = 24
+    compare_versions: bool = True
+    champion: str = ""
 
 
 class Model(Section):

@@ -68,13 +68,21 @@ def finest_slots(times: NDArray[np.int64]) -> Slots:
     >>> finest_slots((hours * 3.6e12).astype(np.int64))
     24
     """
-    hours = times // _HOUR + _THURSDAY
-    seen = np.unique(hours)  # an hour of the calendar lies in one slot of one period
+    return finest_slots_of_hours(*np.unique(times // _HOUR, return_counts=True))
+
+
+def finest_slots_of_hours(hours: NDArray[np.int64], rows: NDArray[np.int64]) -> Slots:
+    """The same from the rows of each hour.
+
+    Args:
+        hours: hours since the epoch, each once: an hour of the calendar lies in one slot of one period; shape ``(n,)``.
+        rows: rows in each, shape ``(n,)``.
+    """
     candidates: tuple[Slots, ...] = (168, 24)
     for slots in candidates:
-        rows = np.bincount(hours % slots, minlength=slots)
-        periods = np.bincount(seen % slots, minlength=slots)
-        thin = (rows < LEAST_ROWS) | (periods < LEAST_PERIODS)
-        if rows[thin].sum() <= MOST_THIN * times.size:
+        slot = (hours + _THURSDAY) % slots
+        held = np.bincount(slot, weights=rows, minlength=slots)
+        thin = (held < LEAST_ROWS) | (np.bincount(slot, minlength=slots) < LEAST_PERIODS)
+        if held[thin].sum() <= MOST_THIN * rows.sum():
             return slots
     return 1
