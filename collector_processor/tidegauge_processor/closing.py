@@ -110,7 +110,7 @@ def evaluate_cohort(
         The metrics, and the number of outcomes that do not fit the task.
     """
     subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
-    said = report(cohort, baseline.task if baseline else task, baseline.positive if baseline else None)
+    said = report(cohort.table(), baseline.task if baseline else task, baseline.positive if baseline else None)
     signals = [
         EvaluationSignal(subject, found.name, found.value, found.lower, found.upper, found.labels)
         for found in said.evaluations

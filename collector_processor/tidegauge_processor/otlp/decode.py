@@ -206,8 +206,9 @@ def _outcome(found: Mapping[str, Any], recorded: int) -> Outcome:
     if predicted < 0:
         raise ValueError(f"{semconv.PREDICTION_TIME} is {predicted}, before the epoch")
     klass = found.get(semconv.PREDICTION_CLASS)
+    prediction = str(found[semconv.PREDICTION_ID])
     return Outcome(
-        id=str(found[semconv.PREDICTION_ID]),
+        id=prediction,
         predicted_at=predicted,
         recorded_at=recorded,
         klass=None if klass is None else str(klass),
@@ -215,6 +216,7 @@ def _outcome(found: Mapping[str, Any], recorded: int) -> Outcome:
         value=_number(found.get(semconv.PREDICTION_VALUE)),
         actual=actual if isinstance(actual, str) else float(actual),
         segments=tuple(_segments(found)),
+        group=prediction.rpartition("-")[0] if found.get(semconv.TASK_TYPE) == "ranking" else "",
     )
 
 

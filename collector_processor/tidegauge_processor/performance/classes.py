@@ -19,8 +19,8 @@ from tidegauge.columns import category
 from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import UndefinedMetricError
 
-PAIRS: Final = (("0", "1"), ("false", "true"))
-"""Names of two classes of which it is known which is the positive one: the second."""
+PAIRS: Final = (("0", "1"), ("false", "true"), ("1", "-1"))
+"""Names of two classes of which it is known which is the positive one: the second. scikit-learn calls anomalies -1."""
 
 _TWINS: Final = {"0": "false", "1": "true", "false": "0", "true": "1"}
 
@@ -34,6 +34,7 @@ class Classified:
         predicted: code of the predicted class, shape ``(n,)``; -1 without one.
         actual: code of the true class, shape ``(n,)``.
         score: shape ``(n,)``; NaN without one.
+        weight: rows that each row stands for, above zero, shape ``(n,)``.
         unreadable: outcomes set aside, because their actual names no class of the model.
     """
 
@@ -41,7 +42,13 @@ class Classified:
     predicted: NDArray[np.int64]
     actual: NDArray[np.int64]
     score: NDArray[np.float64]
+    weight: NDArray[np.float64]
     unreadable: int
+
+    def take(self, rows: NDArray[np.bool_]) -> Classified:
+        """The outcomes where ``rows``, shape ``(n,)``, is true."""
+        predicted, actual = self.predicted[rows], self.actual[rows]
+        return Classified(self.names, predicted, actual, self.score[rows], self.weight[rows], self.unreadable)
 
 
 def read_binary(table: Table, positive: str | None) -> tuple[Classified, str | None]:
@@ -100,7 +107,8 @@ def _classify(table: Table, names: Collection[str]) -> Classified:
     actual[number] = _coded(codes, _spelled(distinct))[places]
     readable = actual >= 0
     unreadable = int(np.count_nonzero(~readable))
-    return Classified(ordered, predicted[readable], actual[readable], table.score[readable], unreadable)
+    found = Classified(ordered, predicted, actual, table.score, table.weight, unreadable)
+    return found.take(readable) if unreadable else found
 
 
 def _coded(codes: Mapping[str, int], names: Iterable[str | None]) -> NDArray[np.int64]:
