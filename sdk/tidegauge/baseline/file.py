@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from tidegauge.baseline import calibration
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "features": [_feature(feature) for feature in baseline.features],
         "performance": dict(baseline.performance),
         "metadata": dict(baseline.metadata),
+        "calibration": [calibration.plain(each) for each in baseline.calibration],
+        "mistakes": None if baseline.mistakes is None else asdict(baseline.mistakes),
     }
 
 
@@ -59,6 +64,8 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "features": tuple(_read_feature(feature) for feature in plain["features"]),
         "performance": plain["performance"],
         "metadata": plain["metadata"],
+        "calibration": tuple(calibration.Calibration(**each) for each in plain["calibration"]),
+        "mistakes": None if plain["mistakes"] is None else Mistakes(**plain["mistakes"]),
     }
 
 

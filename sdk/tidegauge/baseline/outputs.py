@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import metrics
 from tidegauge.baseline.bounds import score_bounds
+from tidegauge.baseline.calibration import Calibration
 from tidegauge.baseline.counting import NO_CODE, SlottedRows, numeric_feature
 from tidegauge.baseline.features import MOST_CATEGORIES, NumericFeature, ScoreReference
 from tidegauge.baseline.frame import Frame
+from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.tasks import PROBABILITY_TASKS, Task
 from tidegauge.columns import NumericColumn, categorical_column, numeric_column
 from tidegauge.errors import BaselineError
@@ -34,11 +36,14 @@ class Columns:
     score: str | None
     label: str | None
     timestamp: str | None
+    class_scores: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def roles(self) -> dict[str, str]:
         """What a column is, by its name."""
-        return {name: role for role, name in vars(self).items() if name is not None}
+        single = {self.prediction: "prediction", self.score: "score", self.label: "label", self.timestamp: "timestamp"}
+        named = {name: role for name, role in single.items() if name is not None}
+        return named | dict.fromkeys(self.class_scores.values(), "score")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Outputs:
     score: ScoreReference | None = None
     value: NumericFeature | None = None
     performance: Mapping[str, float] = field(default_factory=dict)
+    calibration: tuple[Calibration, ...] = ()
+    mistakes: Mistakes | None = None
 
 
 def number_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows) -> Outputs:
@@ -74,7 +81,7 @@ def number_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows
         raise BaselineError(f"no row has both a prediction and a label in column {columns.label!r}")
     pair = predicted.values[both], actual[both]
     performance = {"mae": metrics.mean_absolute_error(*pair), "rmse": metrics.root_mean_squared_error(*pair)}
-    return Outputs(value=value, performance=performance)
+    return Outputs(value=value, performance=performance, mistakes=Mistakes.of_errors(pair[0] - pair[1]))
 
 
 def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows, threshold: float) -> Outputs:
@@ -87,6 +94,9 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if task == "multiclass" and scores is not None and columns.prediction is None:
         raise BaselineError("the score of a multiclass task is that of the predicted class: name the prediction column")
     said, happened = _classes(frame, columns.prediction), _classes(frame, columns.label)
+    of_class = {name: _present_scores(frame, column, task) for name, column in columns.class_scores.items()}
+    if of_class:
+        said, scores = _of_class_scores(of_class, said)
     seen = Counter(name for names in (said, happened) if names is not None for name in names if name is not None)
     names = _in_order(seen)
     if task == "binary":
@@ -96,24 +106,32 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if task == "binary" and predicted is None and scores is not None:
         predicted = np.where(np.isnan(scores), NO_CODE, scores >= threshold).astype(np.intp)
     performance = _performance(predicted, scores, actual, has_positive=task == "binary")
+    calibration = _calibration(task, scores, of_class, predicted, actual, names)
+    mistakes = _mistakes(predicted, actual)
     classes, kept = _bounded(names, seen)
     if predicted is None:
         nobody = np.zeros(frame.rows, np.intp)
         score = None if scores is None else _score_reference(rows, scores, nobody, _NO_CLASSES)
-        return Outputs(classes=classes, score=score, performance=performance)
+        return Outputs(
+            classes=classes, score=score, performance=performance, calibration=calibration, mistakes=mistakes
+        )
     predicted = np.where(predicted == NO_CODE, NO_CODE, kept[predicted])
     return Outputs(
         classes=classes,
         class_counts=rows.count(predicted, len(classes)),
         score=None if scores is None else _score_reference(rows, scores, predicted, classes),
         performance=performance,
+        calibration=calibration,
+        mistakes=mistakes,
     )
 
 
 def _scores(frame: Frame, name: str | None, task: Task) -> NDArray[np.float64] | None:
     """Scores of the rows, NaN where missing."""
-    if name is None:
-        return None
+    return None if name is None else _present_scores(frame, name, task)
+
+
+def _present_scores(frame: Frame, name: str, task: Task) -> NDArray[np.float64]:
     scores = _numbers(frame, name).values
     present = scores[~np.isnan(scores)]
     if present.size == 0:
@@ -198,6 +216,55 @@ def _score_reference(
     codes[counted] = predicted[counted] * width + Bins(bounds).index(scores[counted])
     counts = rows.count(codes, len(classes) * width).reshape(rows.slots, len(classes), width)
     return ScoreReference(bounds, classes, counts)
+
+
+def _of_class_scores(
+    of_class: Mapping[str, NDArray[np.float64]], said: list[str | None] | None
+) -> tuple[list[str | None], NDArray[np.float64]]:
+    """The predicted class, the likeliest one where nobody says it, and the score of that class."""
+    names, table = list(of_class), np.stack(list(of_class.values()))
+    if said is None:
+        unknown = np.isnan(table).sum(axis=0).tolist()
+        best = np.where(np.isnan(table), -1.0, table).argmax(axis=0).tolist()
+        said = [None if gaps else names[at] for at, gaps in zip(best, unknown, strict=True)]
+    place_of: dict[str | None, int] = {name: place for place, name in enumerate(names)}
+    places = np.array([place_of.get(name, -1) for name in said])
+    scores = np.where(places >= 0, table[places, np.arange(places.size)], np.nan)
+    return said, scores
+
+
+def _calibration(
+    task: Task,
+    scores: NDArray[np.float64] | None,
+    of_class: Mapping[str, NDArray[np.float64]],
+    predicted: Codes | None,
+    actual: Codes | None,
+    names: tuple[str, ...],
+) -> tuple[Calibration, ...]:
+    """What scores are worth: of each class, of the positive one, or of whichever is predicted."""
+    if actual is None or scores is None or task not in PROBABILITY_TASKS:
+        return ()
+    if of_class:
+        every = [(name, own, np.equal(actual, names.index(name))) for name, own in of_class.items() if name in names]
+    elif task == "binary":
+        every = [(names[1], scores, np.equal(actual, 1))]
+    elif predicted is not None:
+        every = [("", scores, np.equal(predicted, actual))]
+    else:
+        every = []
+    found = []
+    for name, own, positive in every:
+        both = ~np.isnan(own) & (actual != NO_CODE)
+        if both.any():
+            found.append(Calibration.fit(name, score_bounds(own[~np.isnan(own)]), own[both], positive[both]))
+    return tuple(found)
+
+
+def _mistakes(predicted: Codes | None, actual: Codes | None) -> Mistakes | None:
+    if predicted is None or actual is None:
+        return None
+    both = (predicted != NO_CODE) & (actual != NO_CODE)
+    return Mistakes.of_classes(predicted[both], actual[both]) if both.any() else None
 
 
 def _performance(

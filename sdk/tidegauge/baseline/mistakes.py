@@ -1,0 +1,56 @@
+"""How often the model was wrong on the reference: the counts that later labels are compared with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.errors import BaselineError
+
+LARGE_SHARE = 0.1
+"""Of a model that predicts numbers the largest errors of the reference, this share of them, count as mistakes."""
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Labelled reference rows, by whether the model was right.
+
+    Args:
+        right: rows that it got right.
+        wrong: rows that it got wrong.
+        bound: for predicted numbers, an error whose size is above this is a mistake; None for classes.
+
+    Raises:
+        BaselineError: a count is not a whole number from zero on, or the bound is no size.
+
+    Example:
+        >>> Mistakes.of_errors(np.array([-9.0, 0.5, 1.0, 2.0, 0.0, 1.5, -2.5, 1.0, 0.5, 1.0]))
+        Mistakes(right=9, wrong=1, bound=2.5)
+    """
+
+    right: int
+    wrong: int
+    bound: float | None = None
+
+    def __post_init__(self) -> None:
+        if any(type(count) is not int or count < 0 for count in (self.right, self.wrong)):
+            raise BaselineError(f"mistakes: {self.right!r} and {self.wrong!r} are not two counts")
+        if self.bound is not None and not (math.isfinite(self.bound) and self.bound >= 0):
+            raise BaselineError(f"mistakes: {self.bound!r} is not the size of an error")
+
+    @classmethod
+    def of_classes(cls, predicted: NDArray[np.intp], actual: NDArray[np.intp]) -> Mistakes:
+        """Count equal and unequal class codes, both of shape ``(n,)``."""
+        right = int((predicted == actual).sum())
+        return cls(right, predicted.size - right)
+
+    @classmethod
+    def of_errors(cls, errors: NDArray[np.float64]) -> Mistakes:
+        """Count small and large ``errors``, shape ``(n,)``, at least one."""
+        sizes = np.sort(np.abs(errors))
+        bound = float(sizes[math.ceil((1 - LARGE_SHARE) * sizes.size) - 1])
+        wrong = int((sizes > bound).sum())
+        return cls(sizes.size - wrong, wrong, bound)
