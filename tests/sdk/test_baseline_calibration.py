@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from tests.sdk.test_baseline_outputs import binary, fit
+from tests.sdk.test_baseline_outputs import fit
 from tidegauge.baseline import Baseline, Calibration
 from tidegauge.baseline.calibration import isotonic
 from tidegauge.errors import BaselineError

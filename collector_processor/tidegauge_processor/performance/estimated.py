@@ -13,6 +13,7 @@ Source: NannyML's confidence-based performance estimation; the variance by the d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -107,6 +108,24 @@ def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
 def estimate_accuracy(window: Window) -> Estimate:
     """Estimate the accuracy where the score is that of the predicted class: all of ``rows`` lie in the second row."""
     return estimate_binary(window)["precision"]
+
+
+def estimate_mae(expected: float, rows: int, spread: float) -> Estimate:
+    """Estimate the mean absolute error from the errors that the baseline's `LossModel` expects of the rows (DLE).
+
+    Args:
+        expected: sum of the expected errors.
+        rows: how many there are, at least one.
+        spread: standard deviation of an error around its expectation, in units of the mean expected error.
+
+    Example:
+        >>> found = estimate_mae(500.0, 100, 0.6)
+        >>> found.value, round(found.lower, 2), round(found.upper, 2)
+        (5.0, 4.41, 5.59)
+    """
+    value = expected / rows
+    half = intervals.Z * spread * value / math.sqrt(rows)
+    return Estimate(value, max(value - half, 0.0), value + half, rows)
 
 
 def _metric(name: str, window: Window) -> _Value:

@@ -17,6 +17,7 @@ from tidegauge.baseline import file
 from tidegauge.baseline.calibration import Calibration
 from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
 from tidegauge.baseline.fit import fit
+from tidegauge.baseline.loss import PREDICTION, LossModel
 from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.outputs import Columns
 from tidegauge.baseline.seasons import Slots, slots_of_window
@@ -51,6 +52,7 @@ class Baseline:
         calibration: what scores are worth, when there were scores and labels: one of the positive class, of each class,
             or of the predicted one.
         mistakes: how often the model was wrong, when there were predictions and labels.
+        loss: what error to expect of a row, when numbers were predicted and there were labels.
 
     Raises:
         BaselineError: the parts do not fit together.
@@ -73,6 +75,7 @@ class Baseline:
     metadata: Mapping[str, Scalar]
     calibration: tuple[Calibration, ...] = ()
     mistakes: Mistakes | None = None
+    loss: LossModel | None = None
 
     def __post_init__(self) -> None:
         check_task(self.task)
@@ -95,6 +98,8 @@ class Baseline:
         names = [feature.name for feature in self.features]
         if len(set(names)) < len(names):
             raise BaselineError("a feature stands twice")
+        if self.loss is not None and not {*names, PREDICTION}.issuperset(self.loss.names):
+            raise BaselineError("loss: names a feature that the baseline does not have")
         _check_numbers("performance", self.performance, (float,))
         _check_numbers("metadata", self.metadata, (str, int, float, bool))
 

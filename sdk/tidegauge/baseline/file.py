@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from tidegauge.baseline import calibration
+from tidegauge.baseline import calibration, loss
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.errors import BaselineError
@@ -45,6 +45,7 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "metadata": dict(baseline.metadata),
         "calibration": [calibration.plain(each) for each in baseline.calibration],
         "mistakes": None if baseline.mistakes is None else asdict(baseline.mistakes),
+        "loss": None if baseline.loss is None else loss.plain(baseline.loss, _feature(baseline.loss.error)),
     }
 
 
@@ -66,6 +67,7 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "metadata": plain["metadata"],
         "calibration": tuple(calibration.Calibration(**each) for each in plain["calibration"]),
         "mistakes": None if plain["mistakes"] is None else Mistakes(**plain["mistakes"]),
+        "loss": None if plain["loss"] is None else _read_loss(plain["loss"]),
     }
 
 
@@ -154,3 +156,7 @@ def _read_feature(plain: dict[str, Any]) -> Feature:
 
 def _numeric(plain: dict[str, Any]) -> NumericFeature:
     return NumericFeature(**{name: value for name, value in plain.items() if name != "type"})
+
+
+def _read_loss(plain: dict[str, Any]) -> loss.LossModel:
+    return loss.LossModel(**plain | {"error": _numeric(plain["error"])})

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tidegauge.baseline.counting import BOOLEAN, SlottedRows, Vocabulary, categorical_feature, numeric_feature
-from tidegauge.baseline.features import Feature
+from tidegauge.baseline.features import Feature, NumericFeature
 from tidegauge.baseline.frame import ColumnType, Frame, nearest
+from tidegauge.baseline.loss import PREDICTION, LossModel, encode, encode_numbers, fit_loss
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.seasons import finest_slots, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
@@ -47,6 +48,7 @@ def fit(
     slot = np.zeros(frame.rows, dtype=np.intp) if times is None else slots_of_times(times, slots)
     rows = SlottedRows(slot, slots)
     training = frame if categories_from is None else Frame(categories_from)
+    references = tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items())
     if task in NUMBER_TASKS:
         outputs = number_outputs(frame, task, columns, rows)
     else:
@@ -56,14 +58,27 @@ def fit(
         version=version,
         task=task,
         slots=slots,
-        features=tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items()),
+        features=references,
         threshold=float(threshold),
         rows=frame.rows,
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
+        loss=_loss(frame, references, outputs.value, columns, rows) if task == "regression" else None,
         **vars(outputs),
     )
+
+
+def _loss(
+    frame: Frame, features: Iterable[Feature], value: NumericFeature | None, columns: Columns, rows: SlottedRows
+) -> LossModel | None:
+    """What error to expect of a row, where the reference has predictions and labels."""
+    if value is None or columns.prediction is None or columns.label is None:
+        return None
+    predicted, actual = (numeric_column(frame.column(name)).values for name in (columns.prediction, columns.label))
+    codes = {feature.name: encode(feature, frame.column(feature.name)) for feature in features}
+    errors = np.where(np.isfinite(predicted) & np.isfinite(actual), predicted - actual, np.nan)
+    return fit_loss(codes | {PREDICTION: encode_numbers(value, predicted)}, errors, rows)
 
 
 def _feature_types(

@@ -12,9 +12,10 @@ import pytest
 
 from tidegauge.baseline.calibration import Calibration
 from tidegauge_processor.performance import estimated
-from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_multiclass
+from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae, estimate_multiclass
 
 SETS = json.loads((Path(__file__).parent / "nannyml" / "nannyml.json").read_text())
+CAR_PRICE = SETS.pop("car_price")
 
 
 def table(name):
@@ -44,6 +45,12 @@ def test_each_chunk_is_near_nannymls_own_table(name):
     for metric in ("f1", "precision", "recall"):
         ours, peer, _ = found[metric].T
         assert np.abs(ours - peer).max() <= 0.003, metric
+
+
+@pytest.mark.parametrize("chunk", CAR_PRICE, ids=range(len(CAR_PRICE)))
+def test_expected_errors_of_car_prices_are_near_nannymls(chunk):
+    found = estimate_mae(chunk["expected"], chunk["rows"], 0.65)
+    assert found.value == pytest.approx(chunk["nannyml"], rel=0.02)
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
