@@ -9,7 +9,7 @@ counted; to take it for the negative class, as comparing with the positive one w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -35,6 +35,7 @@ class Classified:
         actual: code of the true class, shape ``(n,)``.
         score: shape ``(n,)``; NaN without one.
         weight: rows that each row stands for, above zero, shape ``(n,)``.
+        row: place of each outcome in its table, shape ``(n,)``.
         unreadable: outcomes set aside, because their actual names no class of the model.
     """
 
@@ -43,12 +44,19 @@ class Classified:
     actual: NDArray[np.int64]
     score: NDArray[np.float64]
     weight: NDArray[np.float64]
+    row: NDArray[np.int64]
     unreadable: int
 
     def take(self, rows: NDArray[np.bool_]) -> Classified:
         """The outcomes where ``rows``, shape ``(n,)``, is true."""
-        predicted, actual = self.predicted[rows], self.actual[rows]
-        return Classified(self.names, predicted, actual, self.score[rows], self.weight[rows], self.unreadable)
+        return replace(
+            self,
+            predicted=self.predicted[rows],
+            actual=self.actual[rows],
+            score=self.score[rows],
+            weight=self.weight[rows],
+            row=self.row[rows],
+        )
 
 
 def read_binary(table: Table, positive: str | None) -> tuple[Classified, str | None]:
@@ -107,7 +115,7 @@ def _classify(table: Table, names: Collection[str]) -> Classified:
     actual[number] = _coded(codes, _spelled(distinct))[places]
     readable = actual >= 0
     unreadable = int(np.count_nonzero(~readable))
-    found = Classified(ordered, predicted, actual, table.score, table.weight, unreadable)
+    found = Classified(ordered, predicted, actual, table.score, table.weight, np.arange(actual.size), unreadable)
     return found.take(readable) if unreadable else found
 
 
