@@ -49,7 +49,7 @@ def share(successes: int, rows: int) -> Estimate:
     if not rows:
         raise UndefinedMetricError("no labels yet")
     value = successes / rows
-    low, high = _wilson(successes, rows)
+    low, high = wilson(successes, rows)
     return Estimate(value, min(low, value), max(high, value), rows)  # at 0 and 1 the ends miss the value by rounding
 
 
@@ -106,7 +106,7 @@ def between_0_and_1(value: float, influences: NDArray[np.float64], least_rows: f
     variance = float(np.square(influences).sum())
     spread = value * (1 - value)
     rows = spread / variance if variance > 0 and spread > 0 else least_rows
-    low, high = _wilson(value * rows, rows)
+    low, high = wilson(value * rows, rows)
     return Estimate(value, min(low, value), max(high, value), labels)
 
 
@@ -188,7 +188,7 @@ def average_precision(
     value = min(math.fsum(np.diff(found, prepend=0.0) * precision) / float(found[-1]), 1.0)
     positives = effective_rows(weights[positive])
     if value == 1:
-        return Estimate(value, _wilson(positives, positives)[0], value, scores.size)
+        return Estimate(value, wilson(positives, positives)[0], value, scores.size)
     half = Z / math.sqrt(positives * value * (1 - value))
     low, high = (float(special.expit(special.logit(value) + side)) for side in (-half, half))
     return Estimate(value, low, high, scores.size)
@@ -250,7 +250,7 @@ def area_under_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> 
     )
     variance = ups_part + downs_part
     if not variance:
-        low, high = _wilson(round(value * rarer), rarer)
+        low, high = wilson(round(value * rarer), rarer)
         return Estimate(value, min(low, value), max(high, value), scores.size)
     freedom = variance**2 / (ups_part**2 / (ups.size - 1) + downs_part**2 / (downs.size - 1))
     half = _quantile(freedom) * math.sqrt(variance) / (value * (1 - value))
@@ -258,10 +258,11 @@ def area_under_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> 
     return Estimate(value, low, high, scores.size)
 
 
-def _wilson(successes: float, rows: float) -> tuple[float, float]:
-    squared = Z * Z
+def wilson(successes: float, rows: float, z: float = Z) -> tuple[float, float]:
+    """Wilson's interval of a share, ``z`` standard errors wide on each side; rows may be fractions."""
+    squared = z * z
     middle = (successes + squared / 2) / (rows + squared)
-    half = Z / (rows + squared) * math.sqrt(successes * (rows - successes) / rows + squared / 4)
+    half = z / (rows + squared) * math.sqrt(successes * (rows - successes) / rows + squared / 4)
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
