@@ -1,4 +1,4 @@
-"""What is said when a window closes, and when a cohort has its labels.
+"""What is said when a window closes.
 
 Pure: counts, baseline and memory in, signals out. The memory moves on by one window.
 """
@@ -20,14 +20,12 @@ from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
-from tidegauge_processor.performance.cohort import Cohort
-from tidegauge_processor.performance.evaluate import report
+from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
     Durations,
-    EvaluationSignal,
     IncidentSignal,
     RateSignal,
     Signal,
@@ -84,6 +82,7 @@ def close_window(
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
+        signals += [evaluation_signal(subject, found) for found in comparison.estimates(sums, baseline)]
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
@@ -91,31 +90,6 @@ def close_window(
     signals.append(WindowSignal(subject, rows, age))
     signals.append(_totals(subject, memory))
     return signals, settled.dropped
-
-
-def evaluate_cohort(
-    key: ModelKey, cohort: Cohort, start: int, end: int, baseline: Baseline | None, task: str
-) -> tuple[list[EvaluationSignal], int]:
-    """Measure a cohort of predictions on the labels that have arrived.
-
-    Args:
-        key: the model version.
-        cohort: its outcomes.
-        start: start of the predictions' time, ns since the epoch.
-        end: its end.
-        baseline: says what the model does, and which class is the positive one.
-        task: what the model does, where there is no baseline.
-
-    Returns:
-        The metrics, and the number of outcomes that do not fit the task.
-    """
-    subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
-    said = report(cohort.table(), baseline.task if baseline else task, baseline.positive if baseline else None)
-    signals = [
-        EvaluationSignal(subject, found.name, found.value, found.lower, found.upper, found.labels)
-        for found in said.evaluations
-    ]
-    return signals, said.unreadable
 
 
 @lru_cache(maxsize=64)

@@ -14,11 +14,11 @@ from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
-from tidegauge_processor.closing import evaluate_cohort
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
+from tidegauge_processor.evaluating import evaluate_cohort
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import EvaluationSignal, Event, Signal, Standing
+from tidegauge_processor.signals import Event, Signal, Standing, rests_on_labels
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
 
@@ -188,7 +188,7 @@ class Engine:
                 continue
             for reason, number in dropped.items():
                 self._count(reason, number)
-            evaluations = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
+            evaluations = [signal for signal in state.memory.standing if rests_on_labels(signal)]
             state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
             yield from said
 
@@ -202,8 +202,8 @@ class Engine:
             self._judged[key, start] = now
             cohort, end = state.judge_cohort(start), start + timing.cohort
             try:
-                baseline, task = self._baselines.of(key), state.memory.task
-                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, task)
+                policy, baseline = self._policy(key.model), self._baselines.of(key)
+                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, state.memory, policy)
             except Exception:
                 _log.exception("cohort %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
@@ -211,10 +211,10 @@ class Engine:
             if unreadable:
                 self._count("unreadable_outcome", unreadable)
             yield from said
-            standing = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
+            standing = [signal for signal in state.memory.standing if rests_on_labels(signal)]
             if not standing or standing[0].subject.start <= start:
-                others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
-                state.memory.standing = [*others, *said]
+                others = [signal for signal in state.memory.standing if not rests_on_labels(signal)]
+                state.memory.standing = [*others, *(signal for signal in said if not isinstance(signal, Event))]
         for start in state.forget_cohorts(timing):
             self._judged.pop((key, start), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,9 @@ class Evaluation:
         labels: rows that it rests on.
         klass: the class that it is about; None when it is about all.
         segment: name and value of the slice that it is about; None when it is about all rows.
+        type: ``realized`` when measured on labels, ``estimated`` without any.
+        completeness: share of the predictions whose label has arrived; None when nobody has counted them.
+        unweighted: the metric with all labels counting alike, where they are weighed; None where they are not.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Evaluation:
     labels: int
     klass: str | None = None
     segment: _Segment = None
+    type: Literal["realized", "estimated"] = "realized"
+    completeness: float | None = None
+    unweighted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

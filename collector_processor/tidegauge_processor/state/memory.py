@@ -43,6 +43,7 @@ class Memory:
         durations: duration of calls by ``error.type``.
         traces: example calls of the latest incident.
         standing: what holds at present.
+        claims: what labels have said, by what was compared and in which segment.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class Memory:
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
         self.standing: list[Standing] = []
+        self.claims: dict[str, str] = {}
 
     def dump(self) -> bytes:
         """Canonical bytes."""
@@ -89,6 +91,7 @@ class Memory:
             "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
             "traces": self.traces,
             "standing": STANDING.dump_python(self.standing, mode="json"),
+            "claims": self.claims,
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -117,6 +120,7 @@ class Memory:
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
         memory.standing = STANDING.validate_python(plain["standing"])
+        memory.claims = plain["claims"]
         return memory
 
 
