@@ -100,10 +100,11 @@ def _changed(
     p_value: float,
     labels: int,
 ) -> Iterable[PerformanceSignal]:
-    """An event when labels say something else than before; too little data takes nothing back."""
+    """An event when labels say something else than before; half of the labels or fewer take nothing back."""
     key = f"{name}\n{segment}"
-    previous = State(memory.claims.get(key, State.OK))
-    if state is previous or state is State.INSUFFICIENT_DATA:
+    claimed, rested = memory.claims.get(key, (State.OK.value, 0))
+    previous = State(claimed)
+    if state is previous or state is State.INSUFFICIENT_DATA or (not state.alarming and 2 * labels <= rested):
         return
-    memory.claims[key] = state.value
+    memory.claims[key] = state.value, labels
     yield PerformanceSignal(subject, name, segment, previous, state, difference, lower, p_value, labels)

@@ -62,6 +62,7 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
             (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
             for name, h in summary.features.items()
         ),
+        *((semconv.METRIC_ESTIMATED_LOSS, identity, h) for h in summary.losses.values()),
     ]
     for metric, attributes, histogram in histograms:
         if histogram.summary.count:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge._block import MOST_ROWS
-from tidegauge._histogram import DURATION_BINS, Histogram, empty_histogram, exemplify, exemplify_one
+from tidegauge._histogram import DURATION_BINS, Histogram, absorb, empty_histogram, exemplify, exemplify_one
+from tidegauge._loss import loss_histogram
 from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.columns import categorical_column, is_numeric, numeric_column
@@ -26,15 +27,13 @@ from tidegauge.observation import (
     observe_categorical,
     observe_numeric,
 )
-from tidegauge.summaries import OTHER, CategorySummary, ExponentialSummary, NumericSummary
+from tidegauge.summaries import OTHER, CategorySummary, NumericSummary
 from tidegauge.summaries.bins import Bins
 
 if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._options import Options
     from tidegauge._prediction import Prediction
-
-_Key = TypeVar("_Key")
 
 _NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
 
@@ -53,6 +52,7 @@ class ModelSummary:
         self.values: dict[None, Histogram] = {}
         self.scores: dict[str | None, Histogram] = {}
         self.features: dict[str, Histogram] = {}
+        self.losses: dict[None, Histogram] = {}
         self.occurrences: dict[str, CategorySummary] = {}
         self.violations: Counter[tuple[str, str]] = Counter()
 
@@ -90,14 +90,16 @@ class ModelSummary:
         for name, categories in part.occurrences.items():
             own = self.occurrences.setdefault(name, CategorySummary())
             own += categories
-        _absorb_histograms(self.values, part.values)
-        _absorb_histograms(self.scores, part.scores)
-        _absorb_histograms(self.features, part.features)
+        absorb(self.values, part.values)
+        absorb(self.scores, part.scores)
+        absorb(self.features, part.features)
+        absorb(self.losses, part.losses)
 
     def _add_rows(self, calls: Sequence[Prediction]) -> None:
         seen: set[int] = set()
         for table in tables(calls):
             self._add_features(table)
+            absorb(self.losses, loss_histogram(table, self.model))
             self._add_outputs(table.calls, table)
             seen.update(map(id, table.calls))
         self._add_outputs([call for call in calls if id(call) not in seen], None)
@@ -243,7 +245,7 @@ class ModelSummary:
         self._violate_all(name, found.violations)
         bounds = feature.bins.bounds
         counts = NumericSummary(bounds, found.summary.counts) if isinstance(found.summary, NumericSummary) else None
-        _absorb_histograms(self.features, {name: Histogram(counts or NumericSummary(bounds))})
+        absorb(self.features, {name: Histogram(counts or NumericSummary(bounds))})
 
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
         found = observe_categorical(categorical_column(table.column(name)), feature)
@@ -285,15 +287,3 @@ class ModelSummary:
     def _violate(self, name: str, kind: str, count: int) -> None:
         if count > 0:
             self.violations[name, kind] += count
-
-
-def _absorb_histograms(into: dict[_Key, Histogram], parts: Mapping[_Key, Histogram]) -> None:
-    for name, part in parts.items():
-        own = into.setdefault(name, part)
-        if own is not part:
-            if isinstance(own.summary, NumericSummary) and isinstance(part.summary, NumericSummary):
-                own.summary += part.summary
-            if isinstance(own.summary, ExponentialSummary) and isinstance(part.summary, ExponentialSummary):
-                own.summary += part.summary
-            for example in part.examples.shown():
-                own.examples.add(example)

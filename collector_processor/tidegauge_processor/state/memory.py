@@ -43,7 +43,7 @@ class Memory:
         durations: duration of calls by ``error.type``.
         traces: example calls of the latest incident.
         standing: what holds at present.
-        claims: what labels have said, by what was compared and in which segment.
+        claims: what labels have said, and how many, by what was compared and in which segment.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Memory:
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
         self.standing: list[Standing] = []
-        self.claims: dict[str, str] = {}
+        self.claims: dict[str, tuple[str, int]] = {}
 
     def dump(self) -> bytes:
         """Canonical bytes."""
@@ -120,7 +120,7 @@ class Memory:
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
         memory.standing = STANDING.validate_python(plain["standing"])
-        memory.claims = plain["claims"]
+        memory.claims = {key: (state, labels) for key, (state, labels) in plain["claims"].items()}
         return memory
 
 
