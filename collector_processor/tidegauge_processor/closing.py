@@ -78,6 +78,7 @@ def close_window(
         signals.append(BaselineSignal(subject, memory.baseline))
         memory.baseline = used
         memory.history.clear()
+        memory.labelled.clear()
     known = comparison.counts(sums, baseline) if baseline else {}
     signals += _quality(subject, sums, known, memory)
     if baseline:

@@ -55,7 +55,11 @@ def evaluate_cohort(
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
     level = judging.level(policy.false_incidents_per_month, _MONTH / (end - start))
     if baseline:
-        for name, found in judging.against_reference(table, baseline, level, policy.effect_floor).items():
+        memory.labelled[start] = judging.labelled(table, baseline)
+        oldest = max(memory.labelled) - max(judging.SCALES) * (end - start)
+        memory.labelled = {at: counts for at, counts in memory.labelled.items() if at > oldest}
+        of = memory.labelled, start, end - start, baseline
+        for name, found in judging.against_reference(*of, level, policy.effect_floor).items():
             now = found.state, found.difference, found.lower, found.p_value, found.labels
             signals += _changed(subject, memory, name, "", *now)
     if task == "binary":

@@ -46,7 +46,7 @@ def small(**changes: Any) -> Baseline:
 
 
 GOLDEN = r"""{
-"calibration":[{"bounds":[0.25],"fitted":true,"klass":"1","probabilities":[0.125,0.75],"rows":[2,3]}],
+"calibration":[{"bounds":[0.25],"days":0,"fitted":true,"klass":"1","probabilities":[0.125,0.75],"rows":[2,3],"wobble":0.0}],
 "class_counts":[[3,2]],
 "classes":["0","1"],
 "end":1700003600000000000,
@@ -55,10 +55,10 @@ GOLDEN = r"""{
 {"categories":["red","bl\u00e5"],"counts":[[2,2,1,0]],"missing":[0],"name":"colour","open":false,"others":["puce"],"type":"categorical"},
 {"categories":["false","true"],"counts":[[1,4,0,0]],"missing":[0],"name":"member","open":false,"others":[],"type":"boolean"}],
 "format":"tidegauge.baseline/1",
-"id":"c80236ab3395cd4a136ad81d11007cf8",
+"id":"56ad9496d272805172362822fb927290",
 "loss":null,
 "metadata":{"author":"me","final":true,"run":17},
-"mistakes":{"bound":null,"right":4,"wrong":1},
+"mistakes":{"bound":null,"days":0,"right":4,"wobble":0.0,"wrong":1},
 "model":"churn",
 "performance":{"accuracy":0.8},
 "rows":5,

@@ -8,6 +8,10 @@ positives found less positives expected is compared with its standard error (a s
 too, for the reference has few rows in a bin). It sees a change of the labels that leaves the mistakes as they were,
 and, with a pole on each side, one that the mean score and the mean label hide from each other.
 
+Days differ by more than chance (`tidegauge.baseline.wobble`). Where the reference shows by how much, both tests take
+the variance between days into account, with Student's t for as many days as it rests on: single days then say little,
+and many days together say what they can. Where nothing is known of days, rows are taken for independent.
+
 The level is an argument: the share of the budget of false alarms that one comparison may spend.
 """
 
@@ -48,8 +52,49 @@ class Comparison:
     labels: int
 
 
+@dataclass(frozen=True, slots=True)
+class Days:
+    """How days differ.
+
+    Attributes:
+        variance: between days, beyond chance; 0 when it is not known.
+        reference: reference days that it rests on; 0 when it is not known.
+        window: days of the window.
+    """
+
+    variance: float = 0.0
+    reference: int = 0
+    window: int = 1
+
+    @property
+    def known(self) -> bool:
+        """Whether days differ as far as is known."""
+        return self.variance > 0 and self.reference > 1
+
+    def judge(self, gap: float, variance: float, level: float) -> tuple[float, float]:
+        """P-value of a mean that lies ``gap`` off, and what its size is at least.
+
+        Args:
+            gap: window less reference.
+            variance: of the gap, if rows were independent.
+            level: twice the error probability of the bound.
+        """
+        if not self.known:
+            error = math.sqrt(variance)
+            p_value = 2 * float(special.ndtr(-abs(gap) / error)) if error else float(gap == 0)
+            return min(p_value, 1.0), max(abs(gap) + float(special.ndtri(level / 4)) * error, 0.0)
+        error = math.sqrt(variance + self.variance * (1 / self.window + 1 / self.reference))
+        freedom = self.reference - 1
+        p_value = 2 * float(special.stdtr(freedom, -abs(gap) / error))
+        return min(p_value, 1.0), max(abs(gap) + float(special.stdtrit(freedom, level / 4)) * error, 0.0)
+
+
+NO_DAYS: Final = Days()
+"""Nothing is known of days."""
+
+
 def compare_mistakes(
-    reference: tuple[int, int], window: tuple[int, int], level: float, tolerance: float = 0.0
+    reference: tuple[int, int], window: tuple[int, int], level: float, tolerance: float = 0.0, days: Days = NO_DAYS
 ) -> Comparison:
     """Compare right and wrong answers of a window with those of the reference.
 
@@ -58,6 +103,7 @@ def compare_mistakes(
         window: the same of the window.
         level: p-values up to this are evidence.
         tolerance: a difference surely above it is material.
+        days: how days differ in their share of mistakes.
 
     Example:
         >>> found = compare_mistakes((8_000, 2_000), (120, 80), level=1e-4, tolerance=0.02)
@@ -68,8 +114,13 @@ def compare_mistakes(
     labels = int(counted.sum())
     if not labels or not cells.sum() or float(smallest_p(cells, counted)[0]) > level:
         return Comparison(State.INSUFFICIENT_DATA, 1.0, 0.0, 0.0, labels)
-    p_value = float(fisher_exact(cells, counted)[0])
     difference = window[1] / labels - reference[1] / sum(reference)
+    if days.known:
+        pooled = (reference[1] + window[1]) / (sum(reference) + labels)
+        variance = pooled * (1 - pooled) * (1 / labels + 1 / sum(reference))
+        p_value, lower = days.judge(difference, variance, level)
+        return Comparison(_state(p_value, lower, level, tolerance), p_value, difference, lower, labels)
+    p_value = float(fisher_exact(cells, counted)[0])
     lower = float(least_distance(cells, counted, np.array([level / 2]), ordered=False)[0])
     return Comparison(_state(p_value, lower, level, tolerance), p_value, difference, lower, labels)
 
@@ -81,6 +132,7 @@ def compare_calibration(
     reference: NDArray[np.int64],
     level: float,
     tolerance: float = 0.0,
+    days: Days = NO_DAYS,
 ) -> Comparison:
     """Compare labels with what the calibrated scores promise.
 
@@ -91,6 +143,7 @@ def compare_calibration(
         reference: rows from which they were learned, shape ``(B,)``.
         level: p-values up to this are evidence.
         tolerance: a difference surely above it is material.
+        days: how days differ in labels less probabilities.
 
     Example:
         >>> rows, chance, learned = np.array([100, 100]), np.array([0.2, 0.6]), np.array([5_000, 5_000])
@@ -104,10 +157,9 @@ def compare_calibration(
         return Comparison(State.INSUFFICIENT_DATA, 1.0, 0.0, 0.0, labels)
     spread = probabilities * (1 - probabilities)
     variance = float((rows * spread).sum() + (np.square(rows) * spread / (reference + 1)).sum())
-    gap, error = float(positives.sum()) - expected, math.sqrt(variance)
-    p_value = min(2 * float(special.ndtr(-abs(gap) / error)), 1.0) if error else float(gap == 0)
-    lower = max((abs(gap) + float(special.ndtri(level / 4)) * error) / labels, 0.0)
-    return Comparison(_state(p_value, lower, level, tolerance), p_value, gap / labels, lower, labels)
+    gap = (float(positives.sum()) - expected) / labels
+    p_value, lower = days.judge(gap, variance / labels**2, level)
+    return Comparison(_state(p_value, lower, level, tolerance), p_value, gap, lower, labels)
 
 
 def _state(p_value: float, lower: float, level: float, tolerance: float) -> State:

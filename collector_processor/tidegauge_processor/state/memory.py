@@ -9,6 +9,7 @@ import numpy as np
 
 from tidegauge.errors import WireError
 from tidegauge.summaries import NumericSummary
+from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import STANDING, Standing
 from tidegauge_processor.state.aggregates import load_stream, load_summary
@@ -43,6 +44,7 @@ class Memory:
         durations: duration of calls by ``error.type``.
         traces: example calls of the latest incident.
         standing: what holds at present.
+        labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
         claims: what labels have said, and how many, by what was compared and in which segment.
     """
 
@@ -66,6 +68,7 @@ class Memory:
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
         self.standing: list[Standing] = []
+        self.labelled: dict[int, Labelled] = {}
         self.claims: dict[str, tuple[str, int]] = {}
 
     def dump(self) -> bytes:
@@ -91,6 +94,7 @@ class Memory:
             "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
             "traces": self.traces,
             "standing": STANDING.dump_python(self.standing, mode="json"),
+            "labelled": [[at, counts.dump()] for at, counts in sorted(self.labelled.items())],
             "claims": self.claims,
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
@@ -120,6 +124,7 @@ class Memory:
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
         memory.standing = STANDING.validate_python(plain["standing"])
+        memory.labelled = {at: Labelled.load(counts) for at, counts in plain["labelled"]}
         memory.claims = {key: (state, labels) for key, (state, labels) in plain["claims"].items()}
         return memory
 

@@ -9,7 +9,7 @@ Source: R. E. Barlow et al. (1972), Statistical Inference under Order Restrictio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.baseline.features import counted
+from tidegauge.baseline.wobble import wobble
 from tidegauge.errors import BaselineError
 from tidegauge.summaries.bins import Bins
 
@@ -36,6 +37,8 @@ class Calibration:
         probabilities: from 0 to 1 by bin, shape ``(B,)``.
         rows: reference rows by bin that had a label, shape ``(B,)``.
         fitted: whether isotonic regression made the probabilities; else they are mean scores.
+        wobble: variance between days of labels less probabilities, beyond chance; 0 when it is not known.
+        days: reference days that ``wobble`` rests on; 0 when it is not known.
 
     Raises:
         BaselineError: the arrays do not fit together.
@@ -46,6 +49,8 @@ class Calibration:
     probabilities: Floats
     rows: NDArray[np.int64]
     fitted: bool
+    wobble: float = 0.0
+    days: int = 0
 
     def __post_init__(self) -> None:
         where = f"calibration of {self.klass!r}"
@@ -56,6 +61,8 @@ class Calibration:
             raise BaselineError(f"{where}: {problem}") from problem
         if probabilities.shape != (bounds.size + 1,) or not ((probabilities >= 0) & (probabilities <= 1)).all():
             raise BaselineError(f"{where}: not one probability from 0 to 1 for each of {bounds.size + 1} bins")
+        if not (np.isfinite(self.wobble) and self.wobble >= 0 and self.days >= 0):
+            raise BaselineError(f"{where}: {self.wobble!r} is not the variance between {self.days!r} days")
         object.__setattr__(self, "bounds", bounds)
         object.__setattr__(self, "probabilities", probabilities)
         object.__setattr__(self, "rows", counted(self.rows, (bounds.size + 1,), where))
@@ -66,7 +73,14 @@ class Calibration:
         return Bins(self.bounds)
 
     @classmethod
-    def fit(cls, klass: str, bounds: Floats, scores: Floats, positive: NDArray[np.bool_]) -> Calibration:
+    def fit(
+        cls,
+        klass: str,
+        bounds: Floats,
+        scores: Floats,
+        positive: NDArray[np.bool_],
+        days: NDArray[np.intp] | None = None,
+    ) -> Calibration:
         """Learn from the reference rows that have a score and a label.
 
         Args:
@@ -74,6 +88,7 @@ class Calibration:
             bounds: of the score bins, shape ``(B - 1,)``.
             scores: from 0 to 1, shape ``(n,)``, at least one.
             positive: whether the class came true, shape ``(n,)``.
+            days: day of each row, shape ``(n,)``; None without times.
 
         Example:
             >>> scores, random = np.tile([0.1, 0.3], 500), np.random.default_rng(0)
@@ -82,12 +97,16 @@ class Calibration:
             (True, [0.2, 0.6])
         """
         width = bounds.size + 1
-        cells = np.arange(scores.size) % _FOLDS * width + Bins(bounds).index(scores)
+        places = Bins(bounds).index(scores)
+        cells = np.arange(scores.size) % _FOLDS * width + places
         rows, sums, positives = (
             np.bincount(cells, column, _FOLDS * width).astype(np.float64).reshape(_FOLDS, width)
             for column in (np.ones(scores.size), scores, positive)
         )
-        return cls.of_folds(klass, bounds, rows, sums, positives)
+        found = cls.of_folds(klass, bounds, rows, sums, positives)
+        p = found.probabilities[places]
+        variance, rests_on = wobble(positive - p, p * (1 - p), days)
+        return replace(found, wobble=variance, days=rests_on)
 
     @classmethod
     def of_folds(cls, klass: str, bounds: Floats, rows: Floats, sums: Floats, positives: Floats) -> Calibration:
@@ -143,4 +162,6 @@ def plain(calibration: Calibration) -> dict[str, Any]:
         "probabilities": calibration.probabilities.tolist(),
         "rows": calibration.rows.tolist(),
         "fitted": calibration.fitted,
+        "wobble": calibration.wobble,
+        "days": calibration.days,
     }

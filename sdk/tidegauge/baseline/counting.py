@@ -27,10 +27,16 @@ class SlottedRows:
     Args:
         slot: slot of each row, shape ``(n,)``.
         slots: number of slots.
+        day: day of each row, shape ``(n,)``; None without times.
     """
 
     slot: NDArray[np.intp]
     slots: int
+    day: NDArray[np.intp] | None = None
+
+    def days(self, rows: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+        """Days of those rows."""
+        return None if self.day is None else self.day[rows]
 
     def count(self, codes: NDArray[np.intp], size: int) -> NDArray[np.int64]:
         """Count rows by slot and code, leaving out `NO_CODE`.

@@ -15,6 +15,7 @@ from tidegauge.baseline.loss import PREDICTION, LossModel, encode, encode_number
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.seasons import finest_slots, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
+from tidegauge.baseline.wobble import days_of
 from tidegauge.columns import categorical_column, numeric_column
 from tidegauge.errors import BaselineError
 
@@ -46,7 +47,7 @@ def fit(
     times = None if columns.timestamp is None else frame.times(columns.timestamp)
     slots = 1 if times is None else finest_slots(times)
     slot = np.zeros(frame.rows, dtype=np.intp) if times is None else slots_of_times(times, slots)
-    rows = SlottedRows(slot, slots)
+    rows = SlottedRows(slot, slots, None if times is None else days_of(times))
     training = frame if categories_from is None else Frame(categories_from)
     references = tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items())
     if task in NUMBER_TASKS:

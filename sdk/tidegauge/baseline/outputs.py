@@ -81,7 +81,9 @@ def number_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows
         raise BaselineError(f"no row has both a prediction and a label in column {columns.label!r}")
     pair = predicted.values[both], actual[both]
     performance = {"mae": metrics.mean_absolute_error(*pair), "rmse": metrics.root_mean_squared_error(*pair)}
-    return Outputs(value=value, performance=performance, mistakes=Mistakes.of_errors(pair[0] - pair[1]))
+    return Outputs(
+        value=value, performance=performance, mistakes=Mistakes.of_errors(pair[0] - pair[1], rows.days(both))
+    )
 
 
 def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows, threshold: float) -> Outputs:
@@ -106,8 +108,8 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if task == "binary" and predicted is None and scores is not None:
         predicted = np.where(np.isnan(scores), NO_CODE, scores >= threshold).astype(np.intp)
     performance = _performance(predicted, scores, actual, has_positive=task == "binary")
-    calibration = _calibration(task, scores, of_class, predicted, actual, names)
-    mistakes = _mistakes(predicted, actual)
+    calibration = _calibration(task, scores, of_class, predicted, actual, names, rows)
+    mistakes = _mistakes(predicted, actual, rows)
     classes, kept = _bounded(names, seen)
     if predicted is None:
         nobody = np.zeros(frame.rows, np.intp)
@@ -240,6 +242,7 @@ def _calibration(
     predicted: Codes | None,
     actual: Codes | None,
     names: tuple[str, ...],
+    rows: SlottedRows,
 ) -> tuple[Calibration, ...]:
     """What scores are worth: of each class, of the positive one, or of whichever is predicted."""
     if actual is None or scores is None or task not in PROBABILITY_TASKS:
@@ -256,15 +259,16 @@ def _calibration(
     for name, own, positive in every:
         both = ~np.isnan(own) & (actual != NO_CODE)
         if both.any():
-            found.append(Calibration.fit(name, score_bounds(own[~np.isnan(own)]), own[both], positive[both]))
+            bounds = score_bounds(own[~np.isnan(own)])
+            found.append(Calibration.fit(name, bounds, own[both], positive[both], rows.days(both)))
     return tuple(found)
 
 
-def _mistakes(predicted: Codes | None, actual: Codes | None) -> Mistakes | None:
+def _mistakes(predicted: Codes | None, actual: Codes | None, rows: SlottedRows) -> Mistakes | None:
     if predicted is None or actual is None:
         return None
     both = (predicted != NO_CODE) & (actual != NO_CODE)
-    return Mistakes.of_classes(predicted[both], actual[both]) if both.any() else None
+    return Mistakes.of_classes(predicted[both], actual[both], rows.days(both)) if both.any() else None
 
 
 def _performance(
