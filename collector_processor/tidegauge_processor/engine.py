@@ -16,9 +16,9 @@ from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
-from tidegauge_processor.evaluating import evaluate_cohort
+from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import Event, Signal, Standing, rests_on_labels
+from tidegauge_processor.signals import Event, Signal, Standing, WindowSignal, rests_on_labels
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
 
@@ -188,6 +188,8 @@ class Engine:
                 continue
             for reason, number in dropped.items():
                 self._count(reason, number)
+            rows = sum(signal.rows for signal in said if isinstance(signal, WindowSignal))
+            state.predictions(start, rows, timing)
             evaluations = [signal for signal in state.memory.standing if rests_on_labels(signal)]
             state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
             yield from said
@@ -203,7 +205,9 @@ class Engine:
             cohort, end = state.judge_cohort(start), start + timing.cohort
             try:
                 policy, baseline = self._policy(key.model), self._baselines.of(key)
-                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, state.memory, policy)
+                learn_arrivals(state.mature_cohorts(timing), baseline, state.memory)
+                predicted = state.predicted(start, timing)
+                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, state.memory, policy, predicted)
             except Exception:
                 _log.exception("cohort %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")

@@ -12,7 +12,7 @@ from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import judging
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.evaluate import Evaluation
-from tidegauge_processor.performance.evaluations import realized
+from tidegauge_processor.performance.evaluations import read_classes, realized
 from tidegauge_processor.performance.fairness import Difference, Spread
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal, Signal, Subject
@@ -51,7 +51,7 @@ def evaluate_cohort(
     subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
     task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
     table = cohort.table()
-    said = realized(table, task, positive, predictions)
+    said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
     level = judging.level(policy.false_incidents_per_month, _MONTH / (end - start))
     if baseline:
@@ -66,6 +66,15 @@ def evaluate_cohort(
         for name, (differences, spreads) in judging.between_groups(table, positive, level, policy.effect_floor).items():
             signals += _fairness(subject, memory, name, differences, spreads)
     return signals, said.unreadable
+
+
+def learn_arrivals(mature: Iterable[Cohort], baseline: Baseline | None, memory: Memory) -> None:
+    """Learn from cohorts that have their labels how soon those of each class arrived."""
+    task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
+    for cohort in mature:
+        table = cohort.table()
+        if (outcomes := read_classes(table, task, positive)) is not None:
+            memory.arrivals.learn(outcomes, table)
 
 
 def evaluation_signal(subject: Subject, found: Evaluation) -> EvaluationSignal:

@@ -1,14 +1,16 @@
 """Closing a window estimates performance; labels measure it, compare groups and say what has changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tests.processor.models import baseline, hour, rows
-from tests.processor.requests import HOUR
-from tests.processor.test_engine import Bench, hours
+from tests.processor.requests import HOUR, SECOND
+from tests.processor.test_engine import LATER, TIMING, Bench, hours
 from tidegauge import semconv
-from tidegauge_processor.evaluating import evaluate_cohort
+from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
 from tidegauge_processor.otlp import encode
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.cohort import Cohort
@@ -17,6 +19,7 @@ from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.state.models import ModelState
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy
 
@@ -118,3 +121,24 @@ def test_evaluations_as_plain_values() -> None:
     }
     assert accuracy["completeness"] == 0.5
     assert "region=north" in {plain(each, 1, 2)["segment"] for each in found.evaluations}
+
+
+def test_the_engine_counts_predictions_and_learns_arrivals() -> None:
+    timing = replace(TIMING, retention=6 * HOUR)
+    bench = Bench(timing=timing)
+    bench.take(*hours(0, 0, number=900))
+    state = ModelState(KEY)
+    for start in (hour(0), hour(1), hour(2), hour(9)):
+        for row in range(500):
+            state.add_outcome(
+                Outcome(f"{start}-{row}", start, start + SECOND * row, "1", 0.7, None, str(row % 2)), timing, LATER
+            )
+    assert len(state.mature_cohorts(timing)) == 3
+    assert state.mature_cohorts(timing) == []
+    learn_arrivals([state.cohorts[start] for start in (hour(0), hour(1))], baseline(), state.memory)
+    memory = Memory.load(state.memory.dump())
+    assert memory.arrivals.share("1", np.array([250 * SECOND])) == pytest.approx(0.5, abs=0.05)
+    state.predictions(hour(0), 900, timing)
+    assert state.predicted(hour(0), timing) is None  # its window may not have closed
+    state.memory.closed_until = hour(1)
+    assert state.predicted(hour(0), timing) == 900

@@ -77,7 +77,7 @@ class Arrivals:
             now: time up to which labels have been taken, ns since the epoch.
 
         Returns:
-            A part of ``table``; None when a class that came true has too few mature labels.
+            A part of ``table``; None when a class that came true has too few mature labels, or all are too young.
         """
         ages = now - table.predicted_at[outcomes.row]
         present = np.unique(outcomes.actual).tolist()
@@ -87,6 +87,8 @@ class Arrivals:
         if np.isnan(shares).any():
             return None
         good = (shares >= LEAST_SHARE).all(axis=0)
+        if not good.any():
+            return None
         own = shares[np.searchsorted(present, outcomes.actual), np.arange(ages.size)]
         weight = np.ones(table.weight.size)
         weight[outcomes.row[good]] = 1 / own[good]

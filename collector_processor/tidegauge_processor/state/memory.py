@@ -9,6 +9,7 @@ import numpy as np
 
 from tidegauge.errors import WireError
 from tidegauge.summaries import NumericSummary
+from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import STANDING, Standing
@@ -44,6 +45,9 @@ class Memory:
         durations: duration of calls by ``error.type``.
         traces: example calls of the latest incident.
         standing: what holds at present.
+        predicted: rows predicted by start of the cohort, in closed windows.
+        arrivals: how soon labels arrived in mature cohorts.
+        learned_until: start of the latest cohort that ``arrivals`` has learned from.
         labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
         claims: what labels have said, and how many, by what was compared and in which segment.
     """
@@ -68,6 +72,9 @@ class Memory:
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
         self.standing: list[Standing] = []
+        self.predicted: dict[int, int] = {}
+        self.arrivals = Arrivals()
+        self.learned_until = -1
         self.labelled: dict[int, Labelled] = {}
         self.claims: dict[str, tuple[str, int]] = {}
 
@@ -94,6 +101,8 @@ class Memory:
             "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
             "traces": self.traces,
             "standing": STANDING.dump_python(self.standing, mode="json"),
+            "predicted": sorted(self.predicted.items()),
+            "arrivals": self.arrivals.dump(),
             "labelled": [[at, counts.dump()] for at, counts in sorted(self.labelled.items())],
             "claims": self.claims,
         }
@@ -124,6 +133,8 @@ class Memory:
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
         memory.standing = STANDING.validate_python(plain["standing"])
+        memory.predicted = dict(plain["predicted"])
+        memory.arrivals = Arrivals.load(plain["arrivals"])
         memory.labelled = {at: Labelled.load(counts) for at, counts in plain["labelled"]}
         memory.claims = {key: (state, labels) for key, (state, labels) in plain["claims"].items()}
         return memory
@@ -139,6 +150,7 @@ _PLAIN: Final = (
     "task",
     "rows",
     "opened",
+    "learned_until",
 )
 
 

@@ -357,3 +357,25 @@ def test_numbers_at_the_end_of_the_doubles_are_an_answer_and_not_a_crash():
     large = regression_cohort(np.array([1e200, 1.0]), np.array([0.0, 1.0]))
     reasons = report(large.table(), "regression", None).absent
     assert set(reasons.values()) == {"numbers beyond 1e150 are too large to square"}
+
+
+def test_intervals_cover_the_truth():
+    """Of 300 rows each: metrics of fresh rows lie around that of very many, and the intervals hold it."""
+    random = np.random.default_rng(12)
+
+    def classes(rows):
+        scores = random.beta(1, 2, rows).round(3)
+        return binary_cohort(scores, random.random(rows) < scores)
+
+    def numbers(rows):
+        actual = random.uniform(1, 4, rows)  # of numbers around zero MAPE has no mean
+        return regression_cohort(0.8 * actual + 0.3 + random.normal(size=rows) / 2, actual)
+
+    for task, make in (("binary", classes), ("regression", numbers)):
+        truth = values(evaluate(make(60_000), task, "1"))
+        held = dict.fromkeys(truth, 0)
+        for _ in range(200):
+            for each in evaluate(make(300), task, "1"):
+                held[each.name] += each.lower <= truth[each.name] <= each.upper
+        held.pop("calibration_error", None)  # of these scores it is zero, and what is shown is above
+        assert min(held.values()) >= 180, held
