@@ -55,10 +55,14 @@ def read(path: Path) -> Signals:
     with path.open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             name, end, value, attributes = (record[key] for key in ("name", "time", "value", "attributes"))
-            if name == semconv.METRIC_EVALUATION_SCORE:
-                evaluations.setdefault(end, {})[attributes[semconv.EVALUATION_NAME]] = value
-            elif name == semconv.METRIC_EVALUATION_LABELS:
-                evaluations.setdefault(end, {})["labels"] = value
+            if name in (semconv.METRIC_EVALUATION_SCORE, semconv.METRIC_EVALUATION_LABELS):
+                measure = attributes[semconv.EVALUATION_NAME]
+                if attributes[semconv.EVALUATION_TYPE] != "realized" or semconv.SEGMENT_NAME in attributes:
+                    continue
+                if name == semconv.METRIC_EVALUATION_SCORE:
+                    evaluations.setdefault(end, {})[measure] = value
+                elif measure == "mean_label":
+                    evaluations.setdefault(end, {})["labels"] = value
             elif name == semconv.METRIC_WINDOW_SAMPLES:
                 samples[end] = value
             elif name == semconv.METRIC_DRIFT_STATUS and value:
