@@ -85,7 +85,8 @@ class Baselines(Mapping[str, Baseline]):
         """Take up a published part; the baseline when it is the last one missing.
 
         Raises:
-            BaselineError: the parts together are not the baseline that they promise.
+            BaselineError: the parts together are not the baseline that they promise, or too many baselines wait for
+                parts, so that the oldest of them was given up.
         """
         known = self._known.get(part.baseline)
         if known is not None:
@@ -93,9 +94,11 @@ class Baselines(Mapping[str, Baseline]):
             return None
         parts = self._pending.setdefault(part.baseline, {})
         parts[part.part] = part
-        if len(self._pending) > _MOST_PENDING:
-            del self._pending[next(iter(self._pending))]
         if len(parts) < part.parts:
+            if len(self._pending) > _MOST_PENDING:
+                oldest = next(iter(self._pending))
+                del self._pending[oldest]
+                raise BaselineError(f"baseline {oldest} is given up: {_MOST_PENDING} others wait for their parts too")
             return None
         del self._pending[part.baseline]
         baseline = Baseline.from_bytes(_unpacked(b"".join(parts[number].body for number in sorted(parts))))

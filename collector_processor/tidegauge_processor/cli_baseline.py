@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, NumericFeature
+from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, JointReference, NumericFeature
 from tidegauge.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def build(
     categories_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Training rows, from which categories are chosen.")
     ] = None,
+    attributions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What each feature added to each prediction, row by row.")
+    ] = None,
     threshold: Annotated[float, typer.Option(help="A score from here on means the positive class.")] = 0.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="MODEL-VERSION.baseline.json when left out.")
@@ -72,6 +75,7 @@ def build(
             categorical=categorical or (),
             categories_from=None if categories_from is None else _read(categories_from),
             threshold=threshold,
+            attributions=None if attributions is None else _read(attributions),
         )
         baseline.save(path)
     slots = f"{baseline.slots} season slot{'s' if baseline.slots > 1 else ''}"
@@ -107,12 +111,21 @@ def _facts(baseline: Baseline) -> Table:
         counts = baseline.class_counts.sum(axis=0)
         shares = zip(baseline.classes, counts / max(counts.sum(), 1), strict=True)
         facts["predicted"] = ", ".join(f"{name} {share:.1%}" for name, share in shares)
+    if baseline.joint is not None:
+        facts["joint"] = _joint(baseline.joint)
+    if baseline.attributions:
+        facts["attributions"] = f"of {len(baseline.attributions)} features"
     facts |= {name: f"{number:.4g}" for name, number in sorted(baseline.performance.items())}
     facts |= {name: str(value) for name, value in sorted(baseline.metadata.items())}
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         table.add_row(name, value)
     return table
+
+
+def _joint(joint: JointReference) -> str:
+    found = f"{len(joint.components)} principal components of {len(joint.names)} features"
+    return f"{found}, error up to {joint.error.bounds[-1]:.4g} on {joint.error.counts.sum():,} other rows"
 
 
 def _row(feature: Feature, rows: int) -> tuple[str, str, str, str, str]:

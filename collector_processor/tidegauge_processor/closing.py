@@ -21,7 +21,8 @@ from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.evaluating import evaluation_signal
-from tidegauge_processor.records import ModelKey
+from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
+from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
@@ -84,6 +85,7 @@ def close_window(
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
         signals += [evaluation_signal(subject, found) for found in comparison.estimates(sums, baseline)]
+        signals += _attribution_ranking(subject, baseline, known)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
@@ -132,6 +134,23 @@ def _drift(
     yield from _incidents(subject, verdicts, memory, policy, sums)
 
 
+def _attribution_ranking(
+    subject: Subject, baseline: Baseline, known: Mapping[Stream, comparison.Cells]
+) -> Iterable[Signal]:
+    """Whether the features are of the same rank as in the reference, where rows of this window were explained."""
+    parts = baseline.attributions
+    reference = {part.name: mean_magnitude(part.counts.sum(axis=0), part.bounds) for part in parts}
+    live = {part.name: mean_magnitude(known[Stream(comparison.ATTRIBUTION, part.name)], part.bounds) for part in parts}
+    score = attribution_ndcg(reference, live)
+    if score is not None:
+        dimensions = {
+            semconv.DRIFT_TARGET: comparison.ATTRIBUTION,
+            semconv.DRIFT_METHOD: "attribution_ndcg",
+            semconv.WINDOW_NAME: window_name(subject.end - subject.start),
+        }
+        yield RateSignal(subject, semconv.METRIC_DRIFT_SCORE, dimensions, score)
+
+
 def _is_worth_a_series(stream: Stream, references: Mapping[Stream, Reference], memory: Memory) -> bool:
     """A violation has series from the first time it happens on: most never do, and each verdict is a dozen points."""
     if stream.target != comparison.QUALITY or (stream.name, stream.detail) in memory.violations:
@@ -155,6 +174,8 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
     found: list[tuple[str, str]] = []
     for stream in change.streams:
         for key in sorted(sums.exemplars):
+            if stream.target == comparison.JOINT and key.metric != semconv.METRIC_RECONSTRUCTION_ERROR:
+                continue
             if key.dimension(semconv.FEATURE_NAME) == stream.name:
                 found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
     return tuple(dict.fromkeys(found))[:_MOST_TRACES]
@@ -176,25 +197,27 @@ def _fill_gap(history: list[Counted], start: int, length: int, most: int, baseli
 def _quality(
     subject: Subject, sums: Aggregates, known: Mapping[Stream, comparison.Cells], memory: Memory
 ) -> Iterable[Signal]:
-    rates = comparison.violation_rates(sums, known)
-    memory.violations |= rates.keys()
-    for feature, kind in sorted(memory.violations):
-        dimensions = {semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
-        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get((feature, kind), 0.0))
+    rates: dict[tuple[str, str], float] = {}
+    for violation, rate in sorted(comparison.violation_rates(sums, known).items()):
+        series = memory.violation_series(violation)
+        rates[series] = min(1.0, rates.get(series, 0.0) + rate)
+    for series in sorted(memory.violations):
+        named = dict(zip((semconv.FEATURE_NAME, semconv.VIOLATION_TYPE), series, strict=True))
+        dimensions = named if any(series) else dict(OVERFLOW)
+        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get(series, 0.0))
 
 
 def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
     calls: dict[str, int] = {}
-    for stream, summary in sums.histograms.items():
+    for stream, summary in sorted(sums.histograms.items(), key=lambda item: item[0]):
         if stream.metric == semconv.METRIC_PREDICTION_DURATION:
-            error_type = stream.dimension(semconv.ERROR_TYPE)
+            error_type = memory.error_series(stream.dimension(semconv.ERROR_TYPE))
             calls[error_type] = calls.get(error_type, 0) + summary.count
             if isinstance(summary, NumericSummary):
                 _add_durations(memory, error_type, summary)
     total = sum(calls.values())
     if not total:
         return
-    memory.errors |= calls.keys() - {""}
     yield RateSignal(subject, semconv.METRIC_ERROR_RATE, {}, 1 - calls.get("", 0) / total)
     for error_type in sorted(memory.errors):
         rate = calls.get(error_type, 0) / total

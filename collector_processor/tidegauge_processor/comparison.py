@@ -4,6 +4,8 @@
 |---|---|
 | feature, numeric | the baseline's bins |
 | feature, categorical | the baseline's categories, ``_other``, ``_unseen`` |
+| joint | the bins of the reconstruction error: how far rows lie off the baseline's principal components |
+| attribution | the baseline's bins of a feature's attributions |
 | prediction | the baseline's classes and one for all others; the bins of the predicted number for regression |
 | score | the baseline's score bins, all predicted classes together |
 | quality | rows in order, rows that break the schema; one stream for each feature and kind of violation |
@@ -21,16 +23,20 @@ from numpy.typing import NDArray
 from tidegauge import semconv
 from tidegauge.baseline import Baseline, Feature, NumericFeature
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
+from tidegauge.statistics.wobble import UNKNOWN
 from tidegauge.summaries import UNSEEN, NumericSummary
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import estimated
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.verdicts.moderation import moderate
 from tidegauge_processor.verdicts.types import Reference, Stream
 
 Cells = NDArray[np.int64]
 
 FEATURE: Final = "feature"
+JOINT: Final = "joint"
+ATTRIBUTION: Final = "attribution"
 PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
@@ -41,23 +47,34 @@ _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
 def references(baseline: Baseline) -> dict[Stream, Reference]:
-    """Reference counts of every stream that ``baseline`` knows, by season slot."""
+    """Reference counts of every stream that ``baseline`` knows, by season slot, and their wobble."""
     found: dict[Stream, Reference] = {}
     for feature in baseline.features:
         bounds = feature.bounds if isinstance(feature, NumericFeature) else None
-        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds)
+        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds, wobble=feature.wobble)
         present = feature.counts.sum(axis=1)
         for kind in _possible_violations(feature):
             bad = feature.missing if kind == MISSING else np.zeros_like(present)
-            found[Stream(QUALITY, feature.name, kind)] = Reference(np.stack([present, bad], axis=1), None)
+            wobble = feature.missing_wobble if kind == MISSING else UNKNOWN
+            cells = np.stack([present, bad], axis=1)
+            found[Stream(QUALITY, feature.name, kind)] = Reference(cells, wobble=wobble)
+    if baseline.joint is not None:
+        error = baseline.joint.error
+        found[Stream(JOINT, "")] = Reference(error.counts, error.bounds, wobble=error.wobble)
+    for part in baseline.attributions:
+        found[Stream(ATTRIBUTION, part.name)] = Reference(part.counts, part.bounds, wobble=part.wobble)
     if baseline.value is not None:
-        found[Stream(PREDICTION, "")] = Reference(baseline.value.counts, baseline.value.bounds)
+        found[Stream(PREDICTION, "")] = Reference(
+            baseline.value.counts, baseline.value.bounds, wobble=baseline.value.wobble
+        )
     elif baseline.class_counts is not None:
         padded = np.pad(baseline.class_counts, ((0, 0), (0, 1)))
-        found[Stream(PREDICTION, "")] = Reference(padded, None)
+        found[Stream(PREDICTION, "")] = Reference(padded, wobble=baseline.class_wobble)
     if baseline.score is not None:
-        found[Stream(SCORE, "")] = Reference(baseline.score.counts.sum(axis=1), baseline.score.bounds)
-    return found
+        found[Stream(SCORE, "")] = Reference(
+            baseline.score.counts.sum(axis=1), baseline.score.bounds, wobble=baseline.score.wobble
+        )
+    return moderate(found)
 
 
 def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
@@ -72,6 +89,11 @@ def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
+    if baseline.joint is not None:
+        found[Stream(JOINT, "")] = view.histogram(semconv.METRIC_RECONSTRUCTION_ERROR, baseline.joint.error.bounds)
+    for part in baseline.attributions:
+        cells = view.histogram(semconv.METRIC_FEATURE_ATTRIBUTION, part.bounds, part.name)
+        found[Stream(ATTRIBUTION, part.name)] = cells
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
     elif baseline.class_counts is not None:

@@ -17,19 +17,24 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
+from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.signals import Event, Signal, Standing, WindowSignal, rests_on_labels
+from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
 
 _FATES: Final = {
     "new": semconv.METRIC_PROCESSOR_ACCEPTED,
-    "revised": semconv.METRIC_PROCESSOR_ACCEPTED,
+    "revised": semconv.METRIC_PROCESSOR_REVISED,
     "stale": semconv.METRIC_PROCESSOR_DUPLICATE,
     "duplicate": semconv.METRIC_PROCESSOR_DUPLICATE,
     "late": semconv.METRIC_PROCESSOR_LATE,
     "expired": semconv.METRIC_PROCESSOR_LATE,
 }
+
+MOST_MODELS: Final = 1_000
+"""Model versions that are kept at once; data about further ones are dropped and counted until there is room."""
 
 _PENDING_BASELINES: Final = "pending baselines"
 _LENGTHS: Final = "lengths"
@@ -48,6 +53,7 @@ class Engine:
         most_streams: streams of one window at the most.
         counter: counts what becomes of every item.
         units: state from an earlier run.
+        join: brings outcomes by prediction id together with their predictions; None: they are dropped and counted.
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
@@ -61,12 +67,14 @@ class Engine:
         most_streams: int,
         counter: Counter,
         units: Mapping[str, bytes],
+        join: Join | None = None,
     ) -> None:
         self._timing = timing
         self._baselines = baselines
         self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
+        self._join = join
         units = dict(units)
         pending = units.pop(_PENDING_BASELINES, None)
         if pending:
@@ -77,7 +85,9 @@ class Engine:
         self._models = load_models(units)
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
+        self._said_disabled = False
         self._judged: dict[tuple[ModelKey, int], int] = {}
+        self._gone: set[str] = set()
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
         """Take up one request.
@@ -91,13 +101,15 @@ class Engine:
         """
         found = self._add_baselines(decoded)
         for (key, start), payload in decoded.payloads.items():
-            self._add_payload(key, start, payload, now)
+            if self._has_room(key, len(payload.points) + len(payload.spans)):
+                self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
-            state = self._state(key)
-            self._last_outcome[key] = state.memory.last_seen = now
-            state.memory.task = decoded.tasks.get(key, state.memory.task)
             for outcome in outcomes:
-                self._count(state.add_outcome(outcome, self._timing, now), 1)
+                self._add_outcome(key, outcome, now)
+        self._join_halves(decoded, now)
+        for key, task in decoded.tasks.items():
+            if self._has_room(key, 0):
+                self._state(key).learn_task(task)
         if decoded.ignored:
             self._counter.add(semconv.METRIC_PROCESSOR_IGNORED, decoded.ignored)
         return found
@@ -108,6 +120,7 @@ class Engine:
         for key, state in self._models.items():
             said += self._close_windows(key, state, now)
             said += self._judge_cohorts(key, state, now)
+        self._forget_models(now - self._timing.retention)
         return said
 
     def standing(self, oldest: int) -> Iterator[Standing]:
@@ -118,7 +131,8 @@ class Engine:
 
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
-        found = dict(part for state in self._models.values() for part in state.dirty())
+        found: dict[str, bytes | None] = dict.fromkeys(self._gone)
+        found.update(part for state in self._models.values() for part in state.dirty())
         pending = self._baselines.dump_pending()
         if pending or self._had_pending:
             found[_PENDING_BASELINES] = pending
@@ -126,10 +140,17 @@ class Engine:
             found[_LENGTHS] = self._lengths
         return found
 
+    def joined(self) -> Changes | None:
+        """What the join has for the store; None without a join."""
+        return self._join.changes() if self._join else None
+
     def saved(self) -> None:
-        """Say that all that was `dirty` is durable."""
+        """Say that all that was `dirty` or `joined` is durable."""
+        if self._join:
+            self._join.saved()
         self._had_pending = self._baselines.dump_pending() is not None
         self._new_lengths = False
+        self._gone.clear()
         for state in self._models.values():
             state.saved()
 
@@ -151,6 +172,20 @@ class Engine:
                 found[baseline.id] = baseline.to_bytes()
         return found
 
+    def _has_room(self, key: ModelKey, items: int) -> bool:
+        if key in self._models or len(self._models) < MOST_MODELS:
+            return True
+        self._count("too_many_models", items)
+        return False
+
+    def _forget_models(self, oldest: int) -> None:
+        """Forget the models that had no data since ``oldest``: nobody can say anything about them any more."""
+        for key in [key for key, state in self._models.items() if state.memory.last_seen < oldest]:
+            self._gone.update(self._models.pop(key).units())
+            self._last_points.pop(key, None)
+            self._last_outcome.pop(key, None)
+            self._judged = {judged: when for judged, when in self._judged.items() if judged[0] != key}
+
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
         state = self._state(key)
         self._last_points[key] = state.memory.last_seen = now
@@ -164,7 +199,32 @@ class Engine:
         if not state.saw_points(end, now, self._timing.lateness):
             self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
 
+    def _add_outcome(self, key: ModelKey, outcome: Outcome, now: int) -> None:
+        if not self._has_room(key, 1):
+            return
+        state = self._state(key)
+        self._last_outcome[key] = state.memory.last_seen = now
+        self._count(state.add_outcome(outcome, self._timing, now), 1)
+
+    def _join_halves(self, decoded: Decoded, now: int) -> None:
+        join = self._join
+        if join is None:
+            self._count("join_disabled", sum(map(len, decoded.made.values())) + sum(map(len, decoded.said.values())))
+            if decoded.said and not self._said_disabled:
+                self._said_disabled = True
+                _log.warning("outcomes by prediction id are dropped: set labels.join.enabled to join them")
+            return
+        found = [join.add_prediction(key, made, now) for key, several in decoded.made.items() for made in several]
+        found += [join.add_outcome(key, said, now) for key, several in decoded.said.items() for said in several]
+        for met, fate in found:
+            for key, outcome in met:
+                self._add_outcome(key, outcome, now)
+            if fate:
+                self._count(fate, 1)
+
     def _count(self, fate: str, number: int) -> None:
+        if not number:
+            return
         name = _FATES.get(fate)
         if name is None:
             self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, number, reason=fate)

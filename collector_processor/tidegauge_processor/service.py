@@ -32,7 +32,7 @@ from tidegauge_processor.signals import Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.wiring import policy_of, resource_of, sender_of, timing_of
+from tidegauge_processor.wiring import join_of, policy_of, resource_of, sender_of, timing_of
 
 _TICK: Final = 0.2
 """Seconds between two looks at what is ripe."""
@@ -78,6 +78,7 @@ class Service:
                 config.aggregation_cardinality_limit,
                 self._telemetry,
                 units,
+                join_of(config, self._store, self._telemetry),
             )
             self._resource = encode.resource(resource_of(config.storage.directory))
             self._replay_inbox()
@@ -202,7 +203,8 @@ class Service:
         requests = encode.metrics(self._resource, standing, stamp)
         self._outgoing += [(SignalKind.METRICS, request) for request in requests]
         if self._config.service.telemetry.metrics.level != "none":
-            own = encode.counters(self._resource, self._telemetry.counts(), self._started, now)
+            sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
+            own = encode.counters(self._resource, self._telemetry.counts(), sizes, self._started, now)
             self._outgoing.append((SignalKind.METRICS, own))
 
     def _save(self) -> None:
@@ -211,7 +213,7 @@ class Service:
         try:
             for id, data in self._unsaved.items():
                 self._store.save_baseline(id, data)
-            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing)
+            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing, self._engine.joined())
         except StorageError as error:
             if self._writable:
                 _log.error("the state cannot be written, it is tried again at every checkpoint: %s", error)

@@ -41,7 +41,7 @@ class DriftSignal:
     """The verdict on one stream over one window or some merged ones.
 
     Attributes:
-        target: ``feature``, ``prediction``, ``score`` or ``quality``.
+        target: ``feature``, ``joint``, ``attribution``, ``prediction``, ``score`` or ``quality``.
         name: the feature's name; empty for a prediction.
         detail: kind of violation, for quality.
         window: length of the windows merged, such as ``24h``.
@@ -68,10 +68,10 @@ class DriftSignal:
 
 @dataclass(frozen=True, slots=True)
 class RateSignal:
-    """A share of rows or calls: violations of the schema, or errors.
+    """A share of rows or calls: violations of the schema, or errors; or a score without a verdict.
 
     Attributes:
-        metric: ``ml.data_quality.rate`` or ``ml.prediction.error.rate``.
+        metric: ``ml.data_quality.rate``, ``ml.prediction.error.rate`` or ``ml.drift.score``.
         dimensions: attributes such as the feature's name.
         value: between 0 and 1.
     """

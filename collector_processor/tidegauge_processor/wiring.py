@@ -10,6 +10,7 @@ from tidegauge.errors import StorageError
 from tidegauge_processor import __version__
 from tidegauge_processor.config import Config
 from tidegauge_processor.otlp.sender import Sender
+from tidegauge_processor.state.join import Join, Limits
 from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
@@ -27,6 +28,15 @@ def timing_of(config: Config) -> Timing:
         retention=config.labels.retention,
         again=config.metrics_flush_interval,
     )
+
+
+def join_of(config: Config, store: Store, telemetry: Telemetry) -> Join | None:
+    """What joins outcomes by prediction id; None when that is switched off."""
+    settings = config.labels.join
+    if not settings.enabled:
+        return None
+    limits = Limits(settings.expiration, settings.max_predictions)
+    return Join(limits, store.joined, store.joined_until(), telemetry)
 
 
 def policy_of(config: Config, model: str) -> Policy:

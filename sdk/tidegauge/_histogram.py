@@ -99,7 +99,7 @@ def exemplify_one(examples: Examples, value: float, call: Prediction) -> None:
 
 
 def absorb(into: dict[_Key, Histogram], parts: Mapping[_Key, Histogram]) -> None:
-    """Merge streams by name; a stream that is new is taken over."""
+    """Add streams to those of the same key; ``into`` may take over what it does not have yet."""
     for name, part in parts.items():
         own = into.setdefault(name, part)
         if own is not part:

@@ -35,7 +35,8 @@ class Config(Section):
         receiver, exporter, storage, windows, labels, drift, service: see the classes.
         metrics_flush_interval: how often the latest signals are sent again, so that a back end does not forget them.
         series_expiration: a series that saw no data for so long is no longer sent.
-        aggregation_cardinality_limit: series of one model at most; the rest share one overflow series.
+        aggregation_cardinality_limit: streams of one model beside those that its baseline lists; the rest share one
+            overflow stream.
         baselines: folder of baseline files; empty: baselines come by OTLP only.
         replay: signals are stamped with event time and said once, for history.
         models: name -> what differs for that model.

@@ -131,6 +131,20 @@ class Windows(Section):
     idle_timeout: Annotated[Time, Field(ge=Duration.parse("1s"))] = Duration.parse("5m")
 
 
+class Join(Section):
+    """How outcomes meet their predictions by a key of the application's own, where nobody kept a receipt.
+
+    Attributes:
+        enabled: keep predictions with such a key, which the SDK announces with its setting ``prediction_events``.
+        max_predictions: keys at most; those that came first make room, and are counted.
+        expiration: how long a key is kept after its latest prediction or outcome.
+    """
+
+    enabled: bool = False
+    max_predictions: Count = 1_000_000
+    expiration: Annotated[Time, Field(ge=Duration.parse("1m"))] = Duration.parse("720h")
+
+
 class Labels(Section):
     """How outcomes are gathered.
 
@@ -138,11 +152,13 @@ class Labels(Section):
         window: predictions of so long a time are evaluated together, aligned to the epoch.
         wait: how long after its end a cohort waits before it is evaluated the first time.
         retention: how long outcomes of a cohort are taken, counted from its start.
+        join: how outcomes by prediction id find their predictions.
     """
 
     window: WindowLength = Duration.parse("24h")
     wait: Time = Duration.parse("0s")
     retention: Time = Duration.parse("2160h")
+    join: Join = Join()
 
     @model_validator(mode="after")
     def _kept_until_evaluated(self) -> Self:
@@ -153,6 +169,13 @@ class Labels(Section):
                 f"write at least window + wait, {Duration(self.window + self.wait)}",
                 "window",
                 "wait",
+            )
+        if self.join.enabled and self.join.expiration > self.retention:
+            raise conflict(
+                "join.expiration",
+                f"predictions would wait for outcomes that nobody takes any more: "
+                f"write at most retention, {self.retention}",
+                "retention",
             )
         return self
 
@@ -168,7 +191,7 @@ class Drift(Section):
     """
 
     false_incidents_per_month: Annotated[float, Field(gt=0)] = 1.0
-    scales: Scales = (1, 3, 6, 24, 72)
+    scales: Scales = (1, 3, 6, 12, 24, 72)
     effect_floor: Annotated[float, Field(ge=0, lt=1)] = 0.02
     quiet_windows: Count = 24
 

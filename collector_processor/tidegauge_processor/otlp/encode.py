@@ -117,9 +117,14 @@ def events(source: Resource, signals: Sequence[Event], time: int | None) -> byte
     ).SerializeToString()
 
 
-def counters(source: Resource, values: Counts, start: int, time: int) -> bytes:
-    """Encode the processor's own counters, by name and attributes."""
-    by_name: dict[str, Metric] = {}
+def counters(source: Resource, values: Counts, sizes: Mapping[str, int], start: int, time: int) -> bytes:
+    """Encode the processor's own counters, by name and attributes, and its gauges of sizes by name."""
+    by_name = {
+        name: Metric(
+            name=name, unit="{item}", gauge=Gauge(data_points=[NumberDataPoint(time_unix_nano=time, as_int=n)])
+        )
+        for name, n in sizes.items()
+    }
     for (name, attributes), value in values.items():
         _counter(by_name, name, "{item}", value, dict(attributes), start, time)
     return _metrics_request(source, by_name.values())
@@ -140,7 +145,8 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
     if isinstance(signal, DriftSignal):
         yield from _drift(signal, who)
     elif isinstance(signal, RateSignal):
-        yield signal.metric, signal.value, who | dict(signal.dimensions)
+        overflow = {semconv.OVERFLOW: True} if semconv.OVERFLOW in signal.dimensions else {}
+        yield signal.metric, signal.value, who | dict(signal.dimensions) | overflow
     elif isinstance(signal, EvaluationSignal | FairnessSignal):
         yield from performance.gauges(signal, who)
     elif isinstance(signal, WindowSignal):

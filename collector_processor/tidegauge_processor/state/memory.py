@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from tidegauge.errors import WireError
-from tidegauge.summaries import NumericSummary
+from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.records import StreamKey
@@ -20,6 +20,10 @@ from tidegauge_processor.verdicts.types import Stream, Window
 
 FORMAT: Final = "tidegauge.memory/1"
 """Version of the bytes that `Memory.dump` writes."""
+
+MOST_ERRORS: Final = 100
+MOST_VIOLATIONS: Final = 2_000
+"""Kinds that have series of their own, as long as the model lives; what comes later shares one."""
 
 
 class Memory:
@@ -77,6 +81,22 @@ class Memory:
         self.learned_until = -1
         self.labelled: dict[int, Labelled] = {}
         self.claims: dict[str, tuple[str, int]] = {}
+
+    def error_series(self, error_type: str) -> str:
+        """The series that calls with ``error_type`` belong to: its own while there is room, else ``_other``."""
+        if error_type and error_type not in self.errors:
+            if len(self.errors) >= MOST_ERRORS:
+                error_type = OTHER
+            self.errors.add(error_type)
+        return error_type
+
+    def violation_series(self, violation: tuple[str, str]) -> tuple[str, str]:
+        """The series of a feature and kind: its own while there is room, else the one without a name."""
+        if violation not in self.violations:
+            if len(self.violations) >= MOST_VIOLATIONS:
+                violation = "", ""
+            self.violations.add(violation)
+        return violation
 
     def dump(self) -> bytes:
         """Canonical bytes."""

@@ -83,6 +83,12 @@ class ModelState:
             self._dirty |= {("cohort", start), ("memory", 0)}
         return fate
 
+    def learn_task(self, task: str) -> None:
+        """Remember what the model does, as its outcomes say."""
+        if task != self.memory.task:
+            self.memory.task = task
+            self._dirty.add(("memory", 0))
+
     def ripe_windows(self, watermark: int, timing: Timing) -> list[int]:
         """Starts of the windows that end at or before ``watermark``, in order."""
         return sorted(start for start in self.windows if start + timing.window <= watermark)
@@ -133,14 +139,23 @@ class ModelState:
             self._dirty.add(("cohort", start))
         return gone
 
+    def units(self) -> set[str]:
+        """Keys of all parts that the store may have."""
+        parts: set[tuple[Part, int]] = {("memory", 0), *self._dirty}
+        parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
+        return {self._unit(part, start) for part, start in parts}
+
     def dirty(self) -> Iterator[tuple[str, bytes | None]]:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
         for part, start in sorted(self._dirty):
-            yield json.dumps([*self.key, part, start]), self._dump(part, start)
+            yield self._unit(part, start), self._dump(part, start)
 
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._dirty.clear()
+
+    def _unit(self, part: Part, start: int) -> str:
+        return json.dumps([*self.key, part, start])
 
     def _dump(self, part: Part, start: int) -> bytes | None:
         if part == "memory":

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge_processor.verdicts.state import State
 
 _MONTH: Final = 30 * 24 * 3_600 * 10**9
@@ -40,6 +41,7 @@ class Reference:
             ``[good rows, violating rows]``.
         bounds: the bounds between numeric cells, ascending, shape ``(K - 1,)``; None when cells have no order.
         floor: smallest effect that is worth a page; the policy's when None.
+        wobble: how far blocks of the reference differ beyond independent rows.
 
     Raises:
         ValueError: counts and bounds do not fit together.
@@ -48,6 +50,7 @@ class Reference:
     counts: NDArray[np.int64]
     bounds: NDArray[np.float64] | None = None
     floor: float | None = None
+    wobble: Wobble = UNKNOWN
 
     def __post_init__(self) -> None:
         if self.counts.ndim != 2 or self.counts.shape[1] < 2:
@@ -87,15 +90,13 @@ class Policy:
         scales: how many of the latest windows are merged, each in turn.
         effect_floor: smallest effect that is worth a page: a KS distance, or a difference of shares.
         quiet_windows: an incident closes after so many windows without an alarm.
-        fewest_rows: with fewer rows on either side, only an exact test may speak.
         window_length: length of a window, ns.
     """
 
     false_incidents_per_month: float = 1.0
-    scales: tuple[int, ...] = (1, 3, 6, 24, 72)
+    scales: tuple[int, ...] = (1, 3, 6, 12, 24, 72)
     effect_floor: float = 0.02
     quiet_windows: int = 24
-    fewest_rows: int = 20
     window_length: int = 3_600 * 10**9
 
     @property
@@ -109,8 +110,8 @@ class TestResult:
     """One test of one comparison.
 
     Attributes:
-        method: ``anderson_darling``, ``g_test`` or ``fisher_exact``.
-        statistic: AD, G, or the odds ratio.
+        method: ``anderson_darling``, ``klotz``, ``g_test`` or ``fisher_exact``.
+        statistic: AD, Klotz, G, or the odds ratio.
         p_value: probability of a statistic at least as extreme when nothing has changed.
     """
 
@@ -137,6 +138,8 @@ class Verdict:
         effects: effect sizes by the name of their exact variant.
         effect_lower: lower confidence bound, at ``level``, of the KS distance (numeric) or L-infinity distance.
         reason: why there is no verdict, or what it rests on; empty when there is nothing to add.
+        detectable_shift: smallest shift, in standard deviations of the reference, that so many rows would have shown
+            every other time; NaN where it cannot be said.
     """
 
     stream: Stream
@@ -150,6 +153,7 @@ class Verdict:
     effects: Mapping[str, float] = field(default_factory=dict)
     effect_lower: float = 0.0
     reason: str = ""
+    detectable_shift: float = float("nan")
 
     @property
     def p_value(self) -> float:

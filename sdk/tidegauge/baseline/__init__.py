@@ -3,6 +3,7 @@
 from tidegauge.baseline.baseline import Baseline
 from tidegauge.baseline.calibration import Calibration
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.baseline.loss import LossModel
 from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.tasks import TASKS, Task
@@ -13,6 +14,7 @@ __all__ = [
     "Calibration",
     "CategoricalFeature",
     "Feature",
+    "JointReference",
     "LossModel",
     "Mistakes",
     "NumericFeature",

@@ -35,6 +35,15 @@ def slots_of_times(times: NDArray[np.int64], slots: int) -> NDArray[np.intp]:
     return ((times // _HOUR + _THURSDAY) % slots).astype(np.intp)
 
 
+def hours_of_times(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Whole hours since the epoch of each of ``times`` (nanoseconds since the epoch, shape ``(n,)``).
+
+    >>> hours_of_times(np.array([0, 25 * 3_600 * 10**9])).tolist()
+    [0, 25]
+    """
+    return times // _HOUR
+
+
 def slots_of_window(start: int, end: int, slots: int) -> NDArray[np.bool_]:
     """Which slots the window from ``start`` up to but without ``end`` (nanoseconds since the epoch) touches.
 

@@ -17,13 +17,6 @@ FEWEST_DAYS: Final = 8
 FEWEST_ROWS: Final = 20
 """Rows without which a day does not count."""
 
-_DAY: Final = 24 * 3600 * 10**9
-
-
-def days_of(times: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Number of the UTC day of each of ``times`` (ns since the epoch), shape ``(n,)``, counted from the first."""
-    return np.asarray(times // _DAY - times.min() // _DAY, dtype=np.intp)
-
 
 def wobble(
     residuals: NDArray[np.float64], variances: NDArray[np.float64], days: NDArray[np.intp] | None
