@@ -13,7 +13,7 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import BaselineSignal, Signal
+from tidegauge_processor.signals import BaselineSignal, Signal, WindowSignal
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState, Timing
@@ -96,6 +96,8 @@ class Closer:
             if isinstance(signal, BaselineSignal) and signal.learned:
                 self._baselines.add(signal.learned)
                 _log.info("%s %s: baseline %s is learned from %d rows", *key, signal.learned.id, signal.learned.rows)
+        rows = sum(signal.rows for signal in said if isinstance(signal, WindowSignal))
+        state.predictions(start, rows, self._timing)
         memory.stand("window", said)
         yield from said
         if before and memory.challenge is not before:

@@ -1,4 +1,4 @@
-"""What is said when a window closes, and when a cohort has its labels.
+"""What is said when a window closes.
 
 Pure: counts, baseline and memory in, signals out. The memory moves on by one window.
 """
@@ -19,15 +19,13 @@ from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison, versions
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
+from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
-from tidegauge_processor.performance.cohort import Cohort
-from tidegauge_processor.performance.evaluate import report
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
     Durations,
-    EvaluationSignal,
     IncidentSignal,
     RateSignal,
     Signal,
@@ -92,10 +90,12 @@ def close_window(
         signals.append(BaselineSignal(subject, memory.baseline))
         memory.baseline = used
         memory.history.clear()
+        memory.labelled.clear()
     known = comparison.counts(sums, baseline, unreferenced=is_learned) if baseline else {}
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
+        signals += [evaluation_signal(subject, found) for found in comparison.estimates(sums, baseline)]
         signals += _attribution_ranking(subject, baseline, known)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
@@ -113,31 +113,6 @@ def close_window(
     versions.take_up(memory, sums, start, end, champion, baseline, policy)
     memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]
     return signals, settled.dropped
-
-
-def evaluate_cohort(
-    key: ModelKey, cohort: Cohort, start: int, end: int, baseline: Baseline | None, task: str
-) -> tuple[list[EvaluationSignal], int]:
-    """Measure a cohort of predictions on the labels that have arrived.
-
-    Args:
-        key: the model version.
-        cohort: its outcomes.
-        start: start of the predictions' time, ns since the epoch.
-        end: its end.
-        baseline: says what the model does, and which class is the positive one.
-        task: what the model does, where there is no baseline.
-
-    Returns:
-        The metrics, and the number of outcomes that do not fit the task.
-    """
-    subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
-    said = report(cohort, baseline.task if baseline else task, baseline.positive if baseline else None)
-    signals = [
-        EvaluationSignal(subject, found.name, found.value, found.lower, found.upper, found.labels)
-        for found in said.evaluations
-    ]
-    return signals, said.unreadable
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,8 @@ from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFea
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.statistics.wobble import UNKNOWN
 from tidegauge.summaries import ExponentialSummary, NumericSummary
+from tidegauge_processor.performance.evaluate import Evaluation
+from tidegauge_processor.performance.evaluations import estimated
 from tidegauge_processor.records import StreamKey, Summary
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.verdicts.moderation import moderate
@@ -171,6 +173,16 @@ def baseline_in_use(sums: Aggregates) -> str:
     return max(rows, key=lambda baseline: (rows[baseline], streams[baseline], baseline), default="")
 
 
+def estimates(sums: Aggregates, baseline: Baseline) -> list[Evaluation]:
+    """Performance of one window, estimated without its labels."""
+    view = _View(sums, baseline)
+    if baseline.score is not None:
+        return estimated(baseline, scores=view.by_class(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds))
+    if baseline.loss is not None:
+        return estimated(baseline, expected=view.total(semconv.METRIC_ESTIMATED_LOSS, baseline.loss.error.bounds))
+    return []
+
+
 def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tuple[str, str], float]:
     """Share of rows that broke the schema, by feature and kind, where any did.
 
@@ -233,6 +245,23 @@ class _View:
         for stream in self._by_feature.get((metric, feature), ()):
             cells += between(self._sums.histograms.get(stream), bounds)
         return cells
+
+    def by_class(self, metric: str, bounds: NDArray[np.float64]) -> dict[str, Cells]:
+        found: dict[str, Cells] = {}
+        for stream, summary in self._numeric(metric, bounds):
+            name = stream.dimension(semconv.PREDICTION_CLASS)
+            found[name] = found.get(name, 0) + summary.counts
+        return found
+
+    def total(self, metric: str, bounds: NDArray[np.float64]) -> tuple[float, int]:
+        summaries = [summary for _, summary in self._numeric(metric, bounds)]
+        return sum(summary.sum.value for summary in summaries), sum(summary.count for summary in summaries)
+
+    def _numeric(self, metric: str, bounds: NDArray[np.float64]) -> Iterator[tuple[StreamKey, NumericSummary]]:
+        for stream in self._by_feature.get((metric, ""), ()):
+            summary = self._sums.histograms.get(stream)
+            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
+                yield stream, summary
 
     def violations(self, feature: str, kind: str) -> int:
         return int(

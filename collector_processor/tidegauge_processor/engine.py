@@ -15,13 +15,13 @@ from tidegauge.errors import BaselineError, ConfigurationError
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
-from tidegauge_processor.closing import evaluate_cohort
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
+from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import EvaluationSignal, Signal, Standing
+from tidegauge_processor.signals import Signal, Standing, rests_on_labels
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.models import ModelState, Timing, load_models
@@ -70,6 +70,7 @@ class Engine:
     ) -> None:
         self._timing = timing
         self._baselines = baselines
+        self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
         self._fates = Fates(counter)
@@ -233,8 +234,10 @@ class Engine:
             self._judged[key, start] = now
             cohort, end = state.judge_cohort(start), start + timing.cohort
             try:
-                baseline, task = self._baselines.of(key), state.memory.task
-                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, task)
+                policy, baseline = self._policy(key.model), self._baselines.of(key)
+                learn_arrivals(state.mature_cohorts(timing), baseline, state.memory)
+                predicted = state.predicted(start, timing)
+                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, state.memory, policy, predicted)
             except Exception:
                 _log.exception("cohort %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
@@ -242,7 +245,7 @@ class Engine:
             if unreadable:
                 self._fates.count("unreadable_outcome", unreadable)
             yield from said
-            standing = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
+            standing = [signal for signal in state.memory.standing if rests_on_labels(signal)]
             if not standing or standing[0].subject.start <= start:
                 state.memory.stand("cohort", said)
         for start in state.forget_cohorts(timing):

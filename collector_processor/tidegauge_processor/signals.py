@@ -109,14 +109,18 @@ class RateSignal:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSignal:
-    """Performance of the predictions of one stretch of time, measured on the labels that have arrived.
+    """Performance of the predictions of one stretch of time, measured on labels or estimated without them.
 
     Attributes:
         name: ``accuracy``, ``roc_auc``, ...
         value: the estimate.
         lower: lower end of its 95 % interval.
         upper: upper end.
-        labels: labels that it rests on.
+        labels: labels that it rests on; rows for an estimate.
+        type: ``realized`` or ``estimated``.
+        klass: class that it is about; empty for all.
+        segment: name and value of the slice that it is about; None for all rows.
+        completeness: share of the predictions whose label has arrived; None when it is not known.
     """
 
     subject: Subject
@@ -124,6 +128,36 @@ class EvaluationSignal:
     value: float
     lower: float
     upper: float
+    labels: int
+    type: Literal["realized", "estimated"] = "realized"
+    klass: str = ""
+    segment: tuple[str, str] | None = None
+    completeness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FairnessSignal:
+    """How far apart the groups of a segment lie.
+
+    Attributes:
+        segment: name of the segment.
+        rate: ``selection_rate``, ``true_positive_rate`` or ``false_positive_rate``.
+        value: largest less smallest rate of the groups.
+        lower: lower end of its interval.
+        upper: upper end.
+        state: what is claimed of the group that differs most.
+        group: the group that differs most from the others.
+        labels: rows that it rests on.
+    """
+
+    subject: Subject
+    segment: str
+    rate: str
+    value: float
+    lower: float
+    upper: float
+    state: State
+    group: str
     labels: int
 
 
@@ -210,10 +244,41 @@ class BaselineSignal:
     learned: Baseline | None = None
 
 
-Standing = DriftSignal | RateSignal | EvaluationSignal | WindowSignal | TotalsSignal
+@dataclass(frozen=True, slots=True)
+class PerformanceSignal:
+    """Labels say something else about the model than before.
+
+    Attributes:
+        name: what was compared: ``mistakes``, ``calibration``, or a rate of `FairnessSignal`.
+        segment: name of the segment, for fairness; empty else.
+        previous: what was claimed before.
+        state: what is claimed now.
+        difference: size and direction of the change.
+        lower: the size is surely at least this.
+        p_value: probability of so large a difference when nothing has changed.
+        labels: rows that it rests on.
+    """
+
+    subject: Subject
+    name: str
+    segment: str
+    previous: State
+    state: State
+    difference: float
+    lower: float
+    p_value: float
+    labels: int
+
+
+def rests_on_labels(signal: Standing) -> bool:
+    """Whether a signal holds until labels say otherwise, and not until the next window closes."""
+    return isinstance(signal, FairnessSignal) or (isinstance(signal, EvaluationSignal) and signal.type == "realized")
+
+
+Standing = DriftSignal | RateSignal | EvaluationSignal | FairnessSignal | WindowSignal | TotalsSignal
 """Signals that hold until a newer one replaces them."""
 
-Event = IncidentSignal | BaselineSignal
+Event = IncidentSignal | BaselineSignal | PerformanceSignal
 """Signals that are said once."""
 
 Signal = Standing | Event
@@ -223,7 +288,7 @@ Group = Literal["window", "comparison", "cohort"]
 
 def group_of(signal: Standing) -> Group:
     """What a standing signal came from; newer ones of a group replace all older ones."""
-    if isinstance(signal, EvaluationSignal):
+    if rests_on_labels(signal):
         return "cohort"
     return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"
 

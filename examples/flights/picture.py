@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
-from summary import DAY, WEEK, Signals, by_month, effect, read
+from summary import DAY, STRETCH, Signals, by_month, effect, read
 
 LATE: Final = "#c2410c"
 SCORE: Final = "#1d4ed8"
@@ -94,8 +94,8 @@ def _discrimination(axes: Axes, signals: Signals) -> None:
 
 
 def _drift(axes: Axes, signals: Signals) -> None:
-    """Effect size of each feature and of the score: each day, the last seven days against the baseline."""
-    table = effect(signals, WEEK)
+    """Effect size of each feature and of the score: each day, the last three days against the baseline."""
+    table = effect(signals, STRETCH)
     table = table.loc[table.mean(axis=1).sort_values(ascending=False).index]
     days = pd.date_range(table.columns[0] - DAY, table.columns[-1])
     mesh = axes.pcolormesh(
@@ -107,7 +107,7 @@ def _drift(axes: Axes, signals: Signals) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_title(
-        "How far inputs and score are from the baseline (at each day: the last seven days)",
+        "How far inputs and score are from the baseline (at each day: the last three days)",
         loc="left",
         fontsize=11,
     )

@@ -18,8 +18,8 @@ from rich.table import Table
 
 from tidegauge import semconv
 
-WEEK: Final = "168h"
-"""Name of the window over which features are compared here: a day has one weather, the last seven days have several."""
+STRETCH: Final = "72h"
+"""Name of the window over which features are compared here: a day has one weather, the last three days have several."""
 
 SIZES: Final = ("ks_distance", "l_infinity")
 """Effect sizes by which streams are compared, of numbers and of categories; each between 0 and 1."""
@@ -55,10 +55,14 @@ def read(path: Path) -> Signals:
     with path.open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             name, end, value, attributes = (record[key] for key in ("name", "time", "value", "attributes"))
-            if name == semconv.METRIC_EVALUATION_SCORE:
-                evaluations.setdefault(end, {})[attributes[semconv.EVALUATION_NAME]] = value
-            elif name == semconv.METRIC_EVALUATION_LABELS:
-                evaluations.setdefault(end, {})["labels"] = value
+            if name in (semconv.METRIC_EVALUATION_SCORE, semconv.METRIC_EVALUATION_LABELS):
+                measure = attributes[semconv.EVALUATION_NAME]
+                if attributes[semconv.EVALUATION_TYPE] != "realized" or semconv.SEGMENT_NAME in attributes:
+                    continue
+                if name == semconv.METRIC_EVALUATION_SCORE:
+                    evaluations.setdefault(end, {})[measure] = value
+                elif measure == "mean_label":
+                    evaluations.setdefault(end, {})["labels"] = value
             elif name == semconv.METRIC_WINDOW_SAMPLES:
                 samples[end] = value
             elif name == semconv.METRIC_DRIFT_STATUS and value:
@@ -124,13 +128,13 @@ def effect(signals: Signals, window: str) -> pd.DataFrame:
 def moved(signals: Signals) -> pd.DataFrame:
     """One row a feature and score, the most moved first.
 
-    Columns: ``largest``, the largest effect size in seven days; ``when``, their end; ``psi``, the population stability
-    index then; ``verdicts`` and ``material``, days with a verdict on the last seven and with a material one.
+    Columns: ``largest``, the largest effect size in three days; ``when``, their end; ``psi``, the population stability
+    index then; ``verdicts`` and ``material``, days with a verdict on the last three and with a material one.
     """
-    table = effect(signals, WEEK)
-    states = signals.states[(signals.states["window"] == WEEK) & (signals.states["state"] != "insufficient_data")]
+    table = effect(signals, STRETCH)
+    states = signals.states[(signals.states["window"] == STRETCH) & (signals.states["state"] != "insufficient_data")]
     verdicts = states.groupby("stream")["state"]
-    sizes = signals.sizes[(signals.sizes["window"] == WEEK) & (signals.sizes["method"] == "psi_half_count")]
+    sizes = signals.sizes[(signals.sizes["window"] == STRETCH) & (signals.sizes["method"] == "psi_half_count")]
     psi = sizes.set_index(["stream", "time"])["value"]
     when = table.idxmax(axis=1)
     columns = {
@@ -183,10 +187,10 @@ def _show_months(signals: Signals, console: Console) -> None:
 
 
 def _show_moved(signals: Signals, console: Console) -> None:
-    found, sizes = moved(signals), effect(signals, WEEK)
+    found, sizes = moved(signals), effect(signals, STRETCH)
     months = sizes.T.groupby((sizes.columns - DAY).strftime("%Y-%m")).mean()
-    headings = "stream", "by month", "largest", "7 days to", "PSI then", "material"
-    table = _table("\nWhat moved? The last seven days against January, day by day", *headings)
+    headings = "stream", "by month", "largest", "3 days to", "PSI then", "material"
+    table = _table("\nWhat moved? The last three days against January, day by day", *headings)
     for stream, row in found[found["material"] > 0].iterrows():
         days = f"{row['material']} of {row['verdicts']} days"
         largest = f"{row['largest']:.2f}", f"{row['when'] - DAY:%d %b}", f"{row['psi']:.2f}"

@@ -64,6 +64,7 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
             (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
             for name, h in summary.features.items()
         ),
+        *((semconv.METRIC_ESTIMATED_LOSS, identity, h) for h in summary.losses.values()),
         *((semconv.METRIC_RECONSTRUCTION_ERROR, identity, h) for h in summary.joint.values()),
         *(
             (semconv.METRIC_FEATURE_ATTRIBUTION, {**identity, semconv.FEATURE_NAME: name}, h)

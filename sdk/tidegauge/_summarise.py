@@ -16,6 +16,7 @@ from tidegauge._attributions import Attributions
 from tidegauge._block import MOST_ROWS
 from tidegauge._histogram import DURATION_BINS, Histogram, absorb, empty_histogram, exemplify, exemplify_one
 from tidegauge._joint import joint_histogram
+from tidegauge._loss import loss_histogram
 from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.columns import categorical_column, is_numeric
@@ -53,6 +54,7 @@ class ModelSummary:
         self.values: dict[None, Histogram] = {}
         self.scores: dict[str | None, Histogram] = {}
         self.features: dict[str, Histogram] = {}
+        self.losses: dict[None, Histogram] = {}
         self.joint: dict[None, Histogram] = {}
         self.occurrences: dict[str, CategorySummary] = {}
         self.violations: Counter[tuple[str, str]] = Counter()
@@ -96,12 +98,14 @@ class ModelSummary:
         absorb(self.values, part.values)
         absorb(self.scores, part.scores)
         absorb(self.features, part.features)
+        absorb(self.losses, part.losses)
         absorb(self.joint, part.joint)
 
     def _add_rows(self, calls: Sequence[Prediction]) -> None:
         seen: set[int] = set()
         for table in tables(calls):
             self._add_features(table)
+            absorb(self.losses, loss_histogram(table, self.model))
             absorb(self.joint, joint_histogram(table, self.model))
             self._add_outputs(table.calls, table)
             seen.update(map(id, table.calls))

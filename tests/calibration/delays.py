@@ -27,7 +27,7 @@ FEATURES = 50
 REPLICATES = 100
 QUIET = 96
 """Windows before the change."""
-PATIENCE = 400
+PATIENCE = 300
 """Windows after it; a change that is not found by then counts as found in the last one."""
 
 

@@ -30,7 +30,7 @@ class Null:
     law: Callable[[np.random.Generator], laws.Law]
     world: World
     features: int = 50
-    months: int = 6
+    months: int = 4
 
 
 def _nulls() -> Iterator[Null]:
@@ -51,7 +51,7 @@ def _nulls() -> Iterator[Null]:
             yield Null(
                 f"season and wobble {wobble} sd, {traffic}", seasonal, World(rows, 200, season=0.5, wobble=wobble)
             )
-    yield Null("independent rows, 200 a window, 500 features", laws.normal, World(200, 200), features=500, months=3)
+    yield Null("independent rows, 200 a window, 500 features", laws.normal, World(200, 200), features=500, months=2)
 
 
 NULLS = tuple(_nulls())

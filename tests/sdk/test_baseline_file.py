@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegauge.baseline import Baseline, CategoricalFeature, NumericFeature, ScoreReference
+from tidegauge.baseline import Baseline, Calibration, CategoricalFeature, Mistakes, NumericFeature, ScoreReference
 from tidegauge.baseline.file import canonical, digest
 from tidegauge.errors import BaselineError
 
@@ -39,11 +39,14 @@ def small(**changes: Any) -> Baseline:
         "end": 1_700_003_600_000_000_000,
         "performance": {"accuracy": 0.8},
         "metadata": {"author": "me", "run": 17, "final": True},
+        "calibration": (Calibration("1", np.array([0.25]), np.array([0.125, 0.75]), np.array([2, 3]), True),),
+        "mistakes": Mistakes(4, 1),
     }
     return Baseline(**fields | changes)
 
 
 GOLDEN = r"""{
+"calibration":[{"bounds":[0.25],"days":0,"fitted":true,"klass":"1","probabilities":[0.125,0.75],"rows":[2,3],"wobble":0.0}],
 "class_counts":[[3,2]],
 "classes":["0","1"],
 "end":1700003600000000000,
@@ -52,9 +55,11 @@ GOLDEN = r"""{
 {"categories":["red","bl\u00e5"],"counts":[[2,2,1,0]],"missing":[0],"name":"colour","open":false,"others":["puce"],"type":"categorical"},
 {"categories":["false","true"],"counts":[[1,4,0,0]],"missing":[0],"name":"member","open":false,"others":[],"type":"boolean"}],
 "format":"tidegauge.baseline/1",
-"id":"bff45225bf849193f8a62de1dea9f7b9",
+"id":"ba2f64dbb88528734489a836ed29fcff",
 "joint":null,
+"loss":null,
 "metadata":{"author":"me","final":true,"run":17},
+"mistakes":{"bound":null,"days":0,"right":4,"wobble":0.0,"wrong":1},
 "model":"churn",
 "performance":{"accuracy":0.8},
 "rows":5,
@@ -181,7 +186,7 @@ def test_nonsense_with_a_right_id_is_refused(path: tuple[Any, ...], value: Any, 
 
 def test_fields_of_another_version_are_refused() -> None:
     with pytest.raises(BaselineError, match="other names or types"):
-        Baseline.from_bytes(signed(PLAIN | {"calibration": []}))
+        Baseline.from_bytes(signed(PLAIN | {"tomorrow": []}))
     with pytest.raises(BaselineError, match="not a baseline: KeyError 'rows'"):
         Baseline.from_bytes(signed({name: value for name, value in PLAIN.items() if name != "rows"}))
 

@@ -153,7 +153,7 @@ def _read_result(found: Mapping[str, Any], common: Mapping[str, Any], record: Lo
         decoded.made.setdefault(model, []).append(made)
     elif semconv.PREDICTION_TIME in found:
         actual = _actual(found)
-        outcome = _outcome(_made(found), actual, recorded)
+        outcome = _outcome(_made(found), actual, recorded, ranked=found.get(semconv.TASK_TYPE) == "ranking")
         decoded.outcomes.setdefault(model, []).append(outcome)
     else:
         said = Said(recorded_at=recorded, actual=_actual(found), id=_id(found))
@@ -247,8 +247,9 @@ def _made(found: Mapping[str, Any]) -> Made:
     )
 
 
-def _outcome(made: Made, actual: str | float, recorded: int) -> Outcome:
-    return Outcome(made.id, made.at, recorded, made.klass, made.score, made.value, actual, made.segments)
+def _outcome(made: Made, actual: str | float, recorded: int, ranked: bool = False) -> Outcome:
+    group = made.id.rpartition("-")[0] if ranked else ""
+    return Outcome(made.id, made.at, recorded, made.klass, made.score, made.value, actual, made.segments, group)
 
 
 def _segments(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,10 +4,11 @@
 |---|---|
 | `DriftSignal` | ``ml.drift.score``, ``.p_value``, ``.threshold`` and one ``ml.drift.status`` point a state |
 | `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate`` |
-| `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels`` |
+| `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels``, ``.completeness`` |
+| `FairnessSignal` | ``ml.fairness.difference``, ``.lower``, ``.upper`` |
 | `WindowSignal` | ``ml.window.end``, ``ml.baseline.age``, ``ml.baseline.progress`` |
 | `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
-| `IncidentSignal`, `BaselineSignal` | log records with an event name |
+| `IncidentSignal`, `BaselineSignal`, `PerformanceSignal` | log records with an event name |
 
 Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a word.
 """
@@ -37,12 +38,15 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
 from tidegauge_processor import __version__
+from tidegauge_processor.otlp import performance
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
     EvaluationSignal,
     Event,
+    FairnessSignal,
     IncidentSignal,
+    PerformanceSignal,
     RateSignal,
     Standing,
     Subject,
@@ -146,12 +150,8 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
     elif isinstance(signal, RateSignal):
         overflow = {semconv.OVERFLOW: True} if semconv.OVERFLOW in signal.dimensions else {}
         yield signal.metric, signal.value, who | dict(signal.dimensions) | overflow
-    elif isinstance(signal, EvaluationSignal):
-        attributes = who | {semconv.EVALUATION_NAME: signal.name, semconv.EVALUATION_TYPE: "realized"}
-        yield semconv.METRIC_EVALUATION_SCORE, signal.value, attributes
-        yield semconv.METRIC_EVALUATION_LOWER, signal.lower, attributes
-        yield semconv.METRIC_EVALUATION_UPPER, signal.upper, attributes
-        yield semconv.METRIC_EVALUATION_LABELS, float(signal.labels), attributes
+    elif isinstance(signal, EvaluationSignal | FairnessSignal):
+        yield from performance.gauges(signal, who)
     elif isinstance(signal, WindowSignal):
         yield semconv.METRIC_WINDOW_END, signal.subject.end / _SECOND, who
         if signal.baseline_age is not None:
@@ -245,6 +245,12 @@ def _record(signal: Event, time: int) -> LogRecord:
         record.body.string_value = f"{signal.subject.model} {signal.subject.version}{beside}: incident {signal.change}"
         if signal.traces:
             record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
+    elif isinstance(signal, PerformanceSignal):
+        attributes |= performance.said(signal)
+        record.event_name = semconv.EVENT_EVALUATION_STATE
+        pages = signal.state is State.MATERIAL
+        record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
+        record.body.string_value = performance.sentence(signal)
     else:
         attributes[semconv.BASELINE_PREVIOUS] = signal.previous
         record.event_name = semconv.EVENT_BASELINE_CHANGED

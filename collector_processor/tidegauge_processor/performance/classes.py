@@ -9,7 +9,7 @@ counted; to take it for the negative class, as comparing with the positive one w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,8 +19,8 @@ from tidegauge.columns import category
 from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import UndefinedMetricError
 
-PAIRS: Final = (("0", "1"), ("false", "true"))
-"""Names of two classes of which it is known which is the positive one: the second."""
+PAIRS: Final = (("0", "1"), ("false", "true"), ("1", "-1"))
+"""Names of two classes of which it is known which is the positive one: the second. scikit-learn calls anomalies -1."""
 
 _TWINS: Final = {"0": "false", "1": "true", "false": "0", "true": "1"}
 
@@ -34,6 +34,8 @@ class Classified:
         predicted: code of the predicted class, shape ``(n,)``; -1 without one.
         actual: code of the true class, shape ``(n,)``.
         score: shape ``(n,)``; NaN without one.
+        weight: rows that each row stands for, above zero, shape ``(n,)``.
+        row: place of each outcome in its table, shape ``(n,)``.
         unreadable: outcomes set aside, because their actual names no class of the model.
     """
 
@@ -41,7 +43,20 @@ class Classified:
     predicted: NDArray[np.int64]
     actual: NDArray[np.int64]
     score: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    row: NDArray[np.int64]
     unreadable: int
+
+    def take(self, rows: NDArray[np.bool_]) -> Classified:
+        """The outcomes where ``rows``, shape ``(n,)``, is true."""
+        return replace(
+            self,
+            predicted=self.predicted[rows],
+            actual=self.actual[rows],
+            score=self.score[rows],
+            weight=self.weight[rows],
+            row=self.row[rows],
+        )
 
 
 def read_binary(table: Table, positive: str | None) -> tuple[Classified, str | None]:
@@ -100,7 +115,8 @@ def _classify(table: Table, names: Collection[str]) -> Classified:
     actual[number] = _coded(codes, _spelled(distinct))[places]
     readable = actual >= 0
     unreadable = int(np.count_nonzero(~readable))
-    return Classified(ordered, predicted[readable], actual[readable], table.score[readable], unreadable)
+    found = Classified(ordered, predicted, actual, table.score, table.weight, np.arange(actual.size), unreadable)
+    return found.take(readable) if unreadable else found
 
 
 def _coded(codes: Mapping[str, int], names: Iterable[str | None]) -> NDArray[np.int64]:

@@ -25,19 +25,20 @@ from tidegauge.errors import WireError
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.packing import pack, unpack
 
-FORMAT: Final = "tidegauge.cohort/1"
+FORMAT: Final = "tidegauge.cohort/2"
 """Version of what `Cohort.dump` writes."""
 
 Fate = Literal["new", "duplicate", "revised", "stale"]
 
 _HASH_BYTES: Final = 7
 _NUMBERS: Final = ("score", "value", "actual")
-_ROW: Final = np.dtype([("recorded", "i8"), ("kind", "i4"), *((name, "f8") for name in _NUMBERS)])
+_INTEGERS: Final = ("recorded", "predicted", "group")
+_ROW: Final = np.dtype([*((name, "i8") for name in _INTEGERS), ("kind", "i4"), *((name, "f8") for name in _NUMBERS)])
 _MOST_FRESH: Final = 4096
 _NO_IDS: Final = np.empty(0, dtype=np.int64)
 _NO_ROWS: Final = np.empty(0, dtype=_ROW)
 
-_Row = tuple[int, int, float, float, float]
+_Row = tuple[int, int, int, int, float, float, float]
 
 
 class Kind(NamedTuple):
@@ -72,6 +73,10 @@ class Table(NamedTuple):
         score: scores, shape ``(n,)``; NaN without one.
         value: predicted numbers, shape ``(n,)``; NaN without one.
         actual: true numbers, shape ``(n,)``; NaN where the kind has a true class.
+        predicted_at: when the predictions were made, ns since the epoch, shape ``(n,)``.
+        delay: time from there until their outcomes were recorded, ns, shape ``(n,)``.
+        group: hashed name of the list that a ranked item belongs to, shape ``(n,)``; 0 without one.
+        weight: rows that each outcome stands for, above zero, shape ``(n,)``; 1 unless somebody weighs them.
     """
 
     kinds: tuple[Kind, ...]
@@ -79,6 +84,14 @@ class Table(NamedTuple):
     score: NDArray[np.float64]
     value: NDArray[np.float64]
     actual: NDArray[np.float64]
+    predicted_at: NDArray[np.int64]
+    delay: NDArray[np.int64]
+    group: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.bool_]) -> Table:
+        """The outcomes where ``rows``, shape ``(n,)``, is true."""
+        return self._replace(**{name: column[rows] for name, column in self._asdict().items() if name != "kinds"})
 
 
 class Cohort:
@@ -109,7 +122,6 @@ class Cohort:
             ``new`` for the first outcome of a prediction, ``duplicate`` when it says what is known already,
             ``revised`` when it replaces an earlier one, ``stale`` when a later one has replaced it already.
         """
-        hashed = blake2b(outcome.id.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES)
         score, value, actual = outcome.score, outcome.value, outcome.actual
         text = actual if isinstance(actual, str) else None
         kind = (text, outcome.klass, score is not None, value is not None, outcome.segments)
@@ -119,12 +131,14 @@ class Cohort:
         # Adding 0.0 makes -0.0 the 0.0 that it equals, and a float of an int.
         row = (
             outcome.recorded_at,
+            outcome.predicted_at,
+            _hash(outcome.group) if outcome.group else 0,
             code,
             0.0 if score is None else score + 0.0,
             0.0 if value is None else value + 0.0,
             0.0 if isinstance(actual, str) else actual + 0.0,
         )
-        return self._put(int.from_bytes(hashed.digest(), "big"), row)
+        return self._put(_hash(outcome.id), row)
 
     @property
     def labels(self) -> int:
@@ -140,13 +154,17 @@ class Cohort:
         score[~_mask([k.has_score for k in used], kind)] = np.nan
         value[~_mask([k.has_value for k in used], kind)] = np.nan
         actual[_mask([k.actual is not None for k in used], kind)] = np.nan
-        return Table(used, kind, score, value, actual)
+        made = self._rows["predicted"].copy()
+        delay, group = self._rows["recorded"] - made, self._rows["group"].copy()
+        return Table(used, kind, score, value, actual, made, delay, group, np.ones(made.size))
 
     def __iadd__(self, other: Cohort) -> Cohort:
         other._settle()
         codes = [self._codes[kind] if kind in self._codes else self._new_kind(kind) for kind in other._kinds]
-        for hashed, (recorded, kind, *numbers) in zip(other._ids.tolist(), other._rows.tolist(), strict=True):
-            self._put(hashed, (recorded, codes[kind], *numbers))
+        for hashed, (recorded, made, group, kind, *numbers) in zip(
+            other._ids.tolist(), other._rows.tolist(), strict=True
+        ):
+            self._put(hashed, (recorded, made, group, codes[kind], *numbers))
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -164,9 +182,8 @@ class Cohort:
             "labels": int(self._ids.size),
             "kinds": [[*k[:4], [list(pair) for pair in k.segments]] for k in used],
             "id": pack(gaps),
-            "recorded": pack(self._rows["recorded"].copy()),
             "kind": pack(kind),
-        } | {name: pack(self._rows[name].copy().view(np.int64)) for name in _NUMBERS}
+        } | {name: pack(self._rows[name].copy().view(np.int64)) for name in (*_INTEGERS, *_NUMBERS)}
 
     @classmethod
     def load(cls, plain: dict[str, Any]) -> Cohort:
@@ -182,8 +199,9 @@ class Cohort:
             cohort._new_kind((actual, klass, has_score, has_value, tuple((name, at) for name, at in segments)))
         cohort._ids = np.cumsum(unpack(plain["id"], labels))
         cohort._rows = np.empty(labels, dtype=_ROW)
-        cohort._rows["recorded"] = unpack(plain["recorded"], labels)
         cohort._rows["kind"] = unpack(plain["kind"], labels)
+        for name in _INTEGERS:
+            cohort._rows[name] = unpack(plain[name], labels)
         for name in _NUMBERS:
             cohort._rows[name] = unpack(plain[name], labels).view(np.float64)
         return cohort
@@ -212,9 +230,9 @@ class Cohort:
         return row
 
     def _place(self, row: _Row) -> tuple[Any, ...]:
-        recorded, code, score, value, actual = row
+        recorded, made, group, code, score, value, actual = row
         kind = self._kinds[code]
-        return recorded, kind.actual is not None, kind.actual or "", actual, kind.order(), score, value
+        return recorded, kind.actual is not None, kind.actual or "", actual, kind.order(), score, value, made, group
 
     def _new_kind(self, kind: tuple[Any, ...]) -> int:
         self._kinds.append(Kind(*kind))
@@ -241,6 +259,10 @@ class Cohort:
         rank = np.empty(len(kinds), dtype=np.int64)
         rank[order] = np.arange(len(kinds))
         return tuple(kinds[index] for index in order), rank[inverse]
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest(), "big")
 
 
 def _mask(of_kind: list[bool], kind: NDArray[np.int64]) -> NDArray[np.bool_]:

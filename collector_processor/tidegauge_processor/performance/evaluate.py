@@ -1,17 +1,26 @@
-"""Realized performance: a cohort of outcomes in, every metric of its task out."""
+"""Realized performance: the outcomes of a cohort in, every metric of its task out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, Literal, TypeVar
 
-from tidegauge_processor.performance import binary, multiclass, regression
-from tidegauge_processor.performance.classes import read_multiclass
-from tidegauge_processor.performance.cohort import Cohort
+import numpy as np
+
+from tidegauge_processor.performance import binary, multiclass, ranking, regression
+from tidegauge_processor.performance.classes import Classified, read_multiclass
+from tidegauge_processor.performance.cohort import Cohort, Table
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
 
+MOST_CLASSES: Final = 64
+"""Classes that have metrics of their own: the most frequent ones."""
+MOST_SEGMENTS: Final = 64
+"""Values of one segment name that have metrics of their own: the most frequent ones."""
+
 _Rows = TypeVar("_Rows")
+_Segment = tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +28,16 @@ class Evaluation:
     """One metric of one cohort.
 
     Attributes:
-        name: ``accuracy``, ``roc_auc``, ``log_loss``, ``mean_score``, ``mean_label``, ``mae`` or ``rmse``.
+        name: one of the names in ``METRICS`` of `binary`, `multiclass`, `regression` or `ranking`.
         value: the metric on the labels that have arrived.
         lower: lower end of its 95 % interval.
         upper: upper end of its 95 % interval.
         labels: rows that it rests on.
+        klass: the class that it is about; None when it is about all.
+        segment: name and value of the slice that it is about; None when it is about all rows.
+        type: ``realized`` when measured on labels, ``estimated`` without any.
+        completeness: share of the predictions whose label has arrived; None when nobody has counted them.
+        unweighted: the metric with all labels counting alike, where they are weighed; None where they are not.
     """
 
     name: str
@@ -31,6 +45,11 @@ class Evaluation:
     lower: float
     upper: float
     labels: int
+    klass: str | None = None
+    segment: _Segment = None
+    type: Literal["realized", "estimated"] = "realized"
+    completeness: float | None = None
+    unweighted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +75,74 @@ def evaluate(cohort: Cohort, task: str, positive: str | None) -> list[Evaluation
         >>> cohort = Cohort()
         >>> for row, (predicted, actual) in enumerate([("cat", "cat"), ("dog", "cat"), ("cat", "cat")]):
         ...     fate = cohort.add(Outcome(str(row), 0, 60, predicted, None, None, actual))
-        >>> [(found.name, round(found.value, 3), found.labels) for found in evaluate(cohort, "multiclass", None)]
-        [('accuracy', 0.667, 3)]
+        >>> found = evaluate(cohort, "multiclass", None)
+        >>> [(each.name, round(each.value, 3), each.labels) for each in found if each.klass == "cat"]
+        [('precision', 1.0, 2), ('recall', 0.667, 3), ('f1', 0.8, 3)]
     """
-    return report(cohort, task, positive).evaluations
+    return report(cohort.table(), task, positive).evaluations
 
 
-def report(cohort: Cohort, task: str, positive: str | None) -> Report:
-    """Measure a cohort on the labels that have arrived.
+def report(table: Table, task: str, positive: str | None) -> Report:
+    """Measure outcomes on the labels that have arrived.
 
     Args:
-        cohort: outcomes of predictions of one model version.
-        task: what the model does; nothing is measured of ``ranking`` and ``anomaly``.
-        positive: positive class of a binary task; None when nobody has said, and then ``1`` and ``true`` are.
+        table: outcomes of predictions of one model version.
+        task: what the model does.
+        positive: positive class of a task of two classes; None when nobody has said, and then ``1`` and ``true`` are.
     """
-    table = cohort.table()
-    if task == "binary":
+    if task in ("binary", "anomaly"):
+        metrics = binary.METRICS if task == "binary" else binary.DETECTION
         try:
             rows = binary.Binary.read(table, positive)
         except UndefinedMetricError as reason:
-            return Report(absent=dict.fromkeys(binary.METRICS, str(reason)), unreadable=cohort.labels)
-        return _measured(rows, binary.METRICS, rows.outcomes.unreadable)
+            return Report(absent=dict.fromkeys(metrics, str(reason)), unreadable=table.kind.size)
+        return _measured(rows, metrics, rows.outcomes.unreadable)
     if task == "multiclass":
         outcomes = read_multiclass(table)
-        return _measured(outcomes, multiclass.METRICS, outcomes.unreadable)
+        found = _measured(outcomes, multiclass.METRICS, outcomes.unreadable)
+        frequency = np.bincount(outcomes.actual, minlength=len(outcomes.names))
+        for code in sorted(np.argsort(-frequency, kind="stable")[:MOST_CLASSES].tolist()):
+            of_class = {name: partial(_of_class, metric, code) for name, metric in multiclass.OF_A_CLASS.items()}
+            found.evaluations.extend(_measured(outcomes, of_class, 0, klass=outcomes.names[code]).evaluations)
+        return found
     if task == "regression":
         numbers = regression.Regressed.read(table)
         return _measured(numbers, regression.METRICS, numbers.unreadable)
+    if task == "ranking":
+        lists = ranking.Ranked.read(table)
+        return _measured(lists, ranking.METRICS, lists.unreadable)
     return Report()
 
 
-def _measured(rows: _Rows, metrics: Mapping[str, Callable[[_Rows], Estimate]], unreadable: int) -> Report:
+def report_segments(table: Table, task: str, positive: str | None) -> list[Evaluation]:
+    """Measure each slice by itself: `report` of its rows, for each segment name and each of its values."""
+    found: list[Evaluation] = []
+    for segment, rows in segments(table):
+        of_segment = report(rows, task, positive).evaluations
+        found += [replace(each, segment=segment) for each in of_segment if each.klass is None]
+    return found
+
+
+def segments(table: Table) -> Iterator[tuple[tuple[str, str], Table]]:
+    """The slices of ``table``, as name and value, and their rows."""
+    for name in sorted({name for kind in table.kinds for name, _ in kind.segments}):
+        values = [dict(kind.segments).get(name) for kind in table.kinds]
+        rows = np.bincount(table.kind, minlength=len(values)).tolist()
+        sizes: dict[str, int] = {}
+        for value, size in zip(values, rows, strict=True):
+            if value is not None:
+                sizes[value] = sizes.get(value, 0) + size
+        for value in sorted(sorted(sizes, key=lambda value: (-sizes[value], value))[:MOST_SEGMENTS]):
+            yield (name, value), table.take(np.array([own == value for own in values], dtype=np.bool_)[table.kind])
+
+
+def _of_class(metric: Callable[[Classified, int], Estimate], code: int, rows: Classified) -> Estimate:
+    return metric(rows, code)
+
+
+def _measured(
+    rows: _Rows, metrics: Mapping[str, Callable[[_Rows], Estimate]], unreadable: int, klass: str | None = None
+) -> Report:
     found = Report(unreadable=unreadable)
     for name, metric in metrics.items():
         try:
@@ -94,5 +150,7 @@ def _measured(rows: _Rows, metrics: Mapping[str, Callable[[_Rows], Estimate]], u
         except UndefinedMetricError as reason:
             found.absent[name] = str(reason)
         else:
-            found.evaluations.append(Evaluation(name, estimate.value, estimate.lower, estimate.upper, estimate.labels))
+            found.evaluations.append(
+                Evaluation(name, estimate.value, estimate.lower, estimate.upper, estimate.labels, klass)
+            )
     return found

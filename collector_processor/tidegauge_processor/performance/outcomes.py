@@ -59,6 +59,7 @@ class Outcome:
         value: predicted number; None without one.
         actual: a class as text, or a number.
         segments: names and values of the slices that the row belongs to.
+        group: name of the list that a ranked item belongs to; empty without one.
 
     Raises:
         ValueError: there is no id, a number is not finite, or a time does not fit 64 bits.
@@ -77,6 +78,7 @@ class Outcome:
     value: float | None
     actual: str | float
     segments: Segments = ()
+    group: str = ""
 
     def __post_init__(self) -> None:
         # Every outcome passes here, so the good case costs one look at each field.

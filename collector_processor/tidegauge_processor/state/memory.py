@@ -8,6 +8,8 @@ from typing import Final
 
 from tidegauge.errors import WireError
 from tidegauge.summaries import OTHER, NumericSummary
+from tidegauge_processor.performance.arrivals import Arrivals
+from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import STANDING, Event, Group, Signal, Standing, group_of
 from tidegauge_processor.state.aggregates import load_stream, load_summary
@@ -53,6 +55,11 @@ class Memory:
         learning: what is learned from at present; its sums are large and are kept apart from the rest.
         recent: start and rows of the latest closed windows that had any, oldest first.
         challenge: comparison with another version, when it is judged beside one.
+        predicted: rows predicted by start of the cohort, in closed windows.
+        arrivals: how soon labels arrived in mature cohorts.
+        learned_until: start of the latest cohort that ``arrivals`` has learned from.
+        labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
+        claims: what labels have said, and how many, by what was compared and in which segment.
     """
 
     def __init__(self) -> None:
@@ -79,6 +86,11 @@ class Memory:
         self.learning = Learning()
         self.recent: list[tuple[int, int]] = []
         self.challenge: Challenge | None = None
+        self.predicted: dict[int, int] = {}
+        self.arrivals = Arrivals()
+        self.learned_until = -1
+        self.labelled: dict[int, Labelled] = {}
+        self.claims: dict[str, tuple[str, int]] = {}
 
     def stand(self, group: Group, said: Iterable[Signal]) -> None:
         """Let what is said, but not events, stand in the place of the older signals of its group."""
@@ -127,6 +139,10 @@ class Memory:
             "learning": self.learning.head(),
             "recent": self.recent,
             "challenge": self.challenge.dump() if self.challenge else None,
+            "predicted": sorted(self.predicted.items()),
+            "arrivals": self.arrivals.dump(),
+            "labelled": [[at, counts.dump()] for at, counts in sorted(self.labelled.items())],
+            "claims": self.claims,
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -158,6 +174,10 @@ class Memory:
         memory.learning = Learning.load(plain["learning"])
         memory.recent = [(start, rows) for start, rows in plain["recent"]]
         memory.challenge = Challenge.load(plain["challenge"]) if plain["challenge"] else None
+        memory.predicted = dict(plain["predicted"])
+        memory.arrivals = Arrivals.load(plain["arrivals"])
+        memory.labelled = {at: Labelled.load(counts) for at, counts in plain["labelled"]}
+        memory.claims = {key: (state, labels) for key, (state, labels) in plain["claims"].items()}
         return memory
 
 
@@ -172,4 +192,5 @@ _PLAIN: Final = (
     "learned",
     "rows",
     "opened",
+    "learned_until",
 )

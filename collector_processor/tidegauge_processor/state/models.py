@@ -106,6 +106,24 @@ class ModelState:
         self.memory.closed_until = max(self.memory.closed_until, start + timing.window)
         return self.windows.pop(start)
 
+    def predictions(self, start: int, rows: int, timing: Timing) -> None:
+        """Count ``rows`` predicted in the closed window that starts at ``start``."""
+        cohort = start - start % timing.cohort
+        self.memory.predicted[cohort] = self.memory.predicted.get(cohort, 0) + rows
+
+    def predicted(self, start: int, timing: Timing) -> int | None:
+        """Rows predicted in a cohort; None before all of its windows have closed."""
+        return self.memory.predicted.get(start) if start + timing.cohort <= self.memory.closed_until else None
+
+    def mature_cohorts(self, timing: Timing) -> list[Cohort]:
+        """Cohorts that have taken labels for a third of the time that they may, each given out once."""
+        until = self.memory.label_watermark - timing.cohort - timing.retention // 3
+        starts = sorted(start for start in self.cohorts if self.memory.learned_until < start <= until)
+        if starts:
+            self.memory.learned_until = starts[-1]
+            self._dirty.add(("memory", 0))
+        return [self.cohorts[start] for start in starts]
+
     def judge_cohort(self, start: int) -> Cohort:
         """The cohort to judge; labels that are later still make it ripe again."""
         self._dirty.add(("memory", 0))
@@ -115,6 +133,7 @@ class ModelState:
     def forget_cohorts(self, timing: Timing) -> list[int]:
         """Drop the cohorts that no longer take labels; their starts."""
         oldest = self.memory.label_watermark - timing.retention - timing.cohort
+        self.memory.predicted = {start: rows for start, rows in self.memory.predicted.items() if start > oldest}
         gone = [start for start in self.cohorts if start <= oldest and start not in self.memory.unjudged]
         for start in gone:
             del self.cohorts[start]

@@ -1,16 +1,22 @@
 """What a model's rows looked like when it was known to work: the datum that live rows are measured against."""
 
 from tidegauge.baseline.baseline import Baseline
+from tidegauge.baseline.calibration import Calibration
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.joint import JointReference
+from tidegauge.baseline.loss import LossModel
+from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.tasks import TASKS, Task
 
 __all__ = [
     "TASKS",
     "Baseline",
+    "Calibration",
     "CategoricalFeature",
     "Feature",
     "JointReference",
+    "LossModel",
+    "Mistakes",
     "NumericFeature",
     "ScoreReference",
     "Task",

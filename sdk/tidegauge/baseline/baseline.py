@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.baseline import file
+from tidegauge.baseline.calibration import Calibration
 from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
 from tidegauge.baseline.fit import fit
 from tidegauge.baseline.joint import JointReference
+from tidegauge.baseline.loss import PREDICTION, LossModel
+from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.outputs import Columns
 from tidegauge.baseline.seasons import Slots, slots_of_window
 from tidegauge.baseline.tasks import Task, check_task
@@ -48,6 +51,10 @@ class Baseline:
         end: time of the last reference row, nanoseconds since the epoch.
         performance: metrics of the model on the reference rows, when they had labels.
         metadata: whatever the user wants to keep with it: who, when, which training run.
+        calibration: what scores are worth, when there were scores and labels: one of the positive class, of each class,
+            or of the predicted one.
+        mistakes: how often the model was wrong, when there were predictions and labels.
+        loss: what error to expect of a row, when numbers were predicted and there were labels.
         class_wobble: how far blocks of the reference differ in the predicted classes beyond independent rows.
         joint: how the features hang together; None when fewer than two features vary or rows are few.
         attributions: reference of what features added to predictions, where the user's explainer was asked.
@@ -71,6 +78,9 @@ class Baseline:
     end: int | None
     performance: Mapping[str, float]
     metadata: Mapping[str, Scalar]
+    calibration: tuple[Calibration, ...] = ()
+    mistakes: Mistakes | None = None
+    loss: LossModel | None = None
     class_wobble: Wobble = UNKNOWN
     joint: JointReference | None = None
     attributions: tuple[NumericFeature, ...] = ()
@@ -98,6 +108,8 @@ class Baseline:
         names = [feature.name for feature in self.features]
         if len(set(names)) < len(names):
             raise BaselineError("a feature stands twice")
+        if self.loss is not None and not {*names, PREDICTION}.issuperset(self.loss.names):
+            raise BaselineError("loss: names a feature that the baseline does not have")
         if self.joint is not None and not set(names).issuperset(self.joint.names):
             raise BaselineError("joint: names a feature that the baseline does not have")
         explained = [feature.name for feature in self.attributions]
@@ -115,7 +127,7 @@ class Baseline:
         version: str,
         task: Task,
         prediction: str | None = None,
-        score: str | None = None,
+        score: str | Mapping[str, str] | None = None,
         label: str | None = None,
         timestamp: str | None = None,
         features: Iterable[str] | None = None,
@@ -139,7 +151,9 @@ class Baseline:
             task: ``"binary"``, ``"multiclass"``, ``"regression"``, ``"ranking"`` or ``"anomaly"``.
             prediction: column of the predicted class; for ``regression`` and ``ranking`` of the predicted number.
             score: column of the probability of the positive class (``binary``: the greater of the two, as scikit-learn
-                orders them), of the predicted one (``multiclass``), or of any score (``ranking``, ``anomaly``).
+                orders them), of the predicted one (``multiclass``), or of any score (``ranking``, ``anomaly``). For
+                ``multiclass`` also a column for each class, by its name: then ROC AUC, recall and F1 can be estimated
+                without labels, and not only the accuracy.
             label: column of what really happened; gives the reference performance.
             timestamp: column of the time of each row; gives the season. Datetimes and ISO texts (UTC unless they say
                 otherwise), or numbers since the epoch: seconds below 1e11, nanoseconds from 1e16.
@@ -164,7 +178,7 @@ class Baseline:
             model=model,
             version=version,
             task=task,
-            columns=Columns(prediction, score, label, timestamp),
+            columns=_columns(task, prediction, score, label, timestamp),
             features=features,
             exclude=exclude,
             categorical=categorical,
@@ -256,6 +270,20 @@ class Baseline:
     @cached_property
     def _by_name(self) -> dict[str, Feature]:
         return {feature.name: feature for feature in self.features}
+
+
+def _columns(
+    task: Task,
+    prediction: str | None,
+    score: str | Mapping[str, str] | None,
+    label: str | None,
+    timestamp: str | None,
+) -> Columns:
+    if score is None or isinstance(score, str):
+        return Columns(prediction, score, label, timestamp)
+    if task != "multiclass":
+        raise BaselineError(f"a score for each class is for the multiclass task, not for {task}")
+    return Columns(prediction, None, label, timestamp, dict(score))
 
 
 def _check_numbers(what: str, values: Mapping[str, Any], kinds: tuple[type, ...]) -> None:

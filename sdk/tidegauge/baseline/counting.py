@@ -36,6 +36,12 @@ class SlottedRows:
     slots: int
     hour: NDArray[np.int64] | None = None
 
+    def days(self, rows: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+        """UTC days of those rows, counted from the first; None when no times are known."""
+        if self.hour is None:
+            return None
+        return np.asarray(self.hour[rows] // 24 - self.hour.min() // 24, dtype=np.intp)
+
     def count(self, codes: NDArray[np.intp], size: int) -> NDArray[np.int64]:
         """Count rows by slot and code, leaving out `NO_CODE`.
 

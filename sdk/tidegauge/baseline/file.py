@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from tidegauge.baseline import calibration, loss
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.joint import JointReference
+from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.errors import BaselineError
 from tidegauge.statistics.wobble import Wobble
 
@@ -42,6 +45,9 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "features": [_feature(feature) for feature in baseline.features],
         "performance": dict(baseline.performance),
         "metadata": dict(baseline.metadata),
+        "calibration": [calibration.plain(each) for each in baseline.calibration],
+        "mistakes": None if baseline.mistakes is None else asdict(baseline.mistakes),
+        "loss": None if baseline.loss is None else loss.plain(baseline.loss, _feature(baseline.loss.error)),
         **_wobbles(class_wobble=baseline.class_wobble),
         "joint": None if baseline.joint is None else _joint(baseline.joint),
         **({"attributions": [_feature(part) for part in baseline.attributions]} if baseline.attributions else {}),
@@ -64,6 +70,9 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         "features": tuple(_read_feature(feature) for feature in plain["features"]),
         "performance": plain["performance"],
         "metadata": plain["metadata"],
+        "calibration": tuple(calibration.Calibration(**each) for each in plain["calibration"]),
+        "mistakes": None if plain["mistakes"] is None else Mistakes(**plain["mistakes"]),
+        "loss": None if plain["loss"] is None else _read_loss(plain["loss"]),
         **_read_wobbles(plain),
         "joint": None if plain["joint"] is None else _read_joint(plain["joint"]),
         "attributions": tuple(_numeric(part) for part in plain.get("attributions", ())),
@@ -168,6 +177,10 @@ def _read_feature(plain: dict[str, Any]) -> Feature:
 
 def _numeric(plain: dict[str, Any]) -> NumericFeature:
     return NumericFeature(**_arguments(plain))
+
+
+def _read_loss(plain: dict[str, Any]) -> loss.LossModel:
+    return loss.LossModel(**plain | {"error": _numeric(plain["error"])})
 
 
 def _arguments(plain: dict[str, Any]) -> dict[str, Any]:

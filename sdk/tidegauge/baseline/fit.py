@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tidegauge.baseline.counting import BOOLEAN, SlottedRows, Vocabulary, categorical_feature, numeric_feature
 from tidegauge.baseline.features import Feature, NumericFeature
 from tidegauge.baseline.frame import ColumnType, Frame, nearest
-from tidegauge.baseline.joint import encode
+from tidegauge.baseline.joint import encode as encode_joint
 from tidegauge.baseline.joint_fit import fit_joint
+from tidegauge.baseline.loss import PREDICTION, LossModel, encode, encode_numbers, fit_loss
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.seasons import finest_slots, hours_of_times, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
@@ -67,10 +68,23 @@ def fit(
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
+        loss=_loss(frame, references, outputs.value, columns, rows) if task == "regression" else None,
         joint=fit_joint({feature.name: _encoded(frame, feature) for feature in references}, rows),
         attributions=() if attributions is None else _attributions(Frame(attributions), types, rows),
         **vars(outputs),
     )
+
+
+def _loss(
+    frame: Frame, features: Iterable[Feature], value: NumericFeature | None, columns: Columns, rows: SlottedRows
+) -> LossModel | None:
+    """What error to expect of a row, where the reference has predictions and labels."""
+    if value is None or columns.prediction is None or columns.label is None:
+        return None
+    predicted, actual = (numeric_column(frame.column(name)).values for name in (columns.prediction, columns.label))
+    codes = {feature.name: encode(feature, frame.column(feature.name)) for feature in features}
+    errors = np.where(np.isfinite(predicted) & np.isfinite(actual), predicted - actual, np.nan)
+    return fit_loss(codes | {PREDICTION: encode_numbers(value, predicted)}, errors, rows)
 
 
 def _feature_types(
@@ -134,7 +148,7 @@ def _feature(
 
 def _encoded(frame: Frame, feature: Feature) -> NDArray[np.float64]:
     read = numeric_column if isinstance(feature, NumericFeature) else categorical_column
-    return encode(read(frame.column(feature.name)), feature)
+    return encode_joint(read(frame.column(feature.name)), feature)
 
 
 def _categories(frame: Frame, name: str) -> list[str | None]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import metrics
 from tidegauge.baseline.bounds import score_bounds
+from tidegauge.baseline.calibration import Calibration
 from tidegauge.baseline.counting import NO_CODE, SlottedRows, numeric_feature
 from tidegauge.baseline.features import MOST_CATEGORIES, NumericFeature, ScoreReference
 from tidegauge.baseline.frame import Frame
+from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.tasks import PROBABILITY_TASKS, Task
 from tidegauge.columns import NumericColumn, categorical_column, numeric_column
 from tidegauge.errors import BaselineError
@@ -35,11 +37,14 @@ class Columns:
     score: str | None
     label: str | None
     timestamp: str | None
+    class_scores: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def roles(self) -> dict[str, str]:
         """What a column is, by its name."""
-        return {name: role for role, name in vars(self).items() if name is not None}
+        single = {self.prediction: "prediction", self.score: "score", self.label: "label", self.timestamp: "timestamp"}
+        named = {name: role for name, role in single.items() if name is not None}
+        return named | dict.fromkeys(self.class_scores.values(), "score")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Outputs:
     score: ScoreReference | None = None
     value: NumericFeature | None = None
     performance: Mapping[str, float] = field(default_factory=dict)
+    calibration: tuple[Calibration, ...] = ()
+    mistakes: Mistakes | None = None
 
 
 def number_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows) -> Outputs:
@@ -76,7 +83,9 @@ def number_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows
         raise BaselineError(f"no row has both a prediction and a label in column {columns.label!r}")
     pair = predicted.values[both], actual[both]
     performance = {"mae": metrics.mean_absolute_error(*pair), "rmse": metrics.root_mean_squared_error(*pair)}
-    return Outputs(value=value, performance=performance)
+    return Outputs(
+        value=value, performance=performance, mistakes=Mistakes.of_errors(pair[0] - pair[1], rows.days(both))
+    )
 
 
 def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows, threshold: float) -> Outputs:
@@ -89,6 +98,9 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if task == "multiclass" and scores is not None and columns.prediction is None:
         raise BaselineError("the score of a multiclass task is that of the predicted class: name the prediction column")
     said, happened = _classes(frame, columns.prediction), _classes(frame, columns.label)
+    of_class = {name: _present_scores(frame, column, task) for name, column in columns.class_scores.items()}
+    if of_class:
+        said, scores = _of_class_scores(of_class, said)
     seen = Counter(name for names in (said, happened) if names is not None for name in names if name is not None)
     names = _in_order(seen)
     if task == "binary":
@@ -98,11 +110,15 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if task == "binary" and predicted is None and scores is not None:
         predicted = np.where(np.isnan(scores), NO_CODE, scores >= threshold).astype(np.intp)
     performance = _performance(predicted, scores, actual, has_positive=task == "binary")
+    calibration = _calibration(task, scores, of_class, predicted, actual, names, rows)
+    mistakes = _mistakes(predicted, actual, rows)
     classes, kept = _bounded(names, seen)
     if predicted is None:
         nobody = np.zeros(frame.rows, np.intp)
         score = None if scores is None else _score_reference(rows, scores, nobody, _NO_CLASSES)
-        return Outputs(classes=classes, score=score, performance=performance)
+        return Outputs(
+            classes=classes, score=score, performance=performance, calibration=calibration, mistakes=mistakes
+        )
     predicted = np.where(predicted == NO_CODE, NO_CODE, kept[predicted])
     return Outputs(
         classes=classes,
@@ -110,13 +126,17 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
         class_wobble=rows.wobble(predicted, len(classes), ordered=False),
         score=None if scores is None else _score_reference(rows, scores, predicted, classes),
         performance=performance,
+        calibration=calibration,
+        mistakes=mistakes,
     )
 
 
 def _scores(frame: Frame, name: str | None, task: Task) -> NDArray[np.float64] | None:
     """Scores of the rows, NaN where missing."""
-    if name is None:
-        return None
+    return None if name is None else _present_scores(frame, name, task)
+
+
+def _present_scores(frame: Frame, name: str, task: Task) -> NDArray[np.float64]:
     scores = _numbers(frame, name).values
     present = scores[~np.isnan(scores)]
     if present.size == 0:
@@ -202,6 +222,57 @@ def _score_reference(
     counts = rows.count(codes, len(classes) * width).reshape(rows.slots, len(classes), width)
     bins = np.where(codes == NO_CODE, NO_CODE, codes % width)
     return ScoreReference(bounds, classes, counts, rows.wobble(bins, width, ordered=True))
+
+
+def _of_class_scores(
+    of_class: Mapping[str, NDArray[np.float64]], said: list[str | None] | None
+) -> tuple[list[str | None], NDArray[np.float64]]:
+    """The predicted class, the likeliest one where nobody says it, and the score of that class."""
+    names, table = list(of_class), np.stack(list(of_class.values()))
+    if said is None:
+        unknown = np.isnan(table).sum(axis=0).tolist()
+        best = np.where(np.isnan(table), -1.0, table).argmax(axis=0).tolist()
+        said = [None if gaps else names[at] for at, gaps in zip(best, unknown, strict=True)]
+    place_of: dict[str | None, int] = {name: place for place, name in enumerate(names)}
+    places = np.array([place_of.get(name, -1) for name in said])
+    scores = np.where(places >= 0, table[places, np.arange(places.size)], np.nan)
+    return said, scores
+
+
+def _calibration(
+    task: Task,
+    scores: NDArray[np.float64] | None,
+    of_class: Mapping[str, NDArray[np.float64]],
+    predicted: Codes | None,
+    actual: Codes | None,
+    names: tuple[str, ...],
+    rows: SlottedRows,
+) -> tuple[Calibration, ...]:
+    """What scores are worth: of each class, of the positive one, or of whichever is predicted."""
+    if actual is None or scores is None or task not in PROBABILITY_TASKS:
+        return ()
+    if of_class:
+        every = [(name, own, np.equal(actual, names.index(name))) for name, own in of_class.items() if name in names]
+    elif task == "binary":
+        every = [(names[1], scores, np.equal(actual, 1))]
+    elif predicted is not None:
+        every = [("", scores, np.equal(predicted, actual))]
+    else:
+        every = []
+    found = []
+    for name, own, positive in every:
+        both = ~np.isnan(own) & (actual != NO_CODE)
+        if both.any():
+            bounds = score_bounds(own[~np.isnan(own)])
+            found.append(Calibration.fit(name, bounds, own[both], positive[both], rows.days(both)))
+    return tuple(found)
+
+
+def _mistakes(predicted: Codes | None, actual: Codes | None, rows: SlottedRows) -> Mistakes | None:
+    if predicted is None or actual is None:
+        return None
+    both = (predicted != NO_CODE) & (actual != NO_CODE)
+    return Mistakes.of_classes(predicted[both], actual[both], rows.days(both)) if both.any() else None
 
 
 def _performance(

@@ -14,7 +14,14 @@ from tidegauge_processor.performance.outcomes import Outcome
 
 def outcome(id: str = "p", at: int = 60, **fields: Any) -> Outcome:
     """An outcome recorded at ``at``; everything that is not said is None."""
-    return Outcome(id, 0, at, *(fields.get(name) for name in ("klass", "score", "value")), fields["actual"])
+    return Outcome(
+        id,
+        0,
+        at,
+        *(fields.get(name) for name in ("klass", "score", "value")),
+        fields["actual"],
+        group=fields.get("group", ""),
+    )
 
 
 def cohort_of(outcomes: Iterable[Outcome]) -> Cohort:

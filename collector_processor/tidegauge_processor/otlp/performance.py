@@ -1,0 +1,54 @@
+"""Signals of performance as the names and values that stand on points and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tidegauge import semconv
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal
+
+Attributes = Mapping[str, Any]
+
+
+def gauges(signal: EvaluationSignal | FairnessSignal, who: Attributes) -> Iterator[tuple[str, float, Attributes]]:
+    """Name, value and attributes of each point; ``who`` are the attributes of the model."""
+    if isinstance(signal, FairnessSignal):
+        attributes = {**who, semconv.SEGMENT_NAME: signal.segment, semconv.EVALUATION_NAME: signal.rate}
+        yield semconv.METRIC_FAIRNESS_DIFFERENCE, signal.value, attributes
+        yield semconv.METRIC_FAIRNESS_LOWER, signal.lower, attributes
+        yield semconv.METRIC_FAIRNESS_UPPER, signal.upper, attributes
+        return
+    attributes = {**who, semconv.EVALUATION_NAME: signal.name, semconv.EVALUATION_TYPE: signal.type}
+    if signal.klass:
+        attributes[semconv.EVALUATION_CLASS] = signal.klass
+    if signal.segment:
+        attributes[semconv.SEGMENT_NAME], attributes[semconv.SEGMENT_VALUE] = signal.segment
+    yield semconv.METRIC_EVALUATION_SCORE, signal.value, attributes
+    yield semconv.METRIC_EVALUATION_LOWER, signal.lower, attributes
+    yield semconv.METRIC_EVALUATION_UPPER, signal.upper, attributes
+    yield semconv.METRIC_EVALUATION_LABELS, float(signal.labels), attributes
+    if signal.completeness is not None:
+        yield semconv.METRIC_EVALUATION_COMPLETENESS, signal.completeness, attributes
+
+
+def said(signal: PerformanceSignal) -> dict[str, Any]:
+    """Attributes of the event beside those of the model."""
+    attributes = {
+        semconv.EVALUATION_NAME: signal.name,
+        semconv.EVALUATION_TYPE: "realized",
+        semconv.EVALUATION_STATE: signal.state.value,
+        semconv.EVALUATION_PREVIOUS: signal.previous.value,
+        semconv.EVALUATION_DIFFERENCE: signal.difference,
+        semconv.EVALUATION_LEAST: signal.lower,
+        semconv.EVALUATION_P_VALUE: signal.p_value,
+        semconv.WINDOW_START: signal.subject.start,
+    }
+    return attributes | ({semconv.SEGMENT_NAME: signal.segment} if signal.segment else {})
+
+
+def sentence(signal: PerformanceSignal) -> str:
+    """The event in words."""
+    what = f"{signal.name} {signal.segment}".strip()
+    model = f"{signal.subject.model} {signal.subject.version}"
+    return f"{model}: {what} {signal.state.value}, difference {signal.difference:+.3f}"

@@ -1,0 +1,96 @@
+"""Do the scores mean what they say? Of the rows with a score near 0.3, three in ten should be positive.
+
+Scores are put into ten bins of equal width; a bin's gap is its mean score less its share of positive rows. The expected
+calibration error is the mean size of the gaps, each bin counting as often as it has rows. Even of a perfect model it is
+above zero, because a share of few rows is never exact; so the lower end of its interval first takes off what chance
+alone would show in these bins, and is zero where nothing is left.
+
+Source: M. P. Naeini, G. F. Cooper, M. Hauskrecht (2015), AAAI 29, 2901; the curve is that of scikit-learn.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge_processor.performance import intervals
+from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+
+BINS: Final = 10
+"""Bins of a reliability curve."""
+
+
+class Point(NamedTuple):
+    """One bin of a reliability curve.
+
+    Attributes:
+        score: mean score of its rows.
+        share: share of them that are positive.
+        rows: how many there are.
+    """
+
+    score: float
+    share: float
+    rows: int
+
+
+def reliability(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.float64] | None = None
+) -> list[Point]:
+    """The reliability curve: a point for each bin that has rows, by ascending score.
+
+    Args:
+        scores: from 0 to 1, shape ``(n,)``.
+        positive: whether the row is positive, shape ``(n,)``.
+        weights: above zero, shape ``(n,)``; equal when left out.
+
+    Raises:
+        UndefinedMetricError: there is no row, or a score is no probability.
+
+    >>> reliability(np.array([0.25, 0.75, 0.75]), np.array([False, True, False]))
+    [Point(score=0.25, share=0.0, rows=1), Point(score=0.75, share=0.5, rows=2)]
+    """
+    if not scores.size:
+        raise UndefinedMetricError("no labels yet")
+    if not are_probabilities(scores):
+        raise UndefinedMetricError("the scores are not probabilities from 0 to 1")
+    bins = np.linspace(0.0, 1.0, BINS + 1)[1:-1].searchsorted(scores)
+    weights = np.ones(scores.size) if weights is None else weights
+    totals, sums, positives = (
+        np.bincount(bins, weights=weights * column, minlength=BINS) for column in (1.0, scores, positive)
+    )
+    rows = np.bincount(bins, minlength=BINS)
+    return [
+        Point(float(sums[at] / totals[at]), float(positives[at] / totals[at]), int(rows[at]))
+        for at in np.flatnonzero(rows).tolist()
+    ]
+
+
+def calibration_error(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> Estimate:
+    """Expected calibration error, with its interval; the arguments are those of `reliability`.
+
+    Raises:
+        UndefinedMetricError: as of `reliability`.
+    """
+    points = reliability(scores, positive, weights)
+    total = sum(point.rows for point in points)
+    value = math.fsum(point.rows * abs(point.score - point.share) for point in points) / total
+    # a bin's share is taken for that of its score, or of half a row more of each kind, so that no bin is sure of itself
+    shares = [(point.share * point.rows + 0.5) / (point.rows + 1) for point in points]
+    errors = [
+        point.rows / total * math.sqrt(share * (1 - share) / point.rows)
+        for point, share in zip(points, shares, strict=True)
+    ]
+    half = intervals.Z * math.sqrt(math.fsum(error * error for error in errors))
+    by_chance = math.sqrt(2 / math.pi) * math.fsum(errors)
+    return Estimate(value, max(value - by_chance - half, 0.0), min(value + half, 1.0), scores.size)
+
+
+def are_probabilities(scores: NDArray[np.float64]) -> bool:
+    """Whether all ``scores``, shape ``(n,)``, lie in [0, 1]."""
+    return bool(((scores >= 0) & (scores <= 1)).all())

@@ -1,0 +1,177 @@
+"""Performance without labels: what a calibrated score promises, added up (CBPE).
+
+Of ``n`` rows in a score bin whose calibrated probability is ``p``, ``n p`` are positive. Over the bins, and by what was
+predicted, that makes a table of true and false positives and negatives, and of it all metrics. Nothing but counts is
+needed: 100 score bins by predicted class.
+
+The interval is for the metric that the labels of these rows will show: their chance, given ``p``, and that of the
+reference rows from which ``p`` was learned. It holds under one assumption, `ASSUMPTION`: a row with this score is
+positive as often as in the reference. Nothing without labels can see when that breaks.
+
+Source: NannyML's confidence-based performance estimation; the variance by the delta method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge_processor.performance import intervals
+from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+
+ASSUMPTION: Final = "no concept drift"
+"""What all estimates assume."""
+
+Floats = NDArray[np.float64]
+
+_TABLE: Final = ("accuracy", "precision", "recall", "specificity", "f1")
+
+
+class Window(NamedTuple):
+    """What is known of one class in one window.
+
+    Attributes:
+        rows: rows predicted as another class, and as this one, by score bin; shape ``(2, B)``.
+        probabilities: calibrated, shape ``(B,)``.
+        reference: reference rows from which they were learned, shape ``(B,)``.
+    """
+
+    rows: NDArray[np.int64]
+    probabilities: Floats
+    reference: NDArray[np.int64]
+
+
+class _Value(NamedTuple):
+    """A metric, and what one more positive among the rows of a cell adds to it, shape ``(2, B)``."""
+
+    value: float
+    gradient: Floats
+
+
+def estimate_binary(window: Window) -> dict[str, Estimate]:
+    """Estimate what can be estimated of a model of two classes.
+
+    Returns:
+        Estimates by name: of accuracy, precision, recall, specificity, f1 and roc_auc those that have a value.
+
+    Example:
+        >>> rows, reference = np.array([[80, 0], [0, 20]]), np.array([800, 200])
+        >>> found = estimate_binary(Window(rows, np.array([0.1, 0.9]), reference))
+        >>> round(found["accuracy"].value, 3), round(found["recall"].value, 3)
+        (0.9, 0.692)
+    """
+    found: dict[str, Estimate] = {}
+    for name in (*_TABLE, "roc_auc"):
+        try:
+            found[name] = _with_interval([window], [_metric(name, window)])
+        except UndefinedMetricError:
+            continue
+    return found
+
+
+def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
+    """Estimate what can be estimated of a model of several classes, each against the rest.
+
+    Args:
+        windows: one for each class, all of the same rows.
+
+    Returns:
+        Estimates by name: accuracy, and macro averages of the others under the names of `multiclass`.
+    """
+    rows = int(windows[0].rows.sum())
+    if not rows:
+        return {}
+    found = {}
+    right = [
+        _Value(
+            float((w.rows[1] * w.probabilities).sum()) / rows,
+            np.stack([0 * w.probabilities, w.probabilities * 0 + 1]) / rows,
+        )
+        for w in windows
+    ]
+    found["accuracy"] = _with_interval(windows, right, total=True)
+    for name in ("precision", "recall", "f1", "roc_auc"):
+        values = []
+        for window in windows:
+            try:
+                values.append(_metric(name, window))
+            except UndefinedMetricError:
+                values.append(_Value(0.0, np.zeros(window.rows.shape)))
+        found["roc_auc" if name == "roc_auc" else f"macro_{name}"] = _with_interval(windows, values)
+    return found
+
+
+def estimate_accuracy(window: Window) -> Estimate:
+    """Estimate the accuracy where the score is that of the predicted class: all of ``rows`` lie in the second row."""
+    return estimate_binary(window)["precision"]
+
+
+def estimate_mae(expected: float, rows: int, spread: float) -> Estimate:
+    """Estimate the mean absolute error from the errors that the baseline's `LossModel` expects of the rows (DLE).
+
+    Args:
+        expected: sum of the expected errors.
+        rows: how many there are, at least one.
+        spread: standard deviation of an error around its expectation, in units of the mean expected error.
+
+    Example:
+        >>> found = estimate_mae(500.0, 100, 0.6)
+        >>> found.value, round(found.lower, 2), round(found.upper, 2)
+        (5.0, 4.41, 5.59)
+    """
+    value = expected / rows
+    half = intervals.Z * spread * value / math.sqrt(rows)
+    return Estimate(value, max(value - half, 0.0), value + half, rows)
+
+
+def _metric(name: str, window: Window) -> _Value:
+    if name == "roc_auc":
+        return _area(window)
+    positive, negative = window.rows * window.probabilities, window.rows * (1 - window.probabilities)
+    (fn, tp), (tn, fp) = positive.sum(axis=1).tolist(), negative.sum(axis=1).tolist()
+    # numerator and denominator, and their weights of (tn, fn), (fp, tp): the two cells that a label decides between
+    table = {
+        "accuracy": ((1, 0, 0, 1), (1, 1, 1, 1)),
+        "precision": ((0, 0, 0, 1), (0, 0, 1, 1)),
+        "recall": ((0, 0, 0, 1), (0, 1, 0, 1)),
+        "specificity": ((1, 0, 0, 0), (1, 0, 1, 0)),
+        "f1": ((0, 0, 0, 2), (0, 1, 1, 2)),
+    }
+    top, bottom = (np.array(weights, dtype=np.float64) for weights in table[name])
+    cells = np.array([tn, fn, fp, tp])
+    total = float(bottom @ cells)
+    if not total:
+        raise UndefinedMetricError(f"no row counts for {name}")
+    value = float(top @ cells) / total
+    moves = (top - value * bottom) / total
+    gradient = np.array([moves[1] - moves[0], moves[3] - moves[2]])
+    return _Value(value, np.repeat(gradient[:, None], window.probabilities.size, axis=1))
+
+
+def _area(window: Window) -> _Value:
+    rows = window.rows.sum(axis=0)
+    ups, downs = rows * window.probabilities, rows * (1 - window.probabilities)
+    up, down = float(ups.sum()), float(downs.sum())
+    if not (up and down):
+        raise UndefinedMetricError("all rows are sure to be of one class")
+    below, above = np.cumsum(downs) - downs / 2, up - np.cumsum(ups) + ups / 2
+    value = float((ups * below).sum()) / (up * down)
+    gradient = (below - above) / (up * down) - value / up + value / down
+    return _Value(value, np.stack([gradient, gradient]))
+
+
+def _with_interval(windows: Sequence[Window], values: Sequence[_Value], total: bool = False) -> Estimate:
+    """Mean (or sum) over the classes; classes are taken for independent, which is on the safe side for the mean."""
+    size = 1 if total else len(values)
+    variance = 0.0
+    for (rows, p, reference), (_, gradient) in zip(windows, values, strict=True):
+        spread = p * (1 - p)
+        variance += float((rows * np.square(gradient) * spread).sum())
+        variance += float((np.square((rows * gradient).sum(axis=0)) * spread / (reference + 1)).sum())
+    value = sum(each.value for each in values) / size
+    labels = int(windows[0].rows.sum())
+    return intervals.between_0_and_1(min(value, 1.0), np.array([np.sqrt(variance) / size]), labels, labels)

@@ -1,0 +1,142 @@
+"""All that is said of the performance over one stretch of time, measured or estimated, as one list.
+
+This is what a window's closing, a cohort's labels and a backtest have in common: outcomes or counts in,
+evaluations out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline, Calibration
+from tidegauge_processor.performance.arrivals import Arrivals
+from tidegauge_processor.performance.classes import Classified, read_binary, read_multiclass
+from tidegauge_processor.performance.cohort import Table
+from tidegauge_processor.performance.estimated import (
+    Window,
+    estimate_accuracy,
+    estimate_binary,
+    estimate_mae,
+    estimate_multiclass,
+)
+from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+from tidegauge_processor.performance.evaluate import Evaluation, Report, report, report_segments
+
+Counts = NDArray[np.int64]
+
+
+def realized(
+    table: Table,
+    task: str,
+    positive: str | None,
+    predictions: int | None = None,
+    arrivals: Arrivals | None = None,
+    now: int | None = None,
+) -> Report:
+    """Measure outcomes, and each slice of them.
+
+    Args:
+        table: outcomes of the predictions of a stretch of time.
+        task: what the model does.
+        positive: positive class of a task of two classes; None when nobody has said.
+        predictions: predictions of that stretch; None when nobody has counted them.
+        arrivals: how soon labels arrive; given, labels of young predictions are weighed, where enough has been learned,
+            and each evaluation has the plain number beside it.
+        now: time up to which labels have been taken, ns since the epoch; needed for weighing.
+
+    Returns:
+        Evaluations of all rows, then of each slice.
+    """
+    found = report(table, task, positive)
+    weighed = None
+    if arrivals is not None and now is not None and (outcomes := read_classes(table, task, positive)) is not None:
+        weighed = arrivals.weigh(outcomes, table, now)
+    evaluations = found.evaluations
+    if weighed is not None:
+        plain = {(each.name, each.klass): each.value for each in evaluations}
+        evaluations = [
+            replace(each, unweighted=plain.get((each.name, each.klass)))
+            for each in report(weighed, task, positive).evaluations
+        ]
+    share = completeness(table.kind.size, predictions)
+    every = [*evaluations, *report_segments(table if weighed is None else weighed, task, positive)]
+    return replace(found, evaluations=[replace(each, completeness=share) for each in every])
+
+
+def read_classes(table: Table, task: str, positive: str | None) -> Classified | None:
+    """The outcomes of a task with classes; None for other tasks, and where the classes cannot be read."""
+    try:
+        if task in ("binary", "anomaly"):
+            return read_binary(table, positive)[0]
+        return read_multiclass(table) if task == "multiclass" else None
+    except UndefinedMetricError:
+        return None
+
+
+def completeness(labels: int, predictions: int | None) -> float | None:
+    """Share of ``predictions`` whose label has arrived; None when nobody has counted them.
+
+    >>> completeness(30, 40), completeness(30, None)
+    (0.75, None)
+    """
+    return min(labels / predictions, 1.0) if predictions else None
+
+
+def estimated(
+    baseline: Baseline,
+    scores: Mapping[str, Counts] | None = None,
+    class_scores: Mapping[str, Counts] | None = None,
+    expected: tuple[float, int] | None = None,
+) -> list[Evaluation]:
+    """Estimate the performance of a window without its labels.
+
+    Args:
+        baseline: what scores are worth, and which error to expect.
+        scores: rows by bin of the score, by predicted class, each of shape ``(B,)``.
+        class_scores: by class, rows predicted as another one and as this one, by bin of the score of that class; each
+            of shape ``(2, B)``.
+        expected: sum and number of the errors that the baseline's loss model expects.
+
+    Returns:
+        Evaluations of the type ``estimated``; they assume `estimated.ASSUMPTION`.
+    """
+    found: dict[str, Estimate] = {}
+    if baseline.task == "binary" and baseline.calibration and scores:
+        found = estimate_binary(_window(baseline.calibration[0], scores))
+    elif baseline.task == "multiclass" and baseline.calibration:
+        first = baseline.calibration[0]
+        if first.klass == "" and scores:
+            rows = np.asarray(sum(scores.values()))
+            if rows.any():
+                window = Window(np.stack([np.zeros_like(rows), rows]), first.probabilities, first.rows)
+                found = {"accuracy": estimate_accuracy(window)}
+        elif class_scores and all(each.klass in class_scores for each in baseline.calibration):
+            found = estimate_multiclass(
+                [Window(class_scores[each.klass], each.probabilities, each.rows) for each in baseline.calibration]
+            )
+    elif baseline.loss is not None and expected is not None and expected[1]:
+        found = {"mae": estimate_mae(*expected, baseline.loss.spread)}
+    return [
+        Evaluation(name, each.value, each.lower, each.upper, each.labels, type="estimated")
+        for name, each in found.items()
+    ]
+
+
+def plain(evaluation: Evaluation, start: int, end: int) -> dict[str, Any]:
+    """An evaluation of the stretch from ``start`` to ``end`` as plain values, for JSON."""
+    values = {"start": start, "end": end} | asdict(evaluation)
+    values["class"] = values.pop("klass")
+    values["segment"] = None if evaluation.segment is None else "=".join(evaluation.segment)
+    return values
+
+
+def _window(calibration: Calibration, scores: Mapping[str, Counts]) -> Window:
+    nothing = np.zeros(calibration.probabilities.size, dtype=np.int64)
+    chosen = scores.get(calibration.klass, nothing)
+    others = sum((rows for name, rows in scores.items() if name != calibration.klass), nothing)
+    return Window(np.stack([others, chosen]), calibration.probabilities, calibration.rows)

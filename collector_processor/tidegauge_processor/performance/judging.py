@@ -1,0 +1,164 @@
+"""What the labels of some cohorts say of a change: the tests that apply to a task, with their share of the budget.
+
+Labels may spend `LABELS` of the false alarms of a month; it is divided over the cohorts of a month and the tests of one
+cohort, so that it holds however the tests depend on each other. The last 1, 7 and 28 cohorts are judged together: a
+small lasting change is found by merging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline
+from tidegauge_processor.performance import fairness
+from tidegauge_processor.performance.binary import Binary
+from tidegauge_processor.performance.classes import read_binary, read_multiclass
+from tidegauge_processor.performance.cohort import Table
+from tidegauge_processor.performance.estimates import UndefinedMetricError
+from tidegauge_processor.performance.regression import Regressed
+from tidegauge_processor.performance.worse import Comparison, Days, compare_calibration, compare_mistakes
+from tidegauge_processor.verdicts.budget import LABELS
+
+SCALES: Final = (1, 7, 28)
+"""Numbers of cohorts that are judged together."""
+
+_TESTS: Final = 2 * len(SCALES) + 1  # mistakes and calibration at each scale, and the groups of all segments together
+_DAY: Final = 24 * 3600 * 10**9
+
+
+class Labelled(NamedTuple):
+    """What the tests need to know of a cohort.
+
+    Attributes:
+        mistakes: right and wrong answers; zeros where nobody can tell.
+        rows: labelled rows by bin of the baseline's calibration, shape ``(B,)``; empty without one.
+        positives: positive ones among them, shape ``(B,)``.
+    """
+
+    mistakes: tuple[int, int]
+    rows: NDArray[np.int64]
+    positives: NDArray[np.int64]
+
+    def dump(self) -> list[Any]:
+        """Plain values, for JSON."""
+        return [list(self.mistakes), self.rows.tolist(), self.positives.tolist()]
+
+    @classmethod
+    def load(cls, plain: list[Any]) -> Labelled:
+        """Read what `dump` wrote."""
+        (right, wrong), rows, positives = plain
+        return cls((right, wrong), np.array(rows, dtype=np.int64), np.array(positives, dtype=np.int64))
+
+
+def level(false_incidents_per_month: float, cohorts_a_month: float) -> float:
+    """Level of one test of one cohort.
+
+    >>> round(level(1.0, 30.0), 6)
+    0.000476
+    """
+    return min(false_incidents_per_month * LABELS / (max(cohorts_a_month, 1.0) * _TESTS), 0.05)
+
+
+def labelled(table: Table, baseline: Baseline) -> Labelled:
+    """Count the outcomes of a cohort."""
+    nothing = np.empty(0, dtype=np.int64)
+    found = Labelled((0, 0), nothing, nothing)
+    try:
+        found = found._replace(mistakes=_mistakes(table, baseline))
+        if baseline.task == "binary" and baseline.calibration:
+            scores, positive, _ = Binary.read(table, baseline.positive).scored()
+            bins = baseline.calibration[0].bins
+            found = found._replace(rows=bins.count(scores), positives=bins.count(scores[positive]))
+    except UndefinedMetricError:
+        return found
+    return found
+
+
+def against_reference(
+    cohorts: Mapping[int, Labelled], start: int, length: int, baseline: Baseline, level: float, tolerance: float
+) -> dict[str, Comparison]:
+    """Compare a cohort, alone and with those before it, with the baseline's reference.
+
+    Args:
+        cohorts: by their start, ns since the epoch.
+        start: of the last cohort to look at.
+        length: of a cohort, ns.
+        baseline: what the model was like.
+        level: of one test.
+        tolerance: a difference surely above it is material.
+
+    Returns:
+        ``mistakes``, and ``calibration`` of a binary task: the scale with the strongest evidence, or else with the most
+        labels.
+    """
+    found: dict[str, list[Comparison]] = {"mistakes": [], "calibration": []}
+    for scale in SCALES:
+        merged = [each for at, each in cohorts.items() if start - scale * length < at <= start]
+        days = max(len(merged) * length // _DAY, 1)
+        known = baseline.mistakes
+        if known is not None:
+            window = sum(each.mistakes[0] for each in merged), sum(each.mistakes[1] for each in merged)
+            wobble = Days(known.wobble, known.days, days)
+            found["mistakes"].append(compare_mistakes((known.right, known.wrong), window, level, tolerance, wobble))
+        if baseline.calibration:
+            learned = baseline.calibration[0]
+            scored = [each for each in merged if each.rows.size == learned.rows.size]
+            if scored:
+                rows = np.sum([each.rows for each in scored], axis=0)
+                positives = np.sum([each.positives for each in scored], axis=0)
+                counts = rows, positives, learned.probabilities, learned.rows
+                wobble = Days(learned.wobble, learned.days, days)
+                found["calibration"].append(compare_calibration(*counts, level, tolerance, wobble))
+    return {name: min(every, key=_strength) for name, every in found.items() if every}
+
+
+def _strength(found: Comparison) -> tuple[bool, float, int]:
+    alarming = found.state.alarming
+    return not alarming, found.p_value if alarming else 1.0, -found.labels
+
+
+def between_groups(
+    table: Table, positive: str | None, level: float, tolerance: float
+) -> dict[str, tuple[list[fairness.Difference], list[fairness.Spread]]]:
+    """Compare the groups of each segment of a binary task, by the segment's name.
+
+    Args:
+        table: outcomes.
+        positive: positive class; None when nobody has said.
+        level: of all segments together.
+        tolerance: a difference surely above it is material.
+    """
+    try:
+        counts = fairness.count(table, positive)
+    except UndefinedMetricError:
+        return {}
+    return {
+        name: (
+            fairness.compare(rates, level / len(counts), tolerance),
+            [found for rate, groups in rates.items() if (found := fairness.spread(rate, groups)) is not None],
+        )
+        for name, rates in counts.items()
+    }
+
+
+def _mistakes(table: Table, baseline: Baseline) -> tuple[int, int]:
+    if baseline.task == "regression":
+        bound = None if baseline.mistakes is None else baseline.mistakes.bound
+        if bound is None:
+            return 0, 0
+        sizes = np.abs(Regressed.read(table).errors)
+        wrong = int(np.count_nonzero(sizes > bound))
+        return sizes.size - wrong, wrong
+    if baseline.task == "multiclass":
+        rows = read_multiclass(table)
+    elif baseline.task in ("binary", "anomaly"):
+        rows, _ = read_binary(table, baseline.positive)
+    else:
+        return 0, 0
+    known = rows.predicted >= 0
+    right = int(np.count_nonzero((rows.predicted == rows.actual)[known]))
+    return right, int(np.count_nonzero(known)) - right

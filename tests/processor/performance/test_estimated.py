@@ -1,0 +1,101 @@
+"""CBPE from counts: near NannyML's own table on its own data, and honest about its interval.
+
+`nannyml/nannyml.json` holds counts by score bin of NannyML 0.13.1's five bundled classification sets, the numbers of
+its own estimates and of the truth, all by chunk; `nannyml/peer.py` and `nannyml/aggregate.py` made it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tidegauge.baseline.calibration import Calibration
+from tidegauge_processor.performance import estimated
+from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae, estimate_multiclass
+
+SETS = json.loads((Path(__file__).parent / "nannyml" / "nannyml.json").read_text())
+CAR_PRICE = SETS.pop("car_price")
+
+
+def table(name):
+    """Rows of ours, NannyML's and the true number, by metric."""
+    found = {}
+    for chunk in SETS[name]["chunks"]:
+        windows = [
+            Window(np.array(rows), np.array(each["probabilities"]), np.array(each["rows"]))
+            for rows, each in zip(chunk["rows"], SETS[name]["calibration"], strict=True)
+        ]
+        ours = estimate_binary(windows[0]) if len(windows) == 1 else estimate_multiclass(windows)
+        for metric, (peer, truth) in chunk["metrics"].items():
+            estimate = ours.get(metric) or ours.get(f"macro_{metric}")
+            if estimate is not None and None not in (peer, truth):
+                found.setdefault(metric, []).append((estimate.value, peer, truth))
+    return {metric: np.array(rows) for metric, rows in found.items()}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_each_chunk_is_near_nannymls_own_table(name):
+    found = table(name)
+    for metric, bound in [("roc_auc", 0.005), ("accuracy", 0.002)]:
+        ours, peer, truth = found[metric].T
+        assert len(ours) >= 10
+        assert np.abs(ours - peer).max() <= bound, metric
+        assert np.abs(ours - truth).mean() <= 1.05 * np.abs(peer - truth).mean(), metric
+    for metric in ("f1", "precision", "recall"):
+        ours, peer, _ = found[metric].T
+        assert np.abs(ours - peer).max() <= 0.003, metric
+
+
+@pytest.mark.parametrize("chunk", CAR_PRICE, ids=range(len(CAR_PRICE)))
+def test_expected_errors_of_car_prices_are_near_nannymls(chunk):
+    found = estimate_mae(chunk["expected"], chunk["rows"], 0.65)
+    assert found.value == pytest.approx(chunk["nannyml"], rel=0.02)
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_without_concept_drift_the_interval_covers_the_truth(calibrated):
+    random = np.random.default_rng(3)
+    held, asked = {}, 0
+    for _ in range(300):
+        p = random.beta(2, 2, 3_000)
+        score = p if calibrated else p**2
+        bounds = np.quantile(score, np.arange(1, 100) / 100)
+        learned = Calibration.fit("1", bounds, score[:2000], random.random(2000) < p[:2000])
+        later, labels = score[2000:], random.random(1000) < p[2000:]
+        chosen = later >= 0.5
+        rows = np.stack([learned.bins.count(later[~chosen]), learned.bins.count(later[chosen])])
+        found = estimate_binary(Window(rows, learned.probabilities, learned.rows))
+        truth = {
+            "accuracy": (chosen == labels).mean(),
+            "precision": labels[chosen].mean(),
+            "recall": chosen[labels].mean(),
+            "specificity": (~chosen[~labels]).mean(),
+        }
+        asked += 1
+        for name, value in truth.items():
+            held[name] = held.get(name, 0) + (found[name].lower <= value <= found[name].upper)
+    assert all(hits / asked >= 0.93 for hits in held.values()), held
+
+
+def test_gradients_are_the_slopes_of_the_metrics():
+    random = np.random.default_rng(5)
+    rows, p, reference = random.integers(0, 50, (2, 8)), random.random(8), np.full(8, 10)
+    for name in ("accuracy", "precision", "recall", "specificity", "f1", "roc_auc"):
+        value, gradient = estimated._metric(name, Window(rows, p, reference))
+        for at in range(8):
+            moved = p.copy()
+            moved[at] += 1e-7
+            slope = (estimated._metric(name, Window(rows, moved, reference)).value - value) / 1e-7
+            assert slope == pytest.approx(float((gradient * rows)[:, at].sum()), abs=1e-5), name
+
+
+def test_a_score_of_the_predicted_class_gives_the_accuracy():
+    window = Window(np.array([[0, 0], [60, 40]]), np.array([0.5, 0.9]), np.array([100, 100]))
+    assert estimated.estimate_accuracy(window).value == pytest.approx(0.66)
+
+
+def test_what_has_no_value_is_not_there():
+    found = estimate_binary(Window(np.array([[10, 0], [0, 0]]), np.array([0.2, 0.9]), np.array([5, 5])))
+    assert set(found) == {"accuracy", "recall", "specificity", "f1", "roc_auc"}
+    assert estimate_binary(Window(np.zeros((2, 2), np.int64), np.array([0.2, 0.9]), np.array([5, 5]))) == {}

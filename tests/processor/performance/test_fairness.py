@@ -1,0 +1,98 @@
+"""Equal rates are left in peace whatever the groups' sizes, a gap of 0.2 is found, and the rates are fairlearn's."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from tests.processor.performance.outcomes import cohort_of
+from tidegauge_processor.performance.fairness import RATES, compare, count, spread
+from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.verdicts.state import State
+
+
+@pytest.mark.parametrize("size", [30, 200, 1_000, 5_000])
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_equal_rates_raise_no_alarm(size, share):
+    random = np.random.default_rng(size)
+    alarms = 0
+    for _ in range(200):
+        counts = {}
+        for rate in RATES:
+            hits = random.binomial(size, share, 5).tolist()
+            counts[rate] = {f"g{at}": (size - hit, hit) for at, hit in enumerate(hits)}
+        alarms += any(each.state.alarming for each in compare(counts, level=0.01))
+    assert alarms <= 4  # of 200: more would have a probability of 5 % if the true one were 1 %
+
+
+def test_very_unequal_groups_raise_no_alarm():
+    random = np.random.default_rng(5)
+    sizes = np.array([30, 100, 500, 2_000, 5_000])
+    alarms = 0
+    for _ in range(200):
+        hits = random.binomial(sizes, 0.3)
+        counts = {f"g{at}": (int(size - hit), int(hit)) for at, (size, hit) in enumerate(zip(sizes, hits, strict=True))}
+        alarms += any(each.state.alarming for each in compare({"selection_rate": counts}, level=0.01))
+    assert alarms <= 4
+
+
+def test_a_gap_of_a_fifth_is_found_in_two_hundred_rows():
+    random = np.random.default_rng(6)
+    found = 0
+    for _ in range(100):
+        hits = [random.binomial(200, 0.3), *random.binomial(200, 0.5, 4).tolist()]
+        counts = {rate: {f"g{at}": (200 - hit, hit) for at, hit in enumerate(hits)} for rate in RATES}
+        found += any(each.group == "g0" and each.state.alarming for each in compare(counts, level=0.01))
+    assert found / 100 >= 0.9
+
+
+def test_intervals_of_differences_and_ratios_cover():
+    random = np.random.default_rng(7)
+    held = np.zeros(3)
+    for _ in range(500):
+        hits = random.binomial([60, 300], [0.2, 0.3]).tolist()
+        counts = {"a": (60 - hits[0], hits[0]), "b": (300 - hits[1], hits[1])}
+        found = compare({"selection_rate": counts}, level=0.01)[0]
+        whole = spread("selection_rate", counts).difference
+        held += [
+            found.difference.lower <= -0.1 <= found.difference.upper,
+            found.ratio.lower <= 2 / 3 <= found.ratio.upper,
+            whole.lower <= 0.1 <= whole.upper,
+        ]
+    assert (held >= 465).all(), held
+
+
+def outcomes(rows=600):
+    random = np.random.default_rng(8)
+    for row in range(rows):
+        group, actual = "abc"[random.integers(3)], random.random() < 0.4
+        klass = random.random() < (0.7 if actual else 0.2) + 0.1 * (group == "c")
+        yield Outcome(str(row), 0, 60, str(int(klass)), None, None, str(int(actual)), (("team", group),))
+
+
+def test_rates_are_those_of_scikit_learn_and_differences_those_of_fairlearn():
+    rows = list(outcomes())
+    counts = count(cohort_of(rows).table(), "1")["team"]
+    by_group = {}
+    for group in "abc":
+        own = [row for row in rows if row.segments[0][1] == group]
+        predicted, actual = ([int(getattr(row, name)) for row in own] for name in ("klass", "actual"))
+        by_group[group] = (
+            np.mean(predicted),
+            metrics.recall_score(actual, predicted),
+            1 - metrics.recall_score(actual, predicted, pos_label=0),
+        )
+    for at, rate in enumerate(RATES):
+        expected = [by_group[group][at] for group in "abc"]
+        found = spread(rate, counts[rate])
+        # fairlearn's difference() is the largest less the smallest, its ratio() the smallest over the largest
+        assert found.difference.value == pytest.approx(max(expected) - min(expected), abs=1e-12)
+        assert found.ratio == pytest.approx(min(expected) / max(expected), abs=1e-12)
+        own = {each.group: each.own.value for each in compare({rate: counts[rate]}, level=0.01)}
+        assert own == pytest.approx(dict(zip("abc", expected, strict=True)), abs=1e-12)
+
+
+def test_a_group_too_small_for_any_claim_says_so():
+    found = compare({"selection_rate": {"a": (1, 1), "b": (500, 500)}}, level=0.01)
+    assert [each.state for each in found] == [State.INSUFFICIENT_DATA] * 2
+    assert compare({"selection_rate": {"a": (1, 1), "b": (0, 0)}}, level=0.01) == []
+    assert spread("selection_rate", {"a": (1, 1)}) is None

@@ -1,0 +1,144 @@
+"""Closing a window estimates performance; labels measure it, compare groups and say what has changed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from tests.processor.models import baseline, hour, rows
+from tests.processor.requests import HOUR, SECOND
+from tests.processor.test_engine import LATER, TIMING, Bench, hours
+from tidegauge import semconv
+from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
+from tidegauge_processor.otlp import encode
+from tidegauge_processor.performance.arrivals import Arrivals
+from tidegauge_processor.performance.cohort import Cohort
+from tidegauge_processor.performance.evaluations import plain, read_classes, realized
+from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.records import ModelKey
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal
+from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.state.models import ModelState
+from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Policy
+
+KEY = ModelKey("credit-risk", "7")
+
+
+def cohort(number: int, seed: int, noise: float = 0.0, unfair: float = 0.0) -> Cohort:
+    """Labels of the credit model: ``noise`` turns so many of them round, ``unfair`` selects in the south by force."""
+    random, found, df = np.random.default_rng(seed), Cohort(), rows(number, seed)
+    for row, (score, label) in enumerate(zip(df["score"].tolist(), df["label"].tolist(), strict=True)):
+        where = ("north", "south")[row % 2]
+        actual = 1 - label if random.random() < noise else label
+        chosen = score >= 0.5 or (where == "south" and random.random() < unfair)
+        made = hour(0) + row
+        found.add(
+            Outcome(str(row), made, made + HOUR, str(int(chosen)), score, None, str(actual), (("region", where),))
+        )
+    return found
+
+
+def evaluate(found: Cohort, memory: Memory):
+    end = hour(0) + 24 * HOUR
+    return evaluate_cohort(KEY, found, hour(0), end, baseline(), memory, Policy(), predictions=2 * found.labels)[0]
+
+
+def events(said) -> dict[tuple[str, str], State]:
+    return {(each.name, each.segment): each.state for each in said if isinstance(each, PerformanceSignal)}
+
+
+def test_a_closed_window_has_an_estimate_that_labels_bear_out() -> None:
+    bench = Bench()
+    said = bench.take(*hours(0, 0, 0, number=2_000))
+    found = {each.name: each for each in said if isinstance(each, EvaluationSignal) and each.subject.start == hour(0)}
+    assert {each.type for each in found.values()} == {"estimated"}
+    truth = rows(2_000, seed=10)
+    right = ((truth["score"] >= 0.5) == truth["label"]).mean()
+    assert found["accuracy"].lower <= right <= found["accuracy"].upper
+    assert found["roc_auc"].value == pytest.approx(baseline().performance["roc_auc"], abs=0.03)
+    standing = [each for each in bench.engine.standing(0) if isinstance(each, EvaluationSignal)]
+    assert sorted(each.name for each in standing) == sorted(found)
+
+
+def test_labels_measure_all_rows_and_each_slice() -> None:
+    said = evaluate(cohort(1_000, 3), Memory())
+    found = [each for each in said if isinstance(each, EvaluationSignal)]
+    assert {each.segment for each in found} == {None, ("region", "north"), ("region", "south")}
+    assert {(each.type, each.completeness) for each in found} == {("realized", 0.5)}
+    fair = {each.rate: each for each in said if isinstance(each, FairnessSignal)}
+    assert set(fair) == {"selection_rate", "true_positive_rate", "false_positive_rate"}
+    assert all(each.segment == "region" and each.lower <= each.value <= each.upper for each in fair.values())
+    assert events(said) == {}
+
+
+def test_a_change_is_said_once_and_its_end_too() -> None:
+    memory = Memory()
+    assert events(evaluate(cohort(2_000, 4, noise=0.4), memory)) == {
+        ("mistakes", ""): State.MATERIAL,
+    }
+    memory = Memory.load(memory.dump())
+    assert events(evaluate(cohort(2_000, 5, noise=0.4), memory)) == {}
+    assert events(evaluate(cohort(20, 6), memory)) == {}  # too little data takes nothing back
+    assert events(evaluate(cohort(2_000, 7), memory)) == {("mistakes", ""): State.OK}
+
+
+def test_a_group_that_is_selected_more_often_is_an_event_and_a_record() -> None:
+    said = evaluate(cohort(2_000, 8, unfair=0.5), Memory())
+    assert events(said)["selection_rate", "region"] is State.MATERIAL
+    event = next(each for each in said if isinstance(each, PerformanceSignal) and each.name == "selection_rate")
+    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [event], None))
+    (record,) = request.resource_logs[0].scope_logs[0].log_records
+    attributes = {each.key: each.value for each in record.attributes}
+    assert record.event_name == semconv.EVENT_EVALUATION_STATE
+    assert attributes[semconv.SEGMENT_NAME].string_value == "region"
+    assert attributes[semconv.EVALUATION_STATE].string_value == "material"
+    assert record.body.string_value.startswith("credit-risk 7: selection_rate region material, difference ")
+    signals = [each for each in said if not isinstance(each, PerformanceSignal)]
+    metrics = b"".join(encode.metrics(encode.resource({}), signals, 0))
+    assert semconv.METRIC_FAIRNESS_DIFFERENCE.encode() in metrics
+    assert semconv.METRIC_EVALUATION_COMPLETENESS.encode() in metrics
+
+
+def test_evaluations_as_plain_values() -> None:
+    mature = cohort(4_000, 9).table()
+    learned = Arrivals()
+    learned.learn(read_classes(mature, "binary", "1"), mature)
+    young = cohort(500, 10).table()
+    found = realized(young, "binary", "1", predictions=1_000, arrivals=learned, now=hour(0) + 3 * HOUR)
+    accuracy = plain(found.evaluations[0], 1, 2)
+    assert accuracy.pop("unweighted") == pytest.approx(accuracy["value"])  # all labels arrive within an hour
+    assert accuracy["lower"] < accuracy["value"] < accuracy["upper"]
+    assert {name: accuracy[name] for name in ("start", "end", "name", "type", "segment", "class", "labels")} == {
+        "start": 1,
+        "end": 2,
+        "name": "accuracy",
+        "type": "realized",
+        "segment": None,
+        "class": None,
+        "labels": 500,
+    }
+    assert accuracy["completeness"] == 0.5
+    assert "region=north" in {plain(each, 1, 2)["segment"] for each in found.evaluations}
+
+
+def test_the_engine_counts_predictions_and_learns_arrivals() -> None:
+    timing = replace(TIMING, retention=6 * HOUR)
+    bench = Bench(timing=timing)
+    bench.take(*hours(0, 0, number=900))
+    state = ModelState(KEY)
+    for start in (hour(0), hour(1), hour(2), hour(9)):
+        for row in range(500):
+            state.add_outcome(
+                Outcome(f"{start}-{row}", start, start + SECOND * row, "1", 0.7, None, str(row % 2)), timing, LATER
+            )
+    assert len(state.mature_cohorts(timing)) == 3
+    assert state.mature_cohorts(timing) == []
+    learn_arrivals([state.cohorts[start] for start in (hour(0), hour(1))], baseline(), state.memory)
+    memory = Memory.load(state.memory.dump())
+    assert memory.arrivals.share("1", np.array([250 * SECOND])) == pytest.approx(0.5, abs=0.05)
+    state.predictions(hour(0), 900, timing)
+    assert state.predicted(hour(0), timing) is None  # its window may not have closed
+    state.memory.closed_until = hour(1)
+    assert state.predicted(hour(0), timing) == 900
