@@ -36,6 +36,7 @@ class IncidentChange:
         start: start of the window of this change.
         end: its end.
         state: ``changed``, or ``material`` as soon as one stream is.
+        change_point: when the change most likely began, ns since the epoch.
         ranking: the strongest verdict on each stream concerned, strongest first: the streams that alarmed and, while
             open, those on the Benjamini-Hochberg list of the window.
     """
@@ -46,6 +47,7 @@ class IncidentChange:
     start: int
     end: int
     state: State
+    change_point: int
     ranking: tuple[Verdict, ...]
 
     @property
@@ -176,7 +178,9 @@ def _change(
     for stream in benjamini_hochberg(corrected_p(verdicts)):
         concerned.setdefault(stream, now[stream])
     ranking = tuple(sorted(concerned.values(), key=lambda verdict: (*strength(verdict), verdict.stream)))
-    return IncidentChange(kind, incident.id, incident.since, window.start, window.end, incident.state, ranking)
+    return IncidentChange(
+        kind, incident.id, incident.since, window.start, window.end, incident.state, incident.since, ranking
+    )
 
 
 def _sentence(verdict: Verdict) -> str:

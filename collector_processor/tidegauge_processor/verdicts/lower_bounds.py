@@ -1,11 +1,11 @@
-"""How large is a change at least? A lower confidence bound of the KS and of the L-infinity distance.
+"""How large is a change at least, and at most? Confidence bounds of the KS and of the L-infinity distance.
 
 Both distances are the largest of some differences of two shares: of the cumulative shares at the inner edges, or of
 the shares of the cells. Each of these shares is binomial, so Clopper and Pearson's exact interval holds for it at any
 number of rows, and is short where the share is small. With the error probability divided over all differences, both
 samples and both directions, all intervals hold at once; then the gap between the intervals at the place of the largest
-difference bounds the true distance from below, although the data chose the place. Nothing is assumed beyond
-independent rows, so the bound is on the safe side.
+difference bounds the true distance from below, although the data chose the place. The widest span of two intervals, over
+all places, bounds it from above. Nothing is assumed beyond independent rows, so the bounds are on the safe side.
 
 Source: C. J. Clopper, E. S. Pearson (1934), Biometrika 26, 404-413.
 """
@@ -39,10 +39,7 @@ def least_distance(reference: Floats, window: Floats, error: Floats, *, ordered:
         0.305
     """
     n, m = reference.sum(axis=1), window.sum(axis=1)
-    if ordered:
-        reference, window = reference.cumsum(axis=1)[:, :-1], window.cumsum(axis=1)[:, :-1]
-    elif reference.shape[1] == 2:  # the two differences are one
-        reference, window = reference[:, :1], window[:, :1]
+    reference, window = _compared(reference, window, ordered=ordered)
     differences = np.abs(reference / n[:, None] - window / m[:, None])
     place = differences.argmax(axis=1)[:, None]
     a = np.take_along_axis(reference, place, 1)[:, 0]
@@ -53,6 +50,45 @@ def least_distance(reference: Floats, window: Floats, error: Floats, *, ordered:
     below = _upper(np.where(grown, a, b), np.where(grown, n, m), alpha)
     result: Floats = np.maximum(above - below, 0.0)
     return result
+
+
+def greatest_distance(reference: Floats, window: Floats, error: Floats, *, ordered: bool) -> Floats:
+    """Upper confidence bound of the distance that `least_distance` bounds from below, with the same intervals.
+
+    It looks at every cell, so it costs as many times more as there are cells: meant for what has alarmed.
+
+    Args:
+        reference: counts, shape ``(n, K)``, no row empty; an effective size may make them fractions.
+        window: counts, shape ``(n, K)``, no row empty.
+        error: probability with which the true distance may lie outside of both bounds, shape ``(n,)``.
+        ordered: whether the cells have an order.
+
+    Returns:
+        Bounds, at most 1, shape ``(n,)``.
+
+    Example:
+        >>> bound = greatest_distance(
+        ...     np.array([[9000.0, 1000]]), np.array([[500.0, 500]]), np.array([1e-6]), ordered=False
+        ... )
+        >>> round(float(bound[0]), 3)
+        0.494
+    """
+    n, m = reference.sum(axis=1)[:, None], window.sum(axis=1)[:, None]
+    a, b = _compared(reference, window, ordered=ordered)
+    alpha = (error / (4 * a.shape[1]))[:, None]
+    grown = _upper(b, m, alpha) - _lower(a, n, alpha)
+    shrunk = _upper(a, n, alpha) - _lower(b, m, alpha)
+    result: Floats = np.maximum(grown, shrunk).max(axis=1)
+    return result
+
+
+def _compared(reference: Floats, window: Floats, *, ordered: bool) -> tuple[Floats, Floats]:
+    """The counts of which the shares are compared: up to each inner edge, or of each cell."""
+    if ordered:
+        return reference.cumsum(axis=1)[:, :-1], window.cumsum(axis=1)[:, :-1]
+    if reference.shape[1] == 2:  # the two differences are one
+        return reference[:, :1], window[:, :1]
+    return reference, window
 
 
 def _lower(count: Floats, total: Floats, alpha: Floats) -> Floats:

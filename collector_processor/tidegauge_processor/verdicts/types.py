@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -137,6 +138,9 @@ class Verdict:
         effects: effect sizes by the name of their exact variant.
         effect_lower: lower confidence bound, at ``level``, of the KS distance (numeric) or L-infinity distance.
         reason: why there is no verdict, or what it rests on; empty when there is nothing to add.
+        effect_upper: the upper confidence bound; NaN where it is not known.
+        detectable_shift: smallest shift of the mean, in reference standard deviations, that this comparison would have
+            found; NaN where it is not known.
     """
 
     stream: Stream
@@ -150,6 +154,8 @@ class Verdict:
     effects: Mapping[str, float] = field(default_factory=dict)
     effect_lower: float = 0.0
     reason: str = ""
+    effect_upper: float = math.nan
+    detectable_shift: float = math.nan
 
     @property
     def p_value(self) -> float:

@@ -1,36 +1,36 @@
-"""The lower confidence bound of an effect: exact for one share, and rarely above the truth."""
+"""The confidence bounds of an effect: exact for one share, and rarely on the wrong side of the truth."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from tidegauge_processor.verdicts.effects import ks_distance, l_infinity
-from tidegauge_processor.verdicts.lower_bounds import least_distance
+from tidegauge_processor.verdicts.lower_bounds import greatest_distance, least_distance
 
 
 def test_one_share_is_bounded_by_the_intervals_of_clopper_and_pearson():
     found = least_distance(np.array([[980.0, 20]]), np.array([[150.0, 50]]), np.array([0.04]), ordered=False)
-    low = stats.binomtest(50, 200, alternative="two-sided").proportion_ci(1 - 2 * 0.01, "exact").low
-    high = stats.binomtest(20, 1_000, alternative="two-sided").proportion_ci(1 - 2 * 0.01, "exact").high
-    assert found[0] == pytest.approx(low - high, rel=1e-10)
+    most = greatest_distance(np.array([[980.0, 20]]), np.array([[150.0, 50]]), np.array([0.04]), ordered=False)
+    now = stats.binomtest(50, 200, alternative="two-sided").proportion_ci(1 - 2 * 0.01, "exact")
+    then = stats.binomtest(20, 1_000, alternative="two-sided").proportion_ci(1 - 2 * 0.01, "exact")
+    assert found[0] == pytest.approx(now.low - then.high, rel=1e-10)
+    assert most[0] == pytest.approx(now.high - then.low, rel=1e-10)
 
 
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize(("n", "m"), [(500, 20), (5_000, 200), (300, 3_000)])
-def test_the_bound_is_above_the_truth_no_more_often_than_agreed(ordered, n, m):
+def test_the_truth_is_outside_of_the_bounds_no_more_often_than_agreed(ordered, n, m):
     rng = np.random.default_rng(n + m)
     p = rng.dirichlet(np.ones(8))
     q = rng.dirichlet(30 * p + 0.1)
     truth = float(ks_distance(p, q) if ordered else l_infinity(p, q))
     draws, error = 4_000, 0.05
-    bound = least_distance(
-        rng.multinomial(n, p, draws).astype(float),
-        rng.multinomial(m, q, draws).astype(float),
-        np.full(draws, error),
-        ordered=ordered,
-    )
-    assert (bound > truth).mean() <= error
-    assert bound.max() > 0
+    counts = rng.multinomial(n, p, draws).astype(float), rng.multinomial(m, q, draws).astype(float)
+    least = least_distance(*counts, np.full(draws, error), ordered=ordered)
+    most = greatest_distance(*counts, np.full(draws, error), ordered=ordered)
+    assert ((least > truth) | (most < truth)).mean() <= error
+    assert least.max() > 0
+    assert most.min() < 1
 
 
 def test_two_shares_of_a_million_rows_are_known_well():
