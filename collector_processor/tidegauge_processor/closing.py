@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
-
-import numpy as np
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison
-from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
+from tidegauge_processor.judging import judge_window, window_name
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.evaluate import report
 from tidegauge_processor.records import ModelKey
@@ -39,9 +36,7 @@ from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 from tidegauge_processor.verdicts.incidents import IncidentChange
-from tidegauge_processor.verdicts.judge import judge
-from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
-from tidegauge_processor.verdicts.types import Window as Counted
+from tidegauge_processor.verdicts.types import Policy, Stream
 
 _SECOND: Final = 1e9
 _MOST_TRACES: Final = 5
@@ -80,7 +75,7 @@ def close_window(
         signals.append(BaselineSignal(subject, memory.baseline))
         memory.baseline = used
         memory.history.clear()
-    known = comparison.counts(sums, baseline) if baseline else {}
+    known = comparison.counts(comparison.Points(sums, baseline), baseline) if baseline else {}
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
@@ -118,11 +113,6 @@ def evaluate_cohort(
     return signals, said.unreadable
 
 
-@lru_cache(maxsize=64)
-def _references(baseline: Baseline) -> Mapping[Stream, Reference]:
-    return comparison.references(baseline)
-
-
 def _drift(
     subject: Subject,
     baseline: Baseline,
@@ -131,22 +121,14 @@ def _drift(
     policy: Policy,
     sums: Aggregates,
 ) -> Iterable[Signal]:
-    length = subject.end - subject.start
-    _fill_gap(memory.history, subject.start, length, max(policy.scales), baseline)
-    slots = baseline.slots_of(subject.start, subject.end)
-    memory.history.append(Counted(start=subject.start, end=subject.end, counts=known, slots=slots))
-    del memory.history[: -max(policy.scales)]
-    references = _references(baseline)
-    verdicts = judge(memory.history, references, policy)
-    for verdict in verdicts:
-        if not _is_worth_a_series(verdict.stream, references, memory):
-            continue
+    found = judge_window(memory, subject.start, subject.end, known, baseline, policy)
+    for verdict in found.verdicts:
         yield DriftSignal(
             replace(subject, start=verdict.start),
             verdict.stream.target,
             verdict.stream.name,
             verdict.stream.detail,
-            window_name(verdict.scale * length),
+            window_name(verdict.scale * (subject.end - subject.start)),
             verdict.rows,
             verdict.state,
             {test.method: test.p_value for test in verdict.tests},
@@ -154,20 +136,7 @@ def _drift(
             verdict.level,
             verdict.reason,
         )
-    yield from _incidents(subject, verdicts, memory, policy, sums)
-
-
-def _is_worth_a_series(stream: Stream, references: Mapping[Stream, Reference], memory: Memory) -> bool:
-    """A violation has series from the first time it happens on: most never do, and each verdict is a dozen points."""
-    if stream.target != comparison.QUALITY or (stream.name, stream.detail) in memory.violations:
-        return True
-    return bool(references[stream].counts[:, 1].any())
-
-
-def _incidents(
-    subject: Subject, verdicts: list[Verdict], memory: Memory, policy: Policy, sums: Aggregates
-) -> Iterable[Signal]:
-    for change in memory.incidents.update(verdicts, memory.history[-1], policy):
+    for change in found.changes:
         traces = _traces(change, sums)
         if change.kind == "opened":
             memory.opened += 1
@@ -183,19 +152,6 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
             if key.dimension(semconv.FEATURE_NAME) == stream.name:
                 found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
     return tuple(dict.fromkeys(found))[:_MOST_TRACES]
-
-
-def _fill_gap(history: list[Counted], start: int, length: int, most: int, baseline: Baseline) -> None:
-    """Put empty windows where the model was silent, so that merged windows are stretches of time."""
-    if not history:
-        return
-    nothing = {stream: np.zeros_like(cells) for stream, cells in history[-1].counts.items()}
-    first = start - (most - 1) * length
-    if history[-1].end < first:  # no merged window reaches back so far
-        history.clear()
-    for begin in range(max(history[-1].end, first) if history else first, start, length):
-        slots = baseline.slots_of(begin, begin + length)
-        history.append(Counted(start=begin, end=begin + length, counts=nothing, slots=slots))
 
 
 def _quality(
@@ -240,12 +196,3 @@ def _add_durations(memory: Memory, error_type: str, summary: NumericSummary) -> 
         known += summary
     except SummaryError:  # another SDK's buckets: the counter of calls above has them, the histogram cannot
         return
-
-
-def window_name(length: int) -> str:
-    """Length of a window in ns as people write it.
-
-    >>> window_name(24 * 3600 * 10**9), window_name(90 * 10**9)
-    ('24h', '1m30s')
-    """
-    return str(Duration(length))

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge import semconv
-from tidegauge.baseline import Baseline, Feature, NumericFeature
+from tidegauge.baseline import Baseline, Feature, NumericFeature, ScoreReference
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
-from tidegauge.summaries import UNSEEN, NumericSummary
+from tidegauge.summaries import OTHER, UNSEEN, NumericSummary
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.verdicts.types import Reference, Stream
@@ -58,25 +58,52 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
     return found
 
 
-def counts(sums: Aggregates, baseline: Baseline) -> dict[Stream, Cells]:
+class Seen(Protocol):
+    """What a window saw, whether it comes from data points or from rows."""
+
+    def feature(self, feature: Feature) -> Cells:
+        """Values by cell of the feature's reference."""
+
+    def violations(self, feature: str, kind: str) -> int:
+        """Values of a feature that broke the schema in one way."""
+
+    def classes(self) -> Cells:
+        """Predicted classes by cell, see `class_cells`."""
+
+    def value(self, reference: NumericFeature) -> Cells:
+        """Predicted numbers by bin."""
+
+    def score(self, reference: ScoreReference) -> Cells:
+        """Scores by bin, all predicted classes together."""
+
+
+def counts(seen: Seen, baseline: Baseline) -> dict[Stream, Cells]:
     """Counts of one window, cell by cell as in `references`; streams without data have empty cells."""
-    view = _View(sums, baseline)
     found: dict[Stream, Cells] = {}
     for feature in baseline.features:
-        cells = view.feature(feature)
+        cells = seen.feature(feature)
         found[Stream(FEATURE, feature.name)] = cells
         present = int(cells.sum())
-        bad = {kind: view.violations(feature.name, kind) for kind in _possible_violations(feature)}
+        bad = {kind: seen.violations(feature.name, kind) for kind in _possible_violations(feature)}
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
     if baseline.value is not None:
-        found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
+        found[Stream(PREDICTION, "")] = seen.value(baseline.value)
     elif baseline.class_counts is not None:
-        found[Stream(PREDICTION, "")] = view.classes()
+        found[Stream(PREDICTION, "")] = seen.classes()
     if baseline.score is not None:
-        found[Stream(SCORE, "")] = view.histogram(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds)
+        found[Stream(SCORE, "")] = seen.score(baseline.score)
     return found
+
+
+def class_cells(baseline: Baseline) -> tuple[dict[str, int], int]:
+    """Cell of each class that the baseline knows, and the cell of all others.
+
+    A baseline of more classes than it can list has counted the rare ones together, as ``_other``.
+    """
+    place = {label: cell for cell, label in enumerate(baseline.classes)}
+    return place, place.get(OTHER, len(place))
 
 
 def _possible_violations(feature: Feature) -> tuple[str, ...]:
@@ -116,8 +143,13 @@ def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tup
     return {broken: min(1.0, count / max(rows, seen.get(broken, 0), 1)) for broken, count in bad.items()}
 
 
-class _View:
-    """The streams of one baseline, by what they are about."""
+class Points:
+    """What the data points of a window say about the streams of one baseline.
+
+    Args:
+        sums: the window.
+        baseline: points that stand on another one are not looked at.
+    """
 
     def __init__(self, sums: Aggregates, baseline: Baseline) -> None:
         self._sums = sums
@@ -129,8 +161,9 @@ class _View:
                 self._by_feature.setdefault(key, []).append(stream)
 
     def feature(self, feature: Feature) -> Cells:
+        """See `Seen`."""
         if isinstance(feature, NumericFeature):
-            return self.histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
+            return self._histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
         place = {label: cell for cell, label in enumerate(feature.labels)}
         return self._cells(
             len(place),
@@ -140,23 +173,25 @@ class _View:
         )
 
     def classes(self) -> Cells:
-        place = {label: cell for cell, label in enumerate(self._baseline.classes)}
+        """See `Seen`."""
+        place, others = class_cells(self._baseline)
         return self._cells(
             len(place) + 1,
             semconv.METRIC_PREDICTIONS,
             "",
-            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), len(place)),
+            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), others),
         )
 
-    def histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
-        cells = np.zeros(bounds.size + 1, dtype=np.int64)
-        for stream in self._by_feature.get((metric, feature), ()):
-            summary = self._sums.histograms.get(stream)
-            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
-                cells += summary.counts
-        return cells
+    def value(self, reference: NumericFeature) -> Cells:
+        """See `Seen`."""
+        return self._histogram(semconv.METRIC_PREDICTION_VALUE, reference.bounds)
+
+    def score(self, reference: ScoreReference) -> Cells:
+        """See `Seen`."""
+        return self._histogram(semconv.METRIC_PREDICTION_SCORE, reference.bounds)
 
     def violations(self, feature: str, kind: str) -> int:
+        """See `Seen`."""
         return int(
             self._cells(
                 2,
@@ -165,6 +200,14 @@ class _View:
                 lambda stream: int(stream.dimension(semconv.VIOLATION_TYPE) == kind),
             )[1]
         )
+
+    def _histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
+        cells = np.zeros(bounds.size + 1, dtype=np.int64)
+        for stream in self._by_feature.get((metric, feature), ()):
+            summary = self._sums.histograms.get(stream)
+            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
+                cells += summary.counts
+        return cells
 
     def _cells(self, size: int, metric: str, feature: str, cell: Callable[[StreamKey], int]) -> Cells:
         cells = np.zeros(size, dtype=np.int64)

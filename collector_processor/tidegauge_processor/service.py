@@ -27,12 +27,13 @@ from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp import encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
+from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.wiring import policy_of, resource_of, sender_of, timing_of
+from tidegauge_processor.wiring import resource_of, sender_of, timing_of
 
 _TICK: Final = 0.2
 """Seconds between two looks at what is ripe."""

@@ -13,7 +13,6 @@ from tidegauge_processor.otlp.sender import Sender
 from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.verdicts.types import Policy
 
 
 def timing_of(config: Config) -> Timing:
@@ -26,18 +25,6 @@ def timing_of(config: Config) -> Timing:
         wait=config.labels.wait,
         retention=config.labels.retention,
         again=config.metrics_flush_interval,
-    )
-
-
-def policy_of(config: Config, model: str) -> Policy:
-    """Thresholds and budget in force for a model."""
-    drift = config.for_model(model)
-    return Policy(
-        window_length=config.windows.duration,
-        false_incidents_per_month=drift.false_incidents_per_month,
-        scales=drift.scales,
-        effect_floor=drift.effect_floor,
-        quiet_windows=drift.quiet_windows,
     )
 
 

@@ -4,8 +4,8 @@ Both distances are the largest of some differences of two shares: of the cumulat
 the shares of the cells. Each of these shares is binomial, so Clopper and Pearson's exact interval holds for it at any
 number of rows, and is short where the share is small. With the error probability divided over all differences, both
 samples and both directions, all intervals hold at once; then the gap between the intervals at the place of the largest
-difference bounds the true distance from below, although the data chose the place. The widest span of two intervals, over
-all places, bounds it from above. Nothing is assumed beyond independent rows, so the bounds are on the safe side.
+difference bounds the true distance from below, although the data chose the place. The widest span of two intervals,
+over all places, bounds it from above. Nothing is assumed beyond independent rows, so both are on the safe side.
 
 Source: C. J. Clopper, E. S. Pearson (1934), Biometrika 26, 404-413.
 """
