@@ -20,7 +20,7 @@ from tidegauge_processor.config.types import WindowLength
 from tidegauge_processor.policies import policy_of
 
 if TYPE_CHECKING:
-    from tidegauge_processor.backtest.run import Progress as Told
+    from tidegauge_processor.backtest.replay import Progress as Told
 
 WRONG_USE = 2
 

@@ -9,7 +9,7 @@ so counting the rows of a window at once gives the same counts, and from there o
 
 from tidegauge_processor.backtest.outputs import OutputColumns
 from tidegauge_processor.backtest.reading import Source
+from tidegauge_processor.backtest.replay import run
 from tidegauge_processor.backtest.results import Backtest
-from tidegauge_processor.backtest.run import run
 
 __all__ = ["Backtest", "OutputColumns", "Source", "run"]

@@ -38,21 +38,25 @@ Key = str | tuple[str, str]
 
 
 class Layout:
-    """Where in the vector of a window each count stands.
+    """Where in the vector of a window each count stands: the rows, the violations, the cells.
 
     Args:
         baseline: says what is counted.
+
+    Attributes:
+        violations: feature and kind of each.
+        size: of the vector.
     """
 
     def __init__(self, baseline: Baseline) -> None:
-        self.baseline = baseline
         self.size = 0
         self._places: dict[Key, slice] = {}
         self._reserve(_ROWS, 1)
+        self.violations = [(feature.name, kind) for feature in baseline.features for kind in _KINDS]
+        for violation in self.violations:
+            self._reserve(violation, 1)
         for feature in baseline.features:
             self._reserve((feature.name, "cells"), feature.counts.shape[1])
-            for kind in _KINDS:
-                self._reserve((feature.name, kind), 1)
         self._reserve(_CLASSES, len(baseline.classes) + 1)
         self._reserve(_VALUE, 0 if baseline.value is None else baseline.value.counts.shape[1])
         self._reserve(_SCORE, 0 if baseline.score is None else baseline.score.counts.shape[2])
@@ -71,21 +75,20 @@ class WindowCounts:
     Args:
         vector: the counts, shape ``(layout.size,)``.
         layout: where each of them stands.
+
+    Attributes:
+        rows: number of rows.
     """
 
     def __init__(self, vector: Cells, layout: Layout) -> None:
         self._vector = vector
         self._layout = layout
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return int(self._vector[self._layout[_ROWS]][0])
+        self.rows, *violations = vector[: 1 + len(layout.violations)].tolist()
+        self._violations: dict[tuple[str, str], int] = dict(zip(layout.violations, violations, strict=True))
 
     def broken(self) -> set[tuple[str, str]]:
         """Feature and kind of the violations that occurred."""
-        names = (feature.name for feature in self._layout.baseline.features)
-        return {(name, kind) for name in names for kind in _KINDS if self.violations(name, kind)}
+        return {violation for violation, count in self._violations.items() if count}
 
     def feature(self, feature: Feature) -> Cells:
         """See `comparison.Seen`."""
@@ -93,7 +96,7 @@ class WindowCounts:
 
     def violations(self, feature: str, kind: str) -> int:
         """See `comparison.Seen`."""
-        return int(self._vector[self._layout[feature, kind]][0])
+        return self._violations[feature, kind]
 
     def classes(self) -> Cells:
         """See `comparison.Seen`."""

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,10 @@ class OutputColumns(NamedTuple):
     def names(self) -> list[str]:
         """The names that there are."""
         return [name for name in self if name is not None]
+
+
+NO_OUTPUTS: Final = OutputColumns()
+"""Nothing of what the model said is there."""
 
 
 def check_outputs(columns: OutputColumns, baseline: Baseline) -> None:

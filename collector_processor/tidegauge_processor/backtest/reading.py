@@ -27,7 +27,7 @@ FORMATS: Final = (".parquet", ".csv")
 """How the names of files end that can be read."""
 
 _ROWS: Final = 1 << 16
-_BYTES: Final = 1 << 24
+_BYTES: Final = 1 << 22
 _NULLS: Final = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),

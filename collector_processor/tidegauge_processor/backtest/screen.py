@@ -95,8 +95,9 @@ def _show_moved(courses: list[_Course], console: Console) -> None:
         if len(moved) > _MOST_STREAMS:
             console.print(f"... and {len(moved) - _MOST_STREAMS} more")
         console.print(
-            "material: significant, and surely above the effect floor; changed: significant, however small. The effect "
-            "is the KS distance of numbers, or the largest difference of shares of categories (0 to 1).",
+            "Windows are counted by the strongest claim at their close, alone or merged with those before. material: "
+            "significant, and surely above the effect floor; changed: significant, however small. The effect is the KS "
+            "distance of numbers, or the largest difference of shares of categories (0 to 1).",
             style="dim",
         )
     else:

@@ -10,7 +10,7 @@ from tidegauge.baseline.frame import nearest
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
 from tidegauge_processor.backtest.counting import Tally
-from tidegauge_processor.backtest.outputs import OutputColumns, check_outputs
+from tidegauge_processor.backtest.outputs import NO_OUTPUTS, OutputColumns, check_outputs
 from tidegauge_processor.backtest.reading import Source
 from tidegauge_processor.backtest.results import Backtest, Recorder
 from tidegauge_processor.backtest.timeline import Timeline, times_of
@@ -34,7 +34,7 @@ def run(
     baseline: Baseline,
     policy: Policy,
     timestamp: str,
-    outputs: OutputColumns = OutputColumns(),
+    outputs: OutputColumns = NO_OUTPUTS,
     progress: Progress = lambda done, rows: None,
 ) -> Backtest:
     """Say what the processor would have said about the rows of ``source``.
