@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from tidegauge.baseline import Baseline
 from tidegauge.baseline.frame import nearest
@@ -12,11 +13,13 @@ from tidegauge_processor import comparison
 from tidegauge_processor.backtest.counting import Tally
 from tidegauge_processor.backtest.outputs import NO_OUTPUTS, OutputColumns, check_outputs
 from tidegauge_processor.backtest.reading import Source
-from tidegauge_processor.backtest.results import Backtest, Recorder
+from tidegauge_processor.backtest.results import Backtest, Recorder, shortened
 from tidegauge_processor.backtest.timeline import Timeline, times_of
 from tidegauge_processor.judging import judge_window
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Policy, Window
+
+_MOST_NAMES: Final = 8
 
 Progress = Callable[[int, int], None]
 """Told how much of how much is done, in rows counted and rows judged."""
@@ -83,9 +86,9 @@ def _check_columns(source: Source, named: list[str], features: list[str]) -> Non
     lacking = [name for name in features if name not in known]
     if lacking:
         free = [name for name in known if name not in features]
-        told = ", ".join(f"{name!r}{nearest(name, free).replace('; ', ' (').replace('?', '?)')}" for name in lacking)
         what = "a column" if len(lacking) == 1 else f"{len(lacking)} columns"
-        raise DataError(f"{where!r} lacks {what} of the baseline: {told}; rename or add them")
+        told = shortened((f"{name!r}{nearest(name, free).replace(';', ',')}" for name in lacking), _MOST_NAMES)
+        raise DataError(f"{where!r} lacks {what} of the baseline: {told}; rename or add what is missing")
     twice = sorted(name for name in {*named, *features} if known.count(name) > 1)
     if twice:
         raise DataError(f"{where!r} has two columns named {twice[0]!r}: rename one")

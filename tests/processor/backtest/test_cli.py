@@ -171,7 +171,7 @@ def test_without_a_terminal_there_is_no_bar_and_the_process_ends_well() -> None:
         (
             ["lacking.csv"],
             1,
-            "'lacking.csv' lacks 2 columns of the baseline: 'income' (did you mean 'incme'?), 'purpose'; ",
+            "'lacking.csv' lacks 2 columns of the baseline: 'income', did you mean 'incme'?, 'purpose'; ",
         ),
         (["twice.csv"], 1, "'twice.csv' has two columns named 'income': rename one"),
         (["time.csv"], 1, "'time.csv', row 2: column 'at' holds 'yesterday', which is no time; write ISO 8601, or "),
