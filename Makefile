@@ -4,6 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Without bytecode, which the first import writes, each of the many processes here takes ten seconds to start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench interop format lock clean
@@ -15,7 +17,7 @@ demo: $(READY) ## a real model on real flights: drift and errors found, with a p
 	$(BIN)/python examples/flights/demo.py
 
 test: $(READY) ## all tests but those that need a real peer
-	$(BIN)/pytest -m "not interop"
+	$(BIN)/pytest -m "not interop" -n logical --maxprocesses 8 --dist worksteal
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check

@@ -15,6 +15,7 @@ from typing import Final
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError
+from tidegauge_processor.learned import is_learned
 from tidegauge_processor.records import BaselinePart, ModelKey
 
 LARGEST: Final = 64 << 20
@@ -39,10 +40,12 @@ class Baselines(Mapping[str, Baseline]):
     def read(cls, folder: Path | None, stored: Mapping[str, bytes]) -> Baselines:
         """Read those in the store and those in ``folder`` (``*.json``); the folder's come last and so are in force.
 
+        Of the stored ones those that were learned come first: one that somebody made stands above them.
+
         Raises:
             BaselineError: the folder or a file in it cannot be read.
         """
-        found = [Baseline.from_bytes(data) for data in stored.values()]
+        found = sorted((Baseline.from_bytes(data) for data in stored.values()), key=lambda each: not is_learned(each))
         if folder is not None:
             if not folder.is_dir():
                 raise BaselineError(f"baselines: {folder} is not a folder; create it or take the key out")
@@ -85,7 +88,8 @@ class Baselines(Mapping[str, Baseline]):
         """Take up a published part; the baseline when it is the last one missing.
 
         Raises:
-            BaselineError: the parts together are not the baseline that they promise.
+            BaselineError: the parts together are not the baseline that they promise, or too many baselines wait for
+                parts, so that the oldest of them was given up.
         """
         known = self._known.get(part.baseline)
         if known is not None:
@@ -93,9 +97,11 @@ class Baselines(Mapping[str, Baseline]):
             return None
         parts = self._pending.setdefault(part.baseline, {})
         parts[part.part] = part
-        if len(self._pending) > _MOST_PENDING:
-            del self._pending[next(iter(self._pending))]
         if len(parts) < part.parts:
+            if len(self._pending) > _MOST_PENDING:
+                oldest = next(iter(self._pending))
+                del self._pending[oldest]
+                raise BaselineError(f"baseline {oldest} is given up: {_MOST_PENDING} others wait for their parts too")
             return None
         del self._pending[part.baseline]
         baseline = Baseline.from_bytes(_unpacked(b"".join(parts[number].body for number in sorted(parts))))

@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, NumericFeature
+from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, JointReference, NumericFeature
 from tidegauge.errors import BaselineError
+from tidegauge_processor import learned_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,9 @@ def build(
     categories_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Training rows, from which categories are chosen.")
     ] = None,
+    attributions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What each feature added to each prediction, row by row.")
+    ] = None,
     threshold: Annotated[float, typer.Option(help="A score from here on means the positive class.")] = 0.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="MODEL-VERSION.baseline.json when left out.")
@@ -56,7 +60,7 @@ def build(
     """Make a baseline from reference rows."""
     if task not in TASKS:
         _stop(f"unknown task {task!r}: it must be one of {', '.join(TASKS)}", WRONG_USE)
-    path = output or Path(re.sub(r"[^\w.-]+", "_", f"{model}-{version}") + ".baseline.json")
+    path = output or _default_path(model, version)
     with _one_line():
         baseline = Baseline.fit(
             _read(data),
@@ -72,10 +76,30 @@ def build(
             categorical=categorical or (),
             categories_from=None if categories_from is None else _read(categories_from),
             threshold=threshold,
+            attributions=None if attributions is None else _read(attributions),
         )
         baseline.save(path)
-    slots = f"{baseline.slots} season slot{'s' if baseline.slots > 1 else ''}"
-    typer.echo(f"{path}: baseline {baseline.id}, {len(baseline.features)} features, {baseline.rows:,} rows, {slots}")
+    typer.echo(_summary(path, baseline))
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[str, typer.Argument(help="Version of the model.")],
+    state: Annotated[
+        Path, typer.Option("--state", metavar="DIR", help="State directory of the processor, which may be running.")
+    ] = Path("tidegauge-data"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="MODEL-VERSION.baseline.json when left out.")
+    ] = None,
+) -> None:
+    """Write the baseline that the processor has learned to a file, to be given to the model."""
+    path = output or _default_path(model, version)
+    with _one_line():
+        baseline = learned_files.latest(state, model, version)
+        baseline.save(path)
+    typer.echo(_summary(path, baseline))
+    typer.echo(f'Give it to the model with monitor({model!r}, version={version!r}, baseline="{path}").')
 
 
 @app.command()
@@ -93,6 +117,15 @@ def show(file: Annotated[Path, typer.Argument(help="A baseline.")]) -> None:
     console.print(table)
 
 
+def _default_path(model: str, version: str) -> Path:
+    return Path(re.sub(r"[^\w.-]+", "_", f"{model}-{version}") + ".baseline.json")
+
+
+def _summary(path: Path, baseline: Baseline) -> str:
+    slots = f"{baseline.slots} season slot{'s' if baseline.slots > 1 else ''}"
+    return f"{path}: baseline {baseline.id}, {len(baseline.features)} features, {baseline.rows:,} rows, {slots}"
+
+
 def _facts(baseline: Baseline) -> Table:
     facts = {
         "model": f"{baseline.model} {baseline.version}",
@@ -107,12 +140,21 @@ def _facts(baseline: Baseline) -> Table:
         counts = baseline.class_counts.sum(axis=0)
         shares = zip(baseline.classes, counts / max(counts.sum(), 1), strict=True)
         facts["predicted"] = ", ".join(f"{name} {share:.1%}" for name, share in shares)
+    if baseline.joint is not None:
+        facts["joint"] = _joint(baseline.joint)
+    if baseline.attributions:
+        facts["attributions"] = f"of {len(baseline.attributions)} features"
     facts |= {name: f"{number:.4g}" for name, number in sorted(baseline.performance.items())}
     facts |= {name: str(value) for name, value in sorted(baseline.metadata.items())}
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         table.add_row(name, value)
     return table
+
+
+def _joint(joint: JointReference) -> str:
+    found = f"{len(joint.components)} principal components of {len(joint.names)} features"
+    return f"{found}, error up to {joint.error.bounds[-1]:.4g} on {joint.error.counts.sum():,} other rows"
 
 
 def _row(feature: Feature, rows: int) -> tuple[str, str, str, str, str]:

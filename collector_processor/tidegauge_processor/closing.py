@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
-from tidegauge_processor import comparison
+from tidegauge_processor import comparison, versions
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.judging import judge_window, window_name
+from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.evaluate import report
-from tidegauge_processor.records import ModelKey
+from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
     DriftSignal,
@@ -33,10 +33,14 @@ from tidegauge_processor.signals import (
     WindowSignal,
 )
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, rows_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.types import Policy, Stream
+from tidegauge_processor.versions import Champion
+from tidegauge_processor.window_points import Points
+from tidegauge_processor.without_baseline import learn
 
 _SECOND: Final = 1e9
 _MOST_TRACES: Final = 5
@@ -50,6 +54,8 @@ def close_window(
     memory: Memory,
     baselines: Mapping[str, Baseline],
     policy: Policy,
+    rule: LearningRule = NOTHING_LEARNED,
+    champion: Champion | None = None,
 ) -> tuple[list[Signal], Counter[str]]:
     """Judge a window that is complete.
 
@@ -61,6 +67,8 @@ def close_window(
         memory: of the model version; it takes up the window.
         baselines: known baselines by id.
         policy: thresholds and budget.
+        rule: when a baseline is learned for a model that has none.
+        champion: another version to compare this one with.
 
     Returns:
         What there is to say, and how many streams could not be counted, by reason.
@@ -68,23 +76,38 @@ def close_window(
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
     used = comparison.baseline_in_use(sums)
+    if not used and (memory.baseline == memory.learned or rows_of(sums)):
+        used = memory.learned
     baseline = baselines.get(used)
-    subject = Subject(*key, used, source, start, end)
+    is_learned = bool(used) and used == memory.learned
+    learns = not used and rule.duration > 0
+    origin: Literal["", "learning", "learned"] = "learned" if is_learned else "learning" if learns else ""
+    subject = Subject(*key, used, source, start, end, origin)
     signals: list[Signal] = []
     if used and used != memory.baseline:
         signals.append(BaselineSignal(subject, memory.baseline))
         memory.baseline = used
         memory.history.clear()
-    known = comparison.counts(comparison.Points(sums, baseline), baseline) if baseline else {}
+    known = comparison.counts(Points(sums, baseline, unreferenced=is_learned), baseline) if baseline else {}
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
+        signals += _attribution_ranking(subject, baseline, known)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
     age = (end - baseline.end) / _SECOND if baseline and baseline.end is not None else None
-    signals.append(WindowSignal(subject, rows, age))
+    progress = None
+    if learns:
+        settled.dropped += memory.learning.add(sums, start, end)
+        progress = memory.learning.share(rule)
+        signals += learn(subject, sums, memory, rule)
+    elif used:
+        memory.learning.clear()
+    signals.append(WindowSignal(subject, rows, age, progress))
     signals.append(_totals(subject, memory))
+    versions.take_up(memory, sums, start, end, champion, baseline, policy)
+    memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]
     return signals, settled.dropped
 
 
@@ -121,27 +144,33 @@ def _drift(
     policy: Policy,
     sums: Aggregates,
 ) -> Iterable[Signal]:
-    found = judge_window(memory, subject.start, subject.end, known, baseline, policy)
+    learned = subject.origin == "learned"
+    found = judge_window(memory, subject.start, subject.end, known, baseline, policy, learned=learned)
     for verdict in found.verdicts:
-        yield DriftSignal(
-            replace(subject, start=verdict.start),
-            verdict.stream.target,
-            verdict.stream.name,
-            verdict.stream.detail,
-            window_name(verdict.scale * (subject.end - subject.start)),
-            verdict.rows,
-            verdict.state,
-            {test.method: test.p_value for test in verdict.tests},
-            {test.method: test.statistic for test in verdict.tests} | dict(verdict.effects),
-            verdict.level,
-            verdict.reason,
-        )
+        yield DriftSignal.of(verdict, subject, window_name(verdict.scale * (subject.end - subject.start)))
     for change in found.changes:
         traces = _traces(change, sums)
         if change.kind == "opened":
             memory.opened += 1
             memory.traces = traces
-        yield IncidentSignal(subject, change.id, change.kind, change.since, change.state, change.sentences(), traces)
+        yield IncidentSignal.of(change, subject, traces)
+
+
+def _attribution_ranking(
+    subject: Subject, baseline: Baseline, known: Mapping[Stream, comparison.Cells]
+) -> Iterable[Signal]:
+    """Whether the features are of the same rank as in the reference, where rows of this window were explained."""
+    parts = baseline.attributions
+    reference = {part.name: mean_magnitude(part.counts.sum(axis=0), part.bounds) for part in parts}
+    live = {part.name: mean_magnitude(known[Stream(comparison.ATTRIBUTION, part.name)], part.bounds) for part in parts}
+    score = attribution_ndcg(reference, live)
+    if score is not None:
+        dimensions = {
+            semconv.DRIFT_TARGET: comparison.ATTRIBUTION,
+            semconv.DRIFT_METHOD: "attribution_ndcg",
+            semconv.WINDOW_NAME: window_name(subject.end - subject.start),
+        }
+        yield RateSignal(subject, semconv.METRIC_DRIFT_SCORE, dimensions, score)
 
 
 def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], ...]:
@@ -149,6 +178,8 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
     found: list[tuple[str, str]] = []
     for stream in change.streams:
         for key in sorted(sums.exemplars):
+            if stream.target == comparison.JOINT and key.metric != semconv.METRIC_RECONSTRUCTION_ERROR:
+                continue
             if key.dimension(semconv.FEATURE_NAME) == stream.name:
                 found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
     return tuple(dict.fromkeys(found))[:_MOST_TRACES]
@@ -157,25 +188,27 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
 def _quality(
     subject: Subject, sums: Aggregates, known: Mapping[Stream, comparison.Cells], memory: Memory
 ) -> Iterable[Signal]:
-    rates = comparison.violation_rates(sums, known)
-    memory.violations |= rates.keys()
-    for feature, kind in sorted(memory.violations):
-        dimensions = {semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
-        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get((feature, kind), 0.0))
+    rates: dict[tuple[str, str], float] = {}
+    for violation, rate in sorted(comparison.violation_rates(sums, known).items()):
+        series = memory.violation_series(violation)
+        rates[series] = min(1.0, rates.get(series, 0.0) + rate)
+    for series in sorted(memory.violations):
+        named = dict(zip((semconv.FEATURE_NAME, semconv.VIOLATION_TYPE), series, strict=True))
+        dimensions = named if any(series) else dict(OVERFLOW)
+        yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get(series, 0.0))
 
 
 def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
     calls: dict[str, int] = {}
-    for stream, summary in sums.histograms.items():
+    for stream, summary in sorted(sums.histograms.items(), key=lambda item: item[0]):
         if stream.metric == semconv.METRIC_PREDICTION_DURATION:
-            error_type = stream.dimension(semconv.ERROR_TYPE)
+            error_type = memory.error_series(stream.dimension(semconv.ERROR_TYPE))
             calls[error_type] = calls.get(error_type, 0) + summary.count
             if isinstance(summary, NumericSummary):
                 _add_durations(memory, error_type, summary)
     total = sum(calls.values())
     if not total:
         return
-    memory.errors |= calls.keys() - {""}
     yield RateSignal(subject, semconv.METRIC_ERROR_RATE, {}, 1 - calls.get("", 0) / total)
     for error_type in sorted(memory.errors):
         rate = calls.get(error_type, 0) / total

@@ -4,6 +4,8 @@
 |---|---|
 | feature, numeric | the baseline's bins |
 | feature, categorical | the baseline's categories, ``_other``, ``_unseen`` |
+| joint | the bins of the reconstruction error: how far rows lie off the baseline's principal components |
+| attribution | the baseline's bins of a feature's attributions |
 | prediction | the baseline's classes and one for all others; the bins of the predicted number for regression |
 | score | the baseline's score bins, all predicted classes together |
 | quality | rows in order, rows that break the schema; one stream for each feature and kind of violation |
@@ -12,7 +14,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,15 +22,19 @@ from numpy.typing import NDArray
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
-from tidegauge.summaries import OTHER, UNSEEN, NumericSummary
-from tidegauge_processor.records import StreamKey
+from tidegauge.statistics.wobble import UNKNOWN
+from tidegauge.summaries import OTHER
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.verdicts.moderation import moderate
 from tidegauge_processor.verdicts.types import Reference, Stream
 
 Cells = NDArray[np.int64]
 
 FEATURE: Final = "feature"
+JOINT: Final = "joint"
+ATTRIBUTION: Final = "attribution"
 PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
@@ -39,23 +45,34 @@ _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
 def references(baseline: Baseline) -> dict[Stream, Reference]:
-    """Reference counts of every stream that ``baseline`` knows, by season slot."""
+    """Reference counts of every stream that ``baseline`` knows, by season slot, and their wobble."""
     found: dict[Stream, Reference] = {}
     for feature in baseline.features:
         bounds = feature.bounds if isinstance(feature, NumericFeature) else None
-        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds)
+        found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds, wobble=feature.wobble)
         present = feature.counts.sum(axis=1)
         for kind in _possible_violations(feature):
             bad = feature.missing if kind == MISSING else np.zeros_like(present)
-            found[Stream(QUALITY, feature.name, kind)] = Reference(np.stack([present, bad], axis=1), None)
+            wobble = feature.missing_wobble if kind == MISSING else UNKNOWN
+            cells = np.stack([present, bad], axis=1)
+            found[Stream(QUALITY, feature.name, kind)] = Reference(cells, wobble=wobble)
+    if baseline.joint is not None:
+        error = baseline.joint.error
+        found[Stream(JOINT, "")] = Reference(error.counts, error.bounds, wobble=error.wobble)
+    for part in baseline.attributions:
+        found[Stream(ATTRIBUTION, part.name)] = Reference(part.counts, part.bounds, wobble=part.wobble)
     if baseline.value is not None:
-        found[Stream(PREDICTION, "")] = Reference(baseline.value.counts, baseline.value.bounds)
+        found[Stream(PREDICTION, "")] = Reference(
+            baseline.value.counts, baseline.value.bounds, wobble=baseline.value.wobble
+        )
     elif baseline.class_counts is not None:
         padded = np.pad(baseline.class_counts, ((0, 0), (0, 1)))
-        found[Stream(PREDICTION, "")] = Reference(padded, None)
+        found[Stream(PREDICTION, "")] = Reference(padded, wobble=baseline.class_wobble)
     if baseline.score is not None:
-        found[Stream(SCORE, "")] = Reference(baseline.score.counts.sum(axis=1), baseline.score.bounds)
-    return found
+        found[Stream(SCORE, "")] = Reference(
+            baseline.score.counts.sum(axis=1), baseline.score.bounds, wobble=baseline.score.wobble
+        )
+    return moderate(found)
 
 
 class Seen(Protocol):
@@ -64,8 +81,14 @@ class Seen(Protocol):
     def feature(self, feature: Feature) -> Cells:
         """Values by cell of the feature's reference."""
 
-    def violations(self, feature: str, kind: str) -> int:
+    def violations(self, feature: Feature, kind: str) -> int:
         """Values of a feature that broke the schema in one way."""
+
+    def joint(self, reference: JointReference) -> Cells:
+        """Reconstruction errors by bin."""
+
+    def attribution(self, reference: NumericFeature) -> Cells:
+        """Attributions of a feature by bin."""
 
     def classes(self) -> Cells:
         """Predicted classes by cell, see `class_cells`."""
@@ -84,10 +107,14 @@ def counts(seen: Seen, baseline: Baseline) -> dict[Stream, Cells]:
         cells = seen.feature(feature)
         found[Stream(FEATURE, feature.name)] = cells
         present = int(cells.sum())
-        bad = {kind: seen.violations(feature.name, kind) for kind in _possible_violations(feature)}
+        bad = {kind: seen.violations(feature, kind) for kind in _possible_violations(feature)}
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
+    if baseline.joint is not None:
+        found[Stream(JOINT, "")] = seen.joint(baseline.joint)
+    for part in baseline.attributions:
+        found[Stream(ATTRIBUTION, part.name)] = seen.attribution(part)
     if baseline.value is not None:
         found[Stream(PREDICTION, "")] = seen.value(baseline.value)
     elif baseline.class_counts is not None:
@@ -139,78 +166,9 @@ def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tup
         if stream.metric == semconv.METRIC_VIOLATIONS and count:
             broken = stream.dimension(semconv.FEATURE_NAME), stream.dimension(semconv.VIOLATION_TYPE)
             bad[broken] = bad.get(broken, 0) + count
+    for watched, cells in known.items():  # what only the baseline can tell, in rows that came without it
+        if watched.target == QUALITY and cells[1]:
+            broken = watched.name, watched.detail
+            bad[broken] = max(bad.get(broken, 0), int(cells[1]))
     seen = {(stream.name, stream.detail): int(cells.sum()) for stream, cells in known.items()}
     return {broken: min(1.0, count / max(rows, seen.get(broken, 0), 1)) for broken, count in bad.items()}
-
-
-class Points:
-    """What the data points of a window say about the streams of one baseline.
-
-    Args:
-        sums: the window.
-        baseline: points that stand on another one are not looked at.
-    """
-
-    def __init__(self, sums: Aggregates, baseline: Baseline) -> None:
-        self._sums = sums
-        self._baseline = baseline
-        self._by_feature: dict[tuple[str, str], list[StreamKey]] = {}
-        for stream in (*sums.histograms, *sums.counts):
-            if stream.baseline == baseline.id:
-                key = stream.metric, stream.dimension(semconv.FEATURE_NAME)
-                self._by_feature.setdefault(key, []).append(stream)
-
-    def feature(self, feature: Feature) -> Cells:
-        """See `Seen`."""
-        if isinstance(feature, NumericFeature):
-            return self._histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
-        place = {label: cell for cell, label in enumerate(feature.labels)}
-        return self._cells(
-            len(place),
-            semconv.METRIC_FEATURE_OCCURRENCES,
-            feature.name,
-            lambda stream: place.get(stream.dimension(semconv.FEATURE_CATEGORY), place[UNSEEN]),
-        )
-
-    def classes(self) -> Cells:
-        """See `Seen`."""
-        place, others = class_cells(self._baseline)
-        return self._cells(
-            len(place) + 1,
-            semconv.METRIC_PREDICTIONS,
-            "",
-            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), others),
-        )
-
-    def value(self, reference: NumericFeature) -> Cells:
-        """See `Seen`."""
-        return self._histogram(semconv.METRIC_PREDICTION_VALUE, reference.bounds)
-
-    def score(self, reference: ScoreReference) -> Cells:
-        """See `Seen`."""
-        return self._histogram(semconv.METRIC_PREDICTION_SCORE, reference.bounds)
-
-    def violations(self, feature: str, kind: str) -> int:
-        """See `Seen`."""
-        return int(
-            self._cells(
-                2,
-                semconv.METRIC_VIOLATIONS,
-                feature,
-                lambda stream: int(stream.dimension(semconv.VIOLATION_TYPE) == kind),
-            )[1]
-        )
-
-    def _histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
-        cells = np.zeros(bounds.size + 1, dtype=np.int64)
-        for stream in self._by_feature.get((metric, feature), ()):
-            summary = self._sums.histograms.get(stream)
-            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
-                cells += summary.counts
-        return cells
-
-    def _cells(self, size: int, metric: str, feature: str, cell: Callable[[StreamKey], int]) -> Cells:
-        cells = np.zeros(size, dtype=np.int64)
-        for stream in self._by_feature.get((metric, feature), ()):
-            cells[cell(stream)] += self._sums.counts[stream]
-        return cells

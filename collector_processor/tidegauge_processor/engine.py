@@ -14,22 +14,22 @@ from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.closer import Closer
 from tidegauge_processor.closing import evaluate_cohort
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
+from tidegauge_processor.fates import Fates
+from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import EvaluationSignal, Event, Signal, Standing
+from tidegauge_processor.signals import EvaluationSignal, Signal, Standing
+from tidegauge_processor.state.join import Changes, Join
+from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.models import ModelState, Timing, load_models
 from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.versions import VersionRule
 
-_FATES: Final = {
-    "new": semconv.METRIC_PROCESSOR_ACCEPTED,
-    "revised": semconv.METRIC_PROCESSOR_ACCEPTED,
-    "stale": semconv.METRIC_PROCESSOR_DUPLICATE,
-    "duplicate": semconv.METRIC_PROCESSOR_DUPLICATE,
-    "late": semconv.METRIC_PROCESSOR_LATE,
-    "expired": semconv.METRIC_PROCESSOR_LATE,
-}
+MOST_MODELS: Final = 1_000
+"""Model versions that are kept at once; data about further ones are dropped and counted until there is room."""
 
 _PENDING_BASELINES: Final = "pending baselines"
 _LENGTHS: Final = "lengths"
@@ -48,6 +48,9 @@ class Engine:
         most_streams: streams of one window at the most.
         counter: counts what becomes of every item.
         units: state from an earlier run.
+        join: brings outcomes by prediction id together with their predictions; None: they are dropped and counted.
+        learning: when a baseline is learned for a model that has none.
+        versions: how the versions of a model are compared, by name of the model.
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
@@ -61,12 +64,16 @@ class Engine:
         most_streams: int,
         counter: Counter,
         units: Mapping[str, bytes],
+        join: Join | None = None,
+        learning: LearningRule = NOTHING_LEARNED,
+        versions: Callable[[str], VersionRule] = lambda model: VersionRule(),
     ) -> None:
         self._timing = timing
         self._baselines = baselines
-        self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
+        self._fates = Fates(counter)
+        self._join = join
         units = dict(units)
         pending = units.pop(_PENDING_BASELINES, None)
         if pending:
@@ -77,7 +84,10 @@ class Engine:
         self._models = load_models(units)
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
+        self._said_disabled = False
         self._judged: dict[tuple[ModelKey, int], int] = {}
+        self._gone: set[str] = set()
+        self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
         """Take up one request.
@@ -91,23 +101,25 @@ class Engine:
         """
         found = self._add_baselines(decoded)
         for (key, start), payload in decoded.payloads.items():
-            self._add_payload(key, start, payload, now)
+            if self._has_room(key, len(payload.points) + len(payload.spans)):
+                self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
-            state = self._state(key)
-            self._last_outcome[key] = state.memory.last_seen = now
-            state.memory.task = decoded.tasks.get(key, state.memory.task)
             for outcome in outcomes:
-                self._count(state.add_outcome(outcome, self._timing, now), 1)
+                self._add_outcome(key, outcome, now)
+        self._join_halves(decoded, now)
+        for key, task in decoded.tasks.items():
+            if self._has_room(key, 0):
+                self._state(key).learn_task(task)
         if decoded.ignored:
             self._counter.add(semconv.METRIC_PROCESSOR_IGNORED, decoded.ignored)
         return found
 
     def advance(self, now: int) -> list[Signal]:
         """Close what is ripe at ``now`` (ns since the epoch) and return what there is to say, in order of time."""
-        said: list[Signal] = []
+        said = [*self._closer.close(now, self._last_points)]
         for key, state in self._models.items():
-            said += self._close_windows(key, state, now)
             said += self._judge_cohorts(key, state, now)
+        self._forget_models(now - self._timing.retention)
         return said
 
     def standing(self, oldest: int) -> Iterator[Standing]:
@@ -118,7 +130,8 @@ class Engine:
 
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
-        found = dict(part for state in self._models.values() for part in state.dirty())
+        found: dict[str, bytes | None] = dict.fromkeys(self._gone)
+        found.update(part for state in self._models.values() for part in state.dirty())
         pending = self._baselines.dump_pending()
         if pending or self._had_pending:
             found[_PENDING_BASELINES] = pending
@@ -126,10 +139,17 @@ class Engine:
             found[_LENGTHS] = self._lengths
         return found
 
+    def joined(self) -> Changes | None:
+        """What the join has for the store; None without a join."""
+        return self._join.changes() if self._join else None
+
     def saved(self) -> None:
-        """Say that all that was `dirty` is durable."""
+        """Say that all that was `dirty` or `joined` is durable."""
+        if self._join:
+            self._join.saved()
         self._had_pending = self._baselines.dump_pending() is not None
         self._new_lengths = False
+        self._gone.clear()
         for state in self._models.values():
             state.saved()
 
@@ -151,46 +171,57 @@ class Engine:
                 found[baseline.id] = baseline.to_bytes()
         return found
 
+    def _has_room(self, key: ModelKey, items: int) -> bool:
+        if key in self._models or len(self._models) < MOST_MODELS:
+            return True
+        self._fates.count("too_many_models", items)
+        return False
+
+    def _forget_models(self, oldest: int) -> None:
+        """Forget the models that had no data since ``oldest``: nobody can say anything about them any more."""
+        for key in [key for key, state in self._models.items() if state.memory.last_seen < oldest]:
+            self._gone.update(self._models.pop(key).units())
+            self._last_points.pop(key, None)
+            self._last_outcome.pop(key, None)
+            self._judged = {judged: when for judged, when in self._judged.items() if judged[0] != key}
+
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
         state = self._state(key)
         self._last_points[key] = state.memory.last_seen = now
         if windowing.late(start, state.memory.closed_until):
-            self._count("late", len(payload.points) + len(payload.spans))
+            self._fates.count("late", len(payload.points) + len(payload.spans))
             return
         baseline = self._baselines.of(key)
         for fate, number in windowing.merge(state.window(start), payload, baseline, self._most_streams).items():
-            self._count(fate, number)
+            self._fates.count(fate, number)
         end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
         if not state.saw_points(end, now, self._timing.lateness):
             self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
 
-    def _count(self, fate: str, number: int) -> None:
-        name = _FATES.get(fate)
-        if name is None:
-            self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, number, reason=fate)
-        elif fate in ("late", "expired"):
-            self._counter.add(name, number, reason=fate)
-        else:
-            self._counter.add(name, number)
+    def _add_outcome(self, key: ModelKey, outcome: Outcome, now: int) -> None:
+        if not self._has_room(key, 1):
+            return
+        state = self._state(key)
+        self._last_outcome[key] = state.memory.last_seen = now
+        self._fates.count(state.add_outcome(outcome, self._timing, now), 1)
 
-    def _close_windows(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
-        timing = self._timing
-        silent = now - self._last_points.get(key, now) >= timing.idle
-        watermark = max(state.memory.watermark, now - timing.lateness if silent else 0)
-        for start in state.ripe_windows(watermark, timing):
-            window, end = state.close_window(start, timing), start + timing.window
-            try:
-                policy = self._policy(key.model)
-                said, dropped = windowing.close(key, window, start, end, state.memory, self._baselines, policy)
-            except Exception:
-                _log.exception("window %d of %s %s could not be judged", start, *key)
-                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
-                continue
-            for reason, number in dropped.items():
-                self._count(reason, number)
-            evaluations = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
-            state.memory.standing = [*evaluations, *(signal for signal in said if not isinstance(signal, Event))]
-            yield from said
+    def _join_halves(self, decoded: Decoded, now: int) -> None:
+        join = self._join
+        if join is None:
+            self._fates.count(
+                "join_disabled", sum(map(len, decoded.made.values())) + sum(map(len, decoded.said.values()))
+            )
+            if decoded.said and not self._said_disabled:
+                self._said_disabled = True
+                _log.warning("outcomes by prediction id are dropped: set labels.join.enabled to join them")
+            return
+        found = [join.add_prediction(key, made, now) for key, several in decoded.made.items() for made in several]
+        found += [join.add_outcome(key, said, now) for key, several in decoded.said.items() for said in several]
+        for met, fate in found:
+            for key, outcome in met:
+                self._add_outcome(key, outcome, now)
+            if fate:
+                self._fates.count(fate, 1)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         timing = self._timing
@@ -209,12 +240,11 @@ class Engine:
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
                 continue
             if unreadable:
-                self._count("unreadable_outcome", unreadable)
+                self._fates.count("unreadable_outcome", unreadable)
             yield from said
             standing = [signal for signal in state.memory.standing if isinstance(signal, EvaluationSignal)]
             if not standing or standing[0].subject.start <= start:
-                others = [signal for signal in state.memory.standing if not isinstance(signal, EvaluationSignal)]
-                state.memory.standing = [*others, *said]
+                state.memory.stand("cohort", said)
         for start in state.forget_cohorts(timing):
             self._judged.pop((key, start), None)
 

@@ -14,9 +14,12 @@ import numpy as np
 from tidegauge.baseline import Baseline
 from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
+from tidegauge_processor.verdicts.change_point import change_point
 from tidegauge_processor.verdicts.incidents import IncidentChange, IncidentLog
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict, Window
+from tidegauge_processor.versions import SLACK
+from tidegauge_processor.without_baseline import say_where_blind
 
 _MOST_BASELINES: Final = 64
 
@@ -54,6 +57,8 @@ def judge_window(
     counts: Mapping[Stream, comparison.Cells],
     baseline: Baseline,
     policy: Policy,
+    *,
+    learned: bool = False,
 ) -> Judged:
     """Judge a window that is complete.
 
@@ -64,15 +69,23 @@ def judge_window(
         counts: of the window, as `comparison.counts` gives them.
         baseline: what to compare with.
         policy: thresholds and budget.
+        learned: whether the processor has learned the baseline from bins, some of which may be too coarse.
     """
     history = past.history
     _fill_gap(history, start, end - start, max(policy.scales), baseline)
     history.append(Window(start, end, counts, baseline.slots_of(start, end)))
-    del history[: -max(policy.scales)]
+    del history[: -max(policy.scales) - SLACK]  # what is older, another version may not have closed
     references = _references(baseline)
     verdicts = judge(history, references, policy)
+    if learned:
+        verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
+
+    def began(verdict: Verdict, earliest: int) -> int:
+        windows = [window for window in history[-max(policy.scales) :] if window.start >= earliest]
+        return change_point(windows, references[verdict.stream], verdict)
+
     said = [verdict for verdict in verdicts if _is_worth_saying(verdict.stream, references, past.violations)]
-    return Judged(said, past.incidents.update(verdicts, history[-1], policy))
+    return Judged(said, past.incidents.update(verdicts, history[-1], policy, began))
 
 
 def window_name(length: int) -> str:

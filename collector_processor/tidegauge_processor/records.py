@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from tidegauge import semconv
 from tidegauge.summaries import ExponentialSummary, NumericSummary
-from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.outcomes import Made, Outcome, Said
 
 Dimensions = tuple[tuple[str, str], ...]
 """Attributes of a data point beside its identity, in order of their names."""
+
+OVERFLOW: Final[Dimensions] = ((semconv.OVERFLOW, "true"),)
+"""Dimensions of the stream that takes up what is beyond the cardinality limit."""
 
 Summary = NumericSummary | ExponentialSummary
 
@@ -127,6 +131,8 @@ class Decoded:
     Attributes:
         payloads: points and spans by model version and start of the window (ns since the epoch).
         outcomes: outcomes by model version.
+        made: predictions with a key of the application's own, by model version.
+        said: outcomes that know only such a key, by model and version; the version is empty when it is not known.
         tasks: what the model does, as its outcomes say.
         baselines: parts of published baselines.
         rejected: data points, spans or log records that promise to be ours and are not readable.
@@ -136,6 +142,8 @@ class Decoded:
 
     payloads: dict[tuple[ModelKey, int], Payload] = field(default_factory=dict)
     outcomes: dict[ModelKey, list[Outcome]] = field(default_factory=dict)
+    made: dict[ModelKey, list[Made]] = field(default_factory=dict)
+    said: dict[ModelKey, list[Said]] = field(default_factory=dict)
     tasks: dict[ModelKey, str] = field(default_factory=dict)
     baselines: list[BaselinePart] = field(default_factory=list)
     rejected: int = 0

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import StorageError
-from tidegauge_processor import windowing
+from tidegauge.baseline import Baseline
+from tidegauge.errors import BaselineError, StorageError
+from tidegauge_processor import learned_files, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
@@ -29,11 +30,18 @@ from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
-from tidegauge_processor.signals import Event, Signal, Standing
+from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.wiring import resource_of, sender_of, timing_of
+from tidegauge_processor.wiring import (
+    join_of,
+    learning_of,
+    resource_of,
+    sender_of,
+    timing_of,
+    versions_of,
+)
 
 _TICK: Final = 0.2
 """Seconds between two looks at what is ripe."""
@@ -65,6 +73,7 @@ class Service:
         self._started = clock()
         self._telemetry = Telemetry()
         self._unsaved: dict[str, bytes] = {}
+        self._learned: list[Baseline] = []
         self._store = Store.open(
             config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
         )
@@ -79,7 +88,11 @@ class Service:
                 config.aggregation_cardinality_limit,
                 self._telemetry,
                 units,
+                join_of(config, self._store, self._telemetry),
+                learning_of(config),
+                lambda model: versions_of(config, model),
             )
+            learned_files.write(config.storage.directory, baselines.values())
             self._resource = encode.resource(resource_of(config.storage.directory))
             self._replay_inbox()
         except BaseException:
@@ -175,6 +188,9 @@ class Service:
         """Judge what is ripe, and write state and signals where it is time to."""
         now = self._clock()
         said = self._engine.advance(now)
+        learned = [signal.learned for signal in said if isinstance(signal, BaselineSignal) and signal.learned]
+        self._unsaved.update({baseline.id: baseline.to_bytes() for baseline in learned})
+        self._learned += learned
         flush = time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
         if said or flush:
             self._say(said, now)
@@ -203,7 +219,8 @@ class Service:
         requests = encode.metrics(self._resource, standing, stamp)
         self._outgoing += [(SignalKind.METRICS, request) for request in requests]
         if self._config.service.telemetry.metrics.level != "none":
-            own = encode.counters(self._resource, self._telemetry.counts(), self._started, now)
+            sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
+            own = encode.counters(self._resource, self._telemetry.counts(), sizes, self._started, now)
             self._outgoing.append((SignalKind.METRICS, own))
 
     def _save(self) -> None:
@@ -212,7 +229,7 @@ class Service:
         try:
             for id, data in self._unsaved.items():
                 self._store.save_baseline(id, data)
-            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing)
+            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing, self._engine.joined())
         except StorageError as error:
             if self._writable:
                 _log.error("the state cannot be written, it is tried again at every checkpoint: %s", error)
@@ -224,8 +241,16 @@ class Service:
         self._writable = True
         self._engine.saved()
         self._unsaved, self._outgoing = {}, []
+        self._write_learned()
         if self._sender:
             self._sender.wake()
+
+    def _write_learned(self) -> None:
+        try:
+            learned_files.write(self._config.storage.directory, self._learned)
+        except BaselineError as error:
+            _log.error("%s; it is tried again at the next start", error)
+        self._learned = []
 
     def _drop_outgoing(self) -> None:
         """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""

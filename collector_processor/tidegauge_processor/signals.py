@@ -7,12 +7,15 @@ through a restart and said again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from pydantic import TypeAdapter
 
+from tidegauge.baseline import Baseline
+from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Subject:
         source: ``metric`` when every call counts, ``span`` when it rests on the calls whose spans arrived.
         start: start of the stretch of time, ns since the epoch.
         end: its end, exclusive.
+        origin: ``learning`` while a baseline is learned, ``learned`` when such a one is compared with; else empty.
     """
 
     model: str
@@ -34,6 +38,7 @@ class Subject:
     source: Literal["metric", "span"]
     start: int
     end: int
+    origin: Literal["", "learning", "learned"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class DriftSignal:
     """The verdict on one stream over one window or some merged ones.
 
     Attributes:
-        target: ``feature``, ``prediction``, ``score`` or ``quality``.
+        target: ``feature``, ``joint``, ``attribution``, ``prediction``, ``score`` or ``quality``.
         name: the feature's name; empty for a prediction.
         detail: kind of violation, for quality.
         window: length of the windows merged, such as ``24h``.
@@ -51,6 +56,7 @@ class DriftSignal:
         scores: statistic by test and effect size by variant.
         level: level below which a p-value counts as evidence.
         reason: why there is no verdict, or what it rests on.
+        versus: the version compared with; empty where it is the baseline.
     """
 
     subject: Subject
@@ -64,14 +70,34 @@ class DriftSignal:
     scores: Mapping[str, float]
     level: float
     reason: str
+    versus: str = ""
+
+    @classmethod
+    def of(cls, verdict: Verdict, subject: Subject, window: str, versus: str = "") -> Self:
+        """Say a verdict on windows called ``window``; of a learned baseline it also says that its bins are coarse."""
+        coarse = "the reference was learned from exponential bins" if subject.origin == "learned" else ""
+        return cls(
+            replace(subject, start=verdict.start),
+            verdict.stream.target,
+            verdict.stream.name,
+            verdict.stream.detail,
+            window,
+            verdict.rows,
+            verdict.state,
+            {test.method: test.p_value for test in verdict.tests},
+            {test.method: test.statistic for test in verdict.tests} | dict(verdict.effects),
+            verdict.level,
+            "; ".join(part for part in (verdict.reason, coarse) if part),
+            versus,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RateSignal:
-    """A share of rows or calls: violations of the schema, or errors.
+    """A share of rows or calls: violations of the schema, or errors; or a score without a verdict.
 
     Attributes:
-        metric: ``ml.data_quality.rate`` or ``ml.prediction.error.rate``.
+        metric: ``ml.data_quality.rate``, ``ml.prediction.error.rate`` or ``ml.drift.score``.
         dimensions: attributes such as the feature's name.
         value: between 0 and 1.
     """
@@ -109,11 +135,13 @@ class WindowSignal:
     Attributes:
         rows: rows predicted in this window.
         baseline_age: seconds from the last reference row to the end of the window; None without a time.
+        learning: how much of a baseline is learned, from 0 to 1; None when none is.
     """
 
     subject: Subject
     rows: int
     baseline_age: float | None
+    learning: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +181,28 @@ class IncidentSignal:
         id: key of the incident.
         change: what happened.
         since: start of what is out of the ordinary, ns since the epoch.
+        change_point: when the change most likely began, ns since the epoch.
         state: ``changed``, or ``material`` when it is worth a page.
         streams: the streams concerned, strongest evidence first, each as a sentence.
         traces: example calls, as (trace id, span id).
+        versus: the version compared with; empty where it is the baseline.
     """
 
     subject: Subject
     id: str
     change: Literal["opened", "grew", "closed"]
     since: int
+    change_point: int
     state: State
     streams: tuple[str, ...]
     traces: tuple[tuple[str, str], ...]
+    versus: str = ""
+
+    @classmethod
+    def of(cls, change: IncidentChange, subject: Subject, traces: tuple[tuple[str, str], ...] = ()) -> Self:
+        """Say what became of an incident."""
+        when = change.since, change.change_point
+        return cls(subject, change.id, change.kind, *when, change.state, change.sentences(), traces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +211,12 @@ class BaselineSignal:
 
     Attributes:
         previous: id of the one before; empty when there was none.
+        learned: the baseline itself, when it has just been learned.
     """
 
     subject: Subject
     previous: str
+    learned: Baseline | None = None
 
 
 Standing = DriftSignal | RateSignal | EvaluationSignal | WindowSignal | TotalsSignal
@@ -186,6 +226,16 @@ Event = IncidentSignal | BaselineSignal
 """Signals that are said once."""
 
 Signal = Standing | Event
+
+Group = Literal["window", "comparison", "cohort"]
+
+
+def group_of(signal: Standing) -> Group:
+    """What a standing signal came from; newer ones of a group replace all older ones."""
+    if isinstance(signal, EvaluationSignal):
+        return "cohort"
+    return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"
+
 
 STANDING: TypeAdapter[list[Standing]] = TypeAdapter(list[Standing])
 """Reads and writes standing signals as JSON."""

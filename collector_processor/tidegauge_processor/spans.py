@@ -14,7 +14,8 @@ import numpy as np
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline, CategoricalFeature, NumericFeature
-from tidegauge.columns import categorical_column, numeric_column
+from tidegauge.baseline.joint import encode
+from tidegauge.columns import CategoricalColumn, NumericColumn, categorical_column, numeric_column
 from tidegauge.observation import MISSING, UNEXPECTED_FEATURE, observe_categorical, observe_numeric
 from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge.summaries.bins import DURATION_BOUNDS, Bins
@@ -47,14 +48,16 @@ class _Sums:
         columns = dict(zip(names, zip(*rows, strict=True), strict=True))
         for absent in self._features.keys() - columns.keys():
             self._violated(absent, {MISSING: len(rows)})
+        read: dict[str, NumericColumn | CategoricalColumn] = {}
         for name, values in columns.items():
             feature = self._features.get(name)
             if self._baseline and feature is None:
                 self._violated(name, {UNEXPECTED_FEATURE: len(rows)})
             elif isinstance(feature, CategoricalFeature):
-                self._add_categories(feature, values)
+                read[name] = self._add_categories(feature, values)
             else:
-                self._add_numbers(name, feature, values)
+                read[name] = self._add_numbers(name, feature, values)
+        self._add_errors(read, len(rows))
 
     def add_outputs(self, calls: Sequence[CallSpan]) -> None:
         baseline = self._baseline
@@ -77,18 +80,31 @@ class _Sums:
                 summary = NumericSummary.of(values, reference.bins) if reference else ExponentialSummary.of(values)
                 self._add(semconv.METRIC_PREDICTION_VALUE, {}, summary)
 
-    def _add_numbers(self, name: str, feature: NumericFeature | None, values: Sequence[Any]) -> None:
-        found = observe_numeric(numeric_column([_number(value) for value in values]), feature)
+    def _add_errors(self, read: dict[str, NumericColumn | CategoricalColumn], rows: int) -> None:
+        joint = self._baseline.joint if self._baseline else None
+        if joint is None:
+            return
+        encoded = {name: encode(read[name], self._features[name]) for name in joint.names if name in read}
+        errors = _finite(joint.errors(encoded, rows).tolist())
+        if errors.size:
+            self._add(semconv.METRIC_RECONSTRUCTION_ERROR, {}, NumericSummary.of(errors, joint.error.bins))
+
+    def _add_numbers(self, name: str, feature: NumericFeature | None, values: Sequence[Any]) -> NumericColumn:
+        column = numeric_column([_number(value) for value in values])
+        found = observe_numeric(column, feature)
         self._violated(name, found.violations)
         if found.summary.count:
             self._add(semconv.METRIC_FEATURE_VALUE, {semconv.FEATURE_NAME: name}, found.summary)
+        return column
 
-    def _add_categories(self, feature: CategoricalFeature, values: Sequence[Any]) -> None:
-        found = observe_categorical(categorical_column(values), feature)
+    def _add_categories(self, feature: CategoricalFeature, values: Sequence[Any]) -> CategoricalColumn:
+        column = categorical_column(values)
+        found = observe_categorical(column, feature)
         self._violated(feature.name, found.violations)
         for category, count in found.summary.counts.items():
             labels = {semconv.FEATURE_CATEGORY: category, semconv.FEATURE_NAME: feature.name}
             self._add(semconv.METRIC_FEATURE_OCCURRENCES, labels, count)
+        return column
 
     def _violated(self, feature: str, violations: dict[str, int]) -> None:
         for kind, count in violations.items():

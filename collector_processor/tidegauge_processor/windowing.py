@@ -7,23 +7,27 @@ owns input, state and time can call the same functions. The unit of work is one 
     merge(window, payload)   -> the window with it; duplicates counted once
     late(start, closed)      -> whether a window takes points no more
     close(window, memory)    -> signals
+    compare(memory, memory)  -> signals about two versions that have closed the same windows
     dump(window), load(...)  -> canonical, versioned bytes
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tidegauge.baseline import Baseline
+from tidegauge_processor import versions
 from tidegauge_processor.closing import close_window
 from tidegauge_processor.otlp import decode as otlp
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.signals import Signal
+from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.versions import Champion
 
 
 def decode(kind: SignalKind, data: bytes, length: int) -> Decoded:
@@ -53,9 +57,18 @@ def close(
     memory: Memory,
     baselines: Mapping[str, Baseline],
     policy: Policy,
+    rule: LearningRule = NOTHING_LEARNED,
+    champion: Champion | None = None,
 ) -> tuple[list[Signal], Counter[str]]:
     """Judge a window that is complete; ``memory`` moves on. Gives signals, and streams that were dropped by reason."""
-    return close_window(key, window, start, end, memory, baselines, policy)
+    return close_window(key, window, start, end, memory, baselines, policy, rule, champion)
+
+
+def compare(
+    key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline, policy_of: Callable[[int], Policy]
+) -> list[Signal]:
+    """Compare a version with another in the windows that both have closed; ``memory``, of the first, moves on."""
+    return list(versions.compare(key, memory, champion, baseline, policy_of))
 
 
 def dump(window: Window) -> bytes:

@@ -10,9 +10,12 @@ from tidegauge.errors import StorageError
 from tidegauge_processor import __version__
 from tidegauge_processor.config import Config
 from tidegauge_processor.otlp.sender import Sender
+from tidegauge_processor.state.join import Join, Limits
+from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
+from tidegauge_processor.versions import VersionRule
 
 
 def timing_of(config: Config) -> Timing:
@@ -26,6 +29,26 @@ def timing_of(config: Config) -> Timing:
         retention=config.labels.retention,
         again=config.metrics_flush_interval,
     )
+
+
+def join_of(config: Config, store: Store, telemetry: Telemetry) -> Join | None:
+    """What joins outcomes by prediction id; None when that is switched off."""
+    settings = config.labels.join
+    if not settings.enabled:
+        return None
+    limits = Limits(settings.expiration, settings.max_predictions)
+    return Join(limits, store.joined, store.joined_until(), telemetry)
+
+
+def learning_of(config: Config) -> LearningRule:
+    """When a baseline is learned for a model that has none."""
+    return LearningRule(config.learning.duration, config.learning.min_rows)
+
+
+def versions_of(config: Config, model: str) -> VersionRule:
+    """How the versions of a model are compared."""
+    drift = config.for_model(model)
+    return VersionRule(drift.compare_versions, drift.champion)
 
 
 def sender_of(config: Config, store: Store, telemetry: Telemetry) -> Sender | None:

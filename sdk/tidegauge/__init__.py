@@ -7,6 +7,7 @@ from tidegauge._configure import configure, flush, shutdown
 from tidegauge._feedback import record_outcome
 from tidegauge._latest import last_prediction
 from tidegauge._monitor import monitor, prediction
+from tidegauge._outcomes import RecordedOutcomes, record_outcomes
 from tidegauge._prediction import Prediction
 from tidegauge._settings import Settings
 from tidegauge.baseline import Baseline
@@ -33,6 +34,7 @@ __all__ = [
     "ManualClock",
     "Prediction",
     "ReceiptError",
+    "RecordedOutcomes",
     "Settings",
     "StorageError",
     "SummaryError",
@@ -44,5 +46,6 @@ __all__ = [
     "monitor",
     "prediction",
     "record_outcome",
+    "record_outcomes",
     "shutdown",
 ]

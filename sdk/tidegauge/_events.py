@@ -24,6 +24,32 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
 @dataclass(frozen=True, slots=True)
+class Announcement:
+    """A prediction with a key of the application's own.
+
+    Args:
+        made: what was predicted.
+        task: the model's task, where it is known.
+    """
+
+    made: Receipt
+    task: str | None
+
+    def record(self, resource: Resource) -> ReadableLogRecord:
+        """Make the log record."""
+        made = self.made
+        attributes = {
+            semconv.MODEL_NAME: made.model,
+            semconv.MODEL_VERSION: made.version,
+            semconv.PREDICTION_ID: made.prediction_id,
+            **_predicted(made),
+        }
+        if self.task is not None:
+            attributes[semconv.TASK_TYPE] = self.task
+        return _record(semconv.EVENT_PREDICTION, made.time, attributes, None, made.trace_id, made.span_id, resource)
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """An outcome that was recorded.
 
@@ -32,7 +58,7 @@ class Feedback:
         actual: a class as text, or a number.
         receipt: what was predicted, when there is a receipt.
         model: name of the model.
-        version: version of the model.
+        version: version of the model; None when only the key is known.
         prediction_id: the prediction's key.
         task: the model's task, where it is known.
     """
@@ -41,7 +67,7 @@ class Feedback:
     actual: str | float
     receipt: Receipt | None
     model: str
-    version: str
+    version: str | None
     prediction_id: str
     task: str | None = None
 
@@ -49,24 +75,17 @@ class Feedback:
         """Make the log record."""
         attributes: dict[str, Any] = {
             semconv.MODEL_NAME: self.model,
-            semconv.MODEL_VERSION: self.version,
             semconv.PREDICTION_ID: self.prediction_id,
             semconv.FEEDBACK_ACTUAL: self.actual,
         }
+        if self.version is not None:
+            attributes[semconv.MODEL_VERSION] = self.version
         if self.task is not None:
             attributes[semconv.TASK_TYPE] = self.task
         receipt = self.receipt
         if receipt is None:
             return _record(semconv.EVENT_FEEDBACK, self.time, attributes, None, 0, 0, resource)
-        attributes[semconv.PREDICTION_TIME] = receipt.time
-        if receipt.klass is not None:
-            attributes[semconv.PREDICTION_CLASS] = receipt.klass
-        if receipt.score is not None:
-            attributes[semconv.PREDICTION_SCORE] = receipt.score
-        if receipt.value is not None:
-            attributes[semconv.PREDICTION_VALUE] = receipt.value
-        for name, value in receipt.segments:
-            attributes[semconv.SEGMENT_PREFIX + name] = value
+        attributes |= _predicted(receipt)
         return _record(semconv.EVENT_FEEDBACK, self.time, attributes, None, receipt.trace_id, receipt.span_id, resource)
 
 
@@ -103,6 +122,18 @@ def publications(
             semconv.BASELINE_PARTS: len(parts),
         }
         yield Publication(time, attributes, data[first : first + most_bytes])
+
+
+def _predicted(made: Receipt) -> dict[str, Any]:
+    attributes: dict[str, Any] = {semconv.PREDICTION_TIME: made.time}
+    if made.klass is not None:
+        attributes[semconv.PREDICTION_CLASS] = made.klass
+    if made.score is not None:
+        attributes[semconv.PREDICTION_SCORE] = made.score
+    if made.value is not None:
+        attributes[semconv.PREDICTION_VALUE] = made.value
+    attributes.update((semconv.SEGMENT_PREFIX + name, value) for name, value in made.segments)
+    return attributes
 
 
 def _record(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from tidegauge.summaries.bins import DURATION_BOUNDS, Bins
 
 if TYPE_CHECKING:
     from tidegauge._prediction import Prediction
+
+_Key = TypeVar("_Key")
 
 DURATION_BINS: Final = Bins(np.array(DURATION_BOUNDS))
 
@@ -94,3 +96,16 @@ def exemplify_one(examples: Examples, value: float, call: Prediction) -> None:
     context = call.span.get_span_context()
     if context.trace_flags.sampled and context.is_valid:
         examples.add(Example(value, call.time, context.trace_id, context.span_id))
+
+
+def absorb(into: dict[_Key, Histogram], parts: Mapping[_Key, Histogram]) -> None:
+    """Add streams to those of the same key; ``into`` may take over what it does not have yet."""
+    for name, part in parts.items():
+        own = into.setdefault(name, part)
+        if own is not part:
+            if isinstance(own.summary, NumericSummary) and isinstance(part.summary, NumericSummary):
+                own.summary += part.summary
+            if isinstance(own.summary, ExponentialSummary) and isinstance(part.summary, ExponentialSummary):
+                own.summary += part.summary
+            for example in part.examples.shown():
+                own.examples.add(example)

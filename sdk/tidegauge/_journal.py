@@ -6,15 +6,18 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 
-from tidegauge._events import Feedback, Publication, publications
+from tidegauge._events import Announcement, Feedback, Publication, publications
 from tidegauge._model import Model
 from tidegauge._outbox import Outbox
 from tidegauge._safety import Safety
+
+if TYPE_CHECKING:
+    from tidegauge._prediction import Prediction
 
 Batch: TypeAlias = Callable[[], Sequence[ReadableLogRecord]]
 """Makes the log records, in the thread that sends them."""
@@ -62,6 +65,17 @@ class Journal:
         if batch:
             self._put(batch)
 
+    def announce(self, calls: Iterable[Prediction]) -> None:
+        """Announce the predictions that have keys of the application's own; never waits."""
+        found: list[Announcement] = []
+        for call in calls:
+            try:
+                found += [Announcement(made, call.model.task) for made in call.identified]
+            except Exception as error:
+                self._safety.failed("announce", error)
+        for first in range(0, len(found), _MOST_EVENTS_A_REQUEST):
+            self._put(found[first : first + _MOST_EVENTS_A_REQUEST])
+
     def publish(self, models: Iterable[Model], now: int) -> None:
         """Publish the baselines that are due; ``now`` stamps the events, nanoseconds since the epoch."""
         for model in models:
@@ -76,6 +90,6 @@ class Journal:
             jitter = 1 + random.SystemRandom().uniform(-_JITTER, _JITTER)
             model.publish_at = time.monotonic() + self._publish_interval * jitter
 
-    def _put(self, events: Sequence[Feedback | Publication]) -> None:
+    def _put(self, events: Sequence[Announcement | Feedback | Publication]) -> None:
         resource = self._resource()
         self._outbox.put(lambda: [event.record(resource) for event in events], len(events))

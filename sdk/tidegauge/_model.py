@@ -106,7 +106,9 @@ class Model:
         self.features = {} if baseline is None else {feature.name: feature for feature in baseline.features}
         numeric = [feature for feature in self.features.values() if isinstance(feature, NumericFeature)]
         self.numeric = tuple(feature.name for feature in numeric)
+        self.joint = None if baseline is None else baseline.joint
         self.block = Block([f.bins.bounds for f in numeric], [f.low for f in numeric], [f.high for f in numeric])
+        self.attribution_bins = {} if baseline is None else {a.name: a.bins for a in baseline.attributions}
         self.score_bins = _score_bins(None if baseline is None else baseline.score)
         self.identity: dict[str, str] = {semconv.MODEL_NAME: self.name, semconv.MODEL_VERSION: self.version}
         self.point_identity = dict(self.identity)

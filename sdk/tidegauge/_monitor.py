@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any, Final, TypeVar, cast
 
 from tidegauge._calls import Calls, active_pipeline
+from tidegauge._explain import Explain, explain_option
 from tidegauge._model import ModelSpec
 from tidegauge._options import Options, names_of
 from tidegauge._prediction import Prediction
@@ -42,6 +43,8 @@ def monitor(
     deny: Iterable[str] | None = None,
     hash: Iterable[str] | None = None,
     threshold: float | None = None,
+    explain: Callable[[Any], Any] | None = None,
+    explain_rate: float | None = None,
 ) -> Callable[[_Function], _Function]:
     """Watch a function that predicts: plain, ``async``, generator, async generator, method or callable.
 
@@ -62,6 +65,10 @@ def monitor(
         deny: features that leave in no form.
         hash: features of which only a digest leaves.
         threshold: score from which on a row is of the positive class.
+        explain: takes the features of a call (one row as a dictionary, a batch as it was given) and gives what each
+            added to the prediction: by name, or an array in the order of the features, for each row. Runs in a thread
+            of its own and never in the call; a failure is counted and logged once.
+        explain_rate: share of the calls that are explained; 0.01 when left out.
 
     Raises:
         ConfigurationError: an option is wrong.
@@ -78,7 +85,9 @@ def monitor(
         ('predict credit-risk', '1')
     """
     spec = _spec(name, version, baseline, task, threshold)
-    options = _options(names, segments, prediction_id, capture, allow, deny, hash)
+    options = _options(
+        names, segments, prediction_id, capture, allow, deny, hash, explain_option(explain, explain_rate)
+    )
     if not (output is None or isinstance(output, str) or callable(output)):
         raise ConfigurationError(f"output= is a path or a callable, not {output!r}")
 
@@ -106,6 +115,8 @@ def prediction(
     deny: Iterable[str] | None = None,
     hash: Iterable[str] | None = None,
     threshold: float | None = None,
+    explain: Callable[[Any], Any] | None = None,
+    explain_rate: float | None = None,
 ) -> Prediction:
     """Watch a block of code that predicts; the options mean what they mean for `monitor`.
 
@@ -122,7 +133,9 @@ def prediction(
         [1]
     """
     spec = _spec(name, version, baseline, task, threshold)
-    options = _options(names, segments, prediction_id, capture, allow, deny, hash)
+    options = _options(
+        names, segments, prediction_id, capture, allow, deny, hash, explain_option(explain, explain_rate)
+    )
     pipeline = active_pipeline() or PROCESS.idle()
     return Prediction(pipeline, pipeline.model(spec), options.completed(pipeline.settings))
 
@@ -166,6 +179,7 @@ def _options(
     allow: Iterable[str] | None,
     deny: Iterable[str] | None,
     hash: Iterable[str] | None,
+    explain: Explain | None,
 ) -> Options:
     if capture is not None and capture not in CAPTURE_MODES:
         raise ConfigurationError(f"capture={capture!r}: it must be one of {', '.join(CAPTURE_MODES)}")
@@ -181,4 +195,5 @@ def _options(
         allow=None if allow is None else names_of(allow),
         deny=names_of(deny),
         hash=names_of(hash),
+        explain=explain,
     )

@@ -6,15 +6,18 @@ import hashlib
 import hmac
 import numbers
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tidegauge._settings import CaptureMode, Settings
 from tidegauge.columns import category, is_missing
+
+if TYPE_CHECKING:
+    from tidegauge._explain import Explain
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Options:
         hash: features of which only a digest leaves. A baseline has no place for digests, so of its features less
             leaves: of numbers the counts by bin, without sum and extremes, and of categories only the violations.
         key: makes the digests unguessable.
+        explain: how a sample of the calls is explained; makes no difference to how calls are summarised.
     """
 
     names: tuple[str, ...] | None = None
@@ -41,6 +45,7 @@ class Options:
     deny: frozenset[str] = frozenset()
     hash: frozenset[str] = frozenset()
     key: bytes = b""
+    explain: Explain | None = field(default=None, compare=False)
 
     @cached_property
     def aside(self) -> frozenset[str]:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from tidegauge import semconv
 from tidegauge._buffer import Buffer, Interval
 from tidegauge._events import Feedback
+from tidegauge._explain import Explainer
 from tidegauge._export import (
     MOST_POINTS,
     VERSION,
@@ -84,6 +85,7 @@ class Pipeline:
         self._events = Outbox("events", self._log_sender.send, settings.queue_events, self.safety)
         self._buffer = Buffer(settings.export_interval_ns, settings.buffer_rows, self.safety)
         self._journal = Journal(self._events, lambda: self.resource, settings.publish_interval, self.safety)
+        self.explainer = Explainer(self.record, self.clock, self.safety, self._replays)
         self._working = threading.RLock()
         self._registering = threading.Lock()
         self._wake = threading.Event()
@@ -92,6 +94,8 @@ class Pipeline:
         self._resource: Resource | None = None
         self._reported: dict[str, dict[str, int]] = {}
         self._stopped = self._off
+        if self._off:
+            self.explainer.stop()
         for model in self._models.values():
             model.begin_anew()
 
@@ -100,6 +104,7 @@ class Pipeline:
         """A pipeline that takes calls and forgets them: receipts can still be made."""
         pipeline = cls(settings, clock, provider=trace.NoOpTracerProvider())
         pipeline._off = pipeline._stopped = True
+        pipeline.explainer.stop()
         return pipeline
 
     @property
@@ -121,9 +126,9 @@ class Pipeline:
                 model.adopt(spec)
         return model
 
-    def known_model(self, name: str, version: str) -> Model | None:
+    def known_model(self, name: str, version: str | None) -> Model | None:
         """A model that was used in this process."""
-        return self._models.get((name, version))
+        return None if version is None else self._models.get((name, version))
 
     def record(self, call: Any) -> None:
         """Take a finished call in; never raises, and waits only in a replay."""
@@ -165,6 +170,7 @@ class Pipeline:
         """
         deadline = time.monotonic() + timeout
         try:
+            self.explainer.drain(timeout / 2)
             self._buffer.close(self.clock())
             self._buffer.cut(self.clock())
             self._work()
@@ -181,6 +187,7 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         sent = self.flush(timeout)
         self._stopped = True
+        self.explainer.stop()
         self._wake.set()
         for outbox in (self._events, self._points):
             outbox.stop(max(deadline - time.monotonic(), 0))
@@ -266,6 +273,8 @@ class Pipeline:
                 self._put(batch)
 
     def _summarise(self, interval: Interval, calls: Sequence[Any]) -> None:
+        if self.settings.prediction_events:
+            self._journal.announce(calls)
         groups: dict[Model, list[Any]] = {}
         for call in calls:
             groups.setdefault(call.model, []).append(call)
@@ -285,16 +294,7 @@ class Pipeline:
                 points += produce(summary, interval.start, interval.end)
             except Exception as error:
                 self.safety.failed("produce", error)
-        for metric, counts in (
-            (semconv.METRIC_SDK_FAILURES, self.safety.failures),
-            (semconv.METRIC_SDK_DROPPED, self.safety.drops),
-            (semconv.METRIC_SDK_LATE, {"": self.safety.late}),
-        ):
-            before = self._reported.get(metric, {})
-            news = {reason: count - before.get(reason, 0) for reason, count in counts.items()}
-            points += counted(metric, news, interval.start, interval.end)
-            self._reported[metric] = counts
-        return points
+        return points + counted(self.safety, self._reported, interval.start, interval.end)
 
     def _put(self, points: Sequence[Produced]) -> None:
         self._points.put(request(points, self.resource), len(points))

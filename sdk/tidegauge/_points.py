@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from tidegauge import semconv
 from tidegauge._histogram import Histogram
+from tidegauge._safety import Safety
 from tidegauge._summarise import ModelSummary
 from tidegauge.summaries import ExactSum, NumericSummary
 from tidegauge.summaries.exponential import SCALE
@@ -32,6 +33,7 @@ _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_PREDICTION_DURATION: "s",
     semconv.METRIC_PREDICTIONS: "{prediction}",
     semconv.METRIC_PREDICTION_SCORE: "1",
+    semconv.METRIC_RECONSTRUCTION_ERROR: "1",
     semconv.METRIC_FEATURE_OCCURRENCES: "{value}",
     semconv.METRIC_VIOLATIONS: "{violation}",
     semconv.METRIC_SDK_DROPPED: "{item}",
@@ -62,6 +64,11 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
             (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
             for name, h in summary.features.items()
         ),
+        *((semconv.METRIC_RECONSTRUCTION_ERROR, identity, h) for h in summary.joint.values()),
+        *(
+            (semconv.METRIC_FEATURE_ATTRIBUTION, {**identity, semconv.FEATURE_NAME: name}, h)
+            for name, h in summary.attributions.histograms.items()
+        ),
     ]
     for metric, attributes, histogram in histograms:
         if histogram.summary.count:
@@ -82,12 +89,22 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
         yield Produced(semconv.METRIC_VIOLATIONS, NumberDataPoint(attributes, start, end, count))
 
 
-def counted(metric: str, reasons: Mapping[str, int], start: int, end: int) -> Iterator[Produced]:
-    """Points of a counter of the SDK itself, one for each reason."""
-    for reason, count in reasons.items():
-        if count:
-            attributes = {semconv.REASON: reason} if reason else {}
-            yield Produced(metric, NumberDataPoint(attributes, start, end, count))
+def counted(safety: Safety, reported: dict[str, dict[str, int]], start: int, end: int) -> list[Produced]:
+    """Points of the SDK's own counters, one for each reason; ``reported`` holds what was said before, and moves on."""
+    points: list[Produced] = []
+    for metric, counts in (
+        (semconv.METRIC_SDK_FAILURES, safety.failures),
+        (semconv.METRIC_SDK_DROPPED, safety.drops),
+        (semconv.METRIC_SDK_LATE, {"": safety.late}),
+    ):
+        before = reported.get(metric, {})
+        for reason, count in counts.items():
+            if count > before.get(reason, 0):
+                attributes = {semconv.REASON: reason} if reason else {}
+                point = NumberDataPoint(attributes, start, end, count - before.get(reason, 0))
+                points.append(Produced(metric, point))
+        reported[metric] = counts
+    return points
 
 
 def metrics(points: Iterable[Produced]) -> list[Metric]:

@@ -6,7 +6,6 @@ Decorators of every kind, the context manager and later the instrumentors use it
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,12 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from tidegauge._describe import describe
+from tidegauge._identity import own_identity
 from tidegauge._latest import remember
 from tidegauge._output import Output
 from tidegauge._snapshot import Snapshot, snapshot
 from tidegauge._table import segments_of, tables
-from tidegauge.columns import as_array, is_missing
+from tidegauge.columns import as_array, is_missing, key_text
 from tidegauge.errors import CaptureError, ReceiptError
 from tidegauge.receipt import Receipt, encode
 
@@ -79,7 +79,7 @@ class Prediction:
             self.span = trace.INVALID_SPAN
         self._recording = self.span.is_recording()
         if not self._recording:
-            self._ids = _own_identity(self.span)
+            self._ids = own_identity(self.span)
         self._began = pipeline.timer()
 
     @property
@@ -151,7 +151,7 @@ class Prediction:
         keys = as_array(ids).tolist() if many else [ids]
         if self.rows and len(keys) != self.rows:
             raise CaptureError(f"{len(keys)} prediction ids were given for {self.rows} rows")
-        self.own_ids = [None if is_missing(key) else str(key) for key in keys]
+        self.own_ids = [None if is_missing(key) else key_text(key) for key in keys]
 
     def note_failure(self, stage: str, error: Exception) -> None:
         """Count something that went wrong on our side."""
@@ -179,6 +179,15 @@ class Prediction:
             return []
         segments = self._all_segments()
         return [self._receipt(row, segments[row] if segments else ()) for row in range(max(self.rows, 1))]
+
+    @property
+    def identified(self) -> list[Receipt]:
+        """What was predicted for the rows that have a key of the application's own."""
+        if self.own_ids is None or self.error is not None or len(self.own_ids) != self.rows:
+            return []
+        segments = self._all_segments()
+        rows = [row for row, key in enumerate(self.own_ids) if key is not None]
+        return [self._made(row, segments[row] if segments else ()) for row in rows]
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -212,6 +221,7 @@ class Prediction:
 
     def _end(self, error: BaseException | None) -> None:
         pipeline = self._pipeline
+        explained = False
         try:
             self.duration = max(pipeline.timer() - self._began, 0)
             self.detach()
@@ -228,12 +238,24 @@ class Prediction:
                 self.time = pipeline.clock()
                 if self._recording:
                     describe(self, error)
+                explain = self._options.explain
+                explained = bool(explain and error is None and self.rows and explain.chooses(*self.identity))
             finally:  # a span without attributes is better than none
-                self.span.end(end_time=self._started + self.duration)
+                if not explained:
+                    self.end_span()
         except Exception as problem:
             pipeline.safety.failed("span", problem)
-        remember(self)
         pipeline.record(self)
+        if explained:
+            pipeline.explainer.take(self)
+        remember(self)  # last, for an explainer may call models too
+
+    def end_span(self) -> None:
+        """End the span at the time at which the call ended; never raises."""
+        try:
+            self.span.end(end_time=self._started + self.duration)
+        except Exception as error:
+            self._pipeline.safety.failed("span", error)
 
     # --- receipts ---------------------------------------------------------------------------------------------------
 
@@ -242,23 +264,23 @@ class Prediction:
         return not self.rows and (self.inputs is not None or self.outputs is not None)
 
     def _receipt(self, row: int, segments: tuple[tuple[str, str], ...]) -> str:
+        return encode(self._made(row, segments), self._pipeline.settings.receipt_key)
+
+    def _made(self, row: int, segments: tuple[tuple[str, str], ...]) -> Receipt:
         trace_id, span_id = self.identity
         out = self.outputs or Output()
-        return encode(
-            Receipt(
-                self._model.name,
-                self._model.version,
-                self.time,
-                row,
-                trace_id,
-                span_id,
-                None if out.classes is None else out.classes[row],
-                None if out.scores is None else out.scores[row],
-                None if out.values is None else out.values[row],
-                segments,
-                self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
-            ),
-            self._pipeline.settings.receipt_key,
+        return Receipt(
+            self._model.name,
+            self._model.version,
+            self.time,
+            row,
+            trace_id,
+            span_id,
+            None if out.classes is None else out.classes[row],
+            None if out.scores is None else out.scores[row],
+            None if out.values is None else out.values[row],
+            segments,
+            self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
         )
 
     def _segments(self, row: int) -> tuple[tuple[str, str], ...]:
@@ -270,11 +292,3 @@ class Prediction:
         if not names or self.inputs is None or not self.inputs.rows:
             return []
         return segments_of(tables([self])[0], names)
-
-
-def _own_identity(span: trace.Span) -> tuple[int, int] | None:
-    # Without a tracer this "span" is that of the caller, or none, and two predictions would share their identity.
-    own, around = span.get_span_context(), trace.get_current_span().get_span_context()
-    if own.is_valid and own.span_id != around.span_id:
-        return None
-    return own.trace_id or secrets.randbits(127) + 1, secrets.randbits(63) + 1

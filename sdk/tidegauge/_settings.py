@@ -42,6 +42,8 @@ class Settings:
         queue_events: outcomes that may wait to be sent.
         receipt_key: signs receipts; any length. Not shown by ``repr``.
         outcome_wait: seconds that `record_outcome` may wait for room in a full queue before it drops.
+        prediction_events: send an event for each row that has a key of the application's own, so that a processor with
+            ``labels.join.enabled`` can join outcomes by that key.
         publish_interval: seconds between two publications of the same baseline.
         shutdown_timeout: seconds that the end of the process may be held up by the last export.
         disabled: do nothing at all; ``OTEL_SDK_DISABLED=true`` says the same.
@@ -63,6 +65,7 @@ class Settings:
         default=None, repr=False, metadata={_ENVIRONMENT: "TIDEGAUGE_RECEIPT_KEY", "read": str.encode}
     )
     outcome_wait: float = _setting("TIDEGAUGE_OUTCOME_WAIT", 5.0, float)
+    prediction_events: bool = _setting("TIDEGAUGE_PREDICTION_EVENTS", False, _flag)
     publish_interval: float = _setting("TIDEGAUGE_PUBLISH_INTERVAL", 3600.0, float)
     shutdown_timeout: float = _setting("TIDEGAUGE_SHUTDOWN_TIMEOUT", 5.0, float)
     disabled: bool = _setting("TIDEGAUGE_DISABLED", False, _flag)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge._attributions import Attributions
 from tidegauge._block import MOST_ROWS
-from tidegauge._histogram import DURATION_BINS, Histogram, empty_histogram, exemplify, exemplify_one
+from tidegauge._histogram import DURATION_BINS, Histogram, absorb, empty_histogram, exemplify, exemplify_one
+from tidegauge._joint import joint_histogram
 from tidegauge._table import Table, segments_of, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
-from tidegauge.columns import categorical_column, is_numeric, numeric_column
+from tidegauge.columns import categorical_column, is_numeric
 from tidegauge.observation import (
     MISSING,
     NON_FINITE,
@@ -26,15 +28,13 @@ from tidegauge.observation import (
     observe_categorical,
     observe_numeric,
 )
-from tidegauge.summaries import OTHER, CategorySummary, ExponentialSummary, NumericSummary
+from tidegauge.summaries import OTHER, CategorySummary, NumericSummary
 from tidegauge.summaries.bins import Bins
 
 if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._options import Options
     from tidegauge._prediction import Prediction
-
-_Key = TypeVar("_Key")
 
 _NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
 
@@ -53,14 +53,17 @@ class ModelSummary:
         self.values: dict[None, Histogram] = {}
         self.scores: dict[str | None, Histogram] = {}
         self.features: dict[str, Histogram] = {}
+        self.joint: dict[None, Histogram] = {}
         self.occurrences: dict[str, CategorySummary] = {}
         self.violations: Counter[tuple[str, str]] = Counter()
+        self.attributions = Attributions(model)
 
     def add(self, calls: Sequence[Prediction]) -> None:
         """Add ``calls``, all of this model.
 
         A call whose rows cannot be summarised is left out and counted as a failure; the calls around it are not lost.
         """
+        calls = self.attributions.take(calls)
         self._add_durations(calls)
         groups: dict[Options, list[Prediction]] = {}
         for call in calls:
@@ -90,14 +93,16 @@ class ModelSummary:
         for name, categories in part.occurrences.items():
             own = self.occurrences.setdefault(name, CategorySummary())
             own += categories
-        _absorb_histograms(self.values, part.values)
-        _absorb_histograms(self.scores, part.scores)
-        _absorb_histograms(self.features, part.features)
+        absorb(self.values, part.values)
+        absorb(self.scores, part.scores)
+        absorb(self.features, part.features)
+        absorb(self.joint, part.joint)
 
     def _add_rows(self, calls: Sequence[Prediction]) -> None:
         seen: set[int] = set()
         for table in tables(calls):
             self._add_features(table)
+            absorb(self.joint, joint_histogram(table, self.model))
             self._add_outputs(table.calls, table)
             seen.update(map(id, table.calls))
         self._add_outputs([call for call in calls if id(call) not in seen], None)
@@ -206,7 +211,7 @@ class ModelSummary:
         names = self.model.numeric
         if not names:
             return
-        columns = [numeric_column(table.column(name)) for name in names]
+        columns = [table.numbers(name) for name in names]
         found = self.model.block.summarise(np.array([column.values for column in columns]))
         for name, column, part in zip(names, columns, found, strict=True):
             if part.nans or part.infinite:
@@ -223,7 +228,7 @@ class ModelSummary:
                 exemplify_one(histogram.examples, part.summary.maximum, table.owner(part.highest))
 
     def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
-        column = numeric_column(table.column(name))
+        column = table.numbers(name)
         found = observe_numeric(column, feature)
         self._violate_all(name, found.violations, excused=0 if feature else table.absent(name))
         histogram = self.features.get(name)
@@ -239,14 +244,14 @@ class ModelSummary:
 
     def _add_counts(self, table: Table, name: str, feature: NumericFeature) -> None:
         # The sum of one row is its value, and so are the smallest and the largest: only counts say nothing of a row.
-        found = observe_numeric(numeric_column(table.column(name)), feature)
+        found = observe_numeric(table.numbers(name), feature)
         self._violate_all(name, found.violations)
         bounds = feature.bins.bounds
         counts = NumericSummary(bounds, found.summary.counts) if isinstance(found.summary, NumericSummary) else None
-        _absorb_histograms(self.features, {name: Histogram(counts or NumericSummary(bounds))})
+        absorb(self.features, {name: Histogram(counts or NumericSummary(bounds))})
 
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
-        found = observe_categorical(categorical_column(table.column(name)), feature)
+        found = observe_categorical(table.categories(name), feature)
         self._violate_all(name, found.violations)
         if name in table.calls[0].options.hash:
             return  # digests have no counterpart in the baseline, and the categories themselves must not leave
@@ -285,15 +290,3 @@ class ModelSummary:
     def _violate(self, name: str, kind: str, count: int) -> None:
         if count > 0:
             self.violations[name, kind] += count
-
-
-def _absorb_histograms(into: dict[_Key, Histogram], parts: Mapping[_Key, Histogram]) -> None:
-    for name, part in parts.items():
-        own = into.setdefault(name, part)
-        if own is not part:
-            if isinstance(own.summary, NumericSummary) and isinstance(part.summary, NumericSummary):
-                own.summary += part.summary
-            if isinstance(own.summary, ExponentialSummary) and isinstance(part.summary, ExponentialSummary):
-                own.summary += part.summary
-            for example in part.examples.shown():
-                own.examples.add(example)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge._snapshot import Frame, Matrix, Row, Rows
-from tidegauge.columns import categorical_column
+from tidegauge.columns import CategoricalColumn, NumericColumn, categorical_column, numeric_column
 
 if TYPE_CHECKING:
     from tidegauge._prediction import Prediction
@@ -40,6 +40,20 @@ class Table:
         self.absent = absent
         self._ends = list(accumulate(call.rows for call in calls))
         self.rows = self._ends[-1]
+        self._numbers: dict[str, NumericColumn] = {}
+        self._categories: dict[str, CategoricalColumn] = {}
+
+    def numbers(self, name: str) -> NumericColumn:
+        """One column read as numbers; read once."""
+        if name not in self._numbers:
+            self._numbers[name] = numeric_column(self.column(name))
+        return self._numbers[name]
+
+    def categories(self, name: str) -> CategoricalColumn:
+        """One column read as categories; read once."""
+        if name not in self._categories:
+            self._categories[name] = categorical_column(self.column(name))
+        return self._categories[name]
 
     def owner(self, row: int) -> Prediction:
         """The call that a row belongs to."""
@@ -104,9 +118,7 @@ def _of_frames(names: tuple[str, ...], group: list[tuple[Prediction, list[NDArra
 
 def segments_of(table: Table, names: tuple[str, ...]) -> list[tuple[tuple[str, str], ...]]:
     """Segments of each row of a `Table`: pairs of name and value, without those that a row lacks."""
-    columns = [
-        categorical_column(table.column(name)).values if name in table.names else [None] * table.rows for name in names
-    ]
+    columns = [table.categories(name).values if name in table.names else [None] * table.rows for name in names]
     return [
         tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
         for values in zip(*columns, strict=True)

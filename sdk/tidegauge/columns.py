@@ -136,6 +136,15 @@ def category(value: Any) -> str | None:
     return None
 
 
+def key_text(value: Any) -> str:
+    """Spell a key of the application's own: a whole number alike whether its column has gaps, and so doubles, or not.
+
+    >>> key_text(17), key_text(17.0), key_text("order-17")
+    ('17', '17', 'order-17')
+    """
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def is_missing(value: Any) -> bool:
     """Whether ``value`` stands for no value: None, NaN, or a data-frame library's own marker.
 

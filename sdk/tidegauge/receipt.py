@@ -8,7 +8,9 @@ process; nobody has to remember the prediction. The text is ``tg1.`` and, in URL
     fields            fixed numbers big-endian, counts and lengths as LEB128, texts as UTF-8
     seal    12 bytes  HMAC-SHA256 of what stands before, cut short; without a key its SHA-256
 
-Without a key the seal finds accidents; only with one does it find forgeries.
+Without a key the seal finds accidents: whatever was changed, cut off or put together wrongly. It is no secret then, and
+who makes up a receipt can seal it too. Only with a key are forged and foreign receipts refused. A receipt that is
+handed in twice is a good one both times; that it counts once is the processor's work, which knows the prediction's id.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _ANY_VERSION = re.compile(r"tg\d+\.")
 _SEAL = 12
 _FINGERPRINT = 2
 _LONGEST: Final = 4096
+_LONGEST_TEXT: Final = 4 * (_LONGEST + _SEAL) // 3 + 8
 _SIGNED, _CLASS, _SCORE, _VALUE, _OWN_ID, _SEGMENTS = (1 << bit for bit in range(6))
 
 
@@ -203,6 +206,8 @@ def _armour(data: bytes) -> str:
 def _disarm(text: str) -> bytes:
     if not isinstance(text, str) or not _ANY_VERSION.match(text):
         raise ReceiptError(f"not a receipt: it should be a text that begins with {_PREFIX!r}")
+    if len(text) > _LONGEST_TEXT:
+        raise ReceiptError(f"not a receipt of ours: none has {len(text)} characters")
     if not text.startswith(_PREFIX):
         raise ReceiptError(f"the receipt was made by another version: it does not begin with {_PREFIX!r}")
     armoured = text[len(_PREFIX) :]

@@ -58,6 +58,7 @@ class Captured:
     @property
     def spans(self) -> list[dict[str, Any]]:
         """Finished spans: name, attributes, start and end in nanoseconds, ids as integers, status."""
+        self._pipeline.explainer.drain(_PATIENCE)
         return [_span(span) for span in self._spans.get_finished_spans()]
 
     @property

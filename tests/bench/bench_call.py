@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
+from dataclasses import replace
 
 import numpy as np
 from opentelemetry import trace
@@ -21,7 +22,7 @@ from tidegauge import Baseline, Settings, monitor
 from tidegauge._export import Exporters
 from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
-from tidegauge.baseline import NumericFeature
+from tidegauge.baseline import JointReference, NumericFeature
 from tidegauge.testing import _Events
 
 CALLS = 400
@@ -60,6 +61,14 @@ def baseline(features):
     return Baseline(f"m{features}", "1", "regression", 1, one, (), None, 0.5, None, one[0], 1, None, None, {}, {})
 
 
+def with_joint(plain, random):
+    """The same with 30 components: of 50 unrelated features that many hold 65 % of the variance."""
+    names = tuple(feature.name for feature in plain.features)
+    components = np.linalg.qr(random.normal(size=(50, 30)))[0].T
+    joint = JointReference(names, np.zeros(50), np.ones(50), components, replace(plain.features[0], name="error"))
+    return replace(plain, model="j50", joint=joint)
+
+
 def measure(call, argument, pipeline):
     """Microseconds of CPU per call: of the caller, and in total."""
     gc.collect()
@@ -90,13 +99,20 @@ def main():
 
     random = np.random.default_rng(7)
     row = dict(zip((f"f{place}" for place in range(50)), random.normal(size=50).tolist(), strict=True))
+    together = with_joint(baseline(50), random)
     cases = {
         "bare span": (bare, row, 1),
         "1 feature, one row": (monitor("m1", version="1", baseline=baseline(1))(model), {"f0": 0.1}, 1),
         "50 features, one row": (monitor("m50", version="1", baseline=baseline(50))(model), row, 1),
+        "50 features, one row, joint drift": (monitor("j50", version="1", baseline=together)(model), row, 1),
         "50 features, one row, no baseline": (monitor("n50", version="1")(model), row, 1),
         f"50 features, {ROWS} rows, per row": (
             monitor("m50", version="1", baseline=baseline(50))(batch_model),
+            random.normal(size=(ROWS, 50)),
+            ROWS,
+        ),
+        "the same, joint drift": (
+            monitor("j50", version="1", baseline=together)(batch_model),
             random.normal(size=(ROWS, 50)),
             ROWS,
         ),

@@ -21,14 +21,14 @@ from tests.workloads import FEATURES, HOUR, MODEL, VERSION, CreditHistory, Outco
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--baseline", type=Path, required=True)
+    parser.add_argument("--baseline", type=Path, help="without it, the model has none")
     parser.add_argument("--history", type=json.loads, required=True, help="fields of CreditHistory, as JSON")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds before each call")
     options = parser.parse_args()
     replay(CreditHistory(**options.history), options.baseline, options.pause)
 
 
-def replay(history: CreditHistory, baseline: Path, pause: float) -> None:
+def replay(history: CreditHistory, baseline: Path | None, pause: float) -> None:
     """Make every call at its time and report every outcome at its own."""
     clock = tidegauge.ManualClock(history.start)
     tidegauge.configure(clock=clock)

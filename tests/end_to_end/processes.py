@@ -86,6 +86,27 @@ class Processor(Child):
             raise
 
 
+class Restarted:
+    """A processor that is killed and started again in the same folder, on the same port."""
+
+    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
+        self.receiver: str = config["receiver"]["endpoint"]
+        self._config = config
+        self._folder = folder
+        self._processor = Processor(config, folder)
+
+    def kill_and_restart(self) -> None:
+        assert self._processor.running, self._processor.output
+        self._processor.__exit__()
+        self._processor = Processor(self._config, self._folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._processor.__exit__()
+
+
 def serving(endpoint: str) -> bool:
     """Whether the health service at ``endpoint`` answers SERVING."""
     with grpc.insecure_channel(endpoint) as channel:

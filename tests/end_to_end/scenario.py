@@ -34,13 +34,21 @@ def write_baseline(history: CreditHistory, folder: Path) -> Path:
 
 
 def application(
-    history: CreditHistory, baseline: Path, endpoint: str, folder: Path, *, pause: float = 0.0, **environment: str
+    history: CreditHistory,
+    baseline: Path | None,
+    endpoint: str,
+    folder: Path,
+    *,
+    pause: float = 0.0,
+    **environment: str,
 ) -> Child:
     """Start the application that replays ``history`` and sends its telemetry to ``endpoint``.
 
     It rests for ``pause`` seconds before each call, so that a test finds it at work.
     """
-    options = ["--baseline", str(baseline), "--history", json.dumps(asdict(history)), "--pause", str(pause)]
+    options = ["--history", json.dumps(asdict(history)), "--pause", str(pause)]
+    if baseline is not None:
+        options += ["--baseline", str(baseline)]
     return Child(
         [sys.executable, "-m", "tests.end_to_end.application", *options],
         folder / "application.log",

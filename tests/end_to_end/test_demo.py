@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,8 +15,12 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+import yaml
 
-from tests.end_to_end.processes import wait_until
+from tests.end_to_end.leaves import gauge, leaves
+from tests.end_to_end.processes import Child, Restarted, free_endpoint, wait_until
+from tests.end_to_end.sink import Request, Sink
+from tidegauge import semconv
 
 DEMO = Path(__file__).parents[2] / "examples" / "flights"
 
@@ -124,6 +129,50 @@ def test_four_weeks_of_the_demo(year: pd.DataFrame, tmp_path: Path) -> None:
     assert not any(signal["name"] == "tidegauge.processor.late" for signal in signals)
     assert (folder / "flights.png").stat().st_size > 50_000
     assert "24,936 flights predicted, 24,936 judged" in done.stdout
+
+
+@pytest.mark.end_to_end
+def test_a_processor_killed_twice_counts_every_flight_once(
+    flights: ModuleType, year: pd.DataFrame, tmp_path: Path
+) -> None:
+    """The demo's application, configuration and traffic; the days before the last are closed by event time."""
+    until = flights.day("2013-02-15")
+    train_on, held_out = flights.january(year)
+    model = flights.DelayModel().fit(train_on)
+    flights.fit_baseline(model, train_on, held_out).save(tmp_path / "baseline.json")
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
+    config = yaml.safe_load((DEMO / "processor.yaml").read_text())
+    config["windows"]["idle_timeout"] = "1h"  # a slow machine is not a silent application
+    config["storage"]["directory"] = str(tmp_path / "state")
+    config["receiver"]["endpoint"] = free_endpoint()
+
+    def judged(requests: Iterable[Request]) -> float:
+        return max(gauge(requests, semconv.METRIC_WINDOW_END).values(), default=0.0)
+
+    def labels(requests: Iterable[Request]) -> dict[int, float]:
+        return gauge(requests, semconv.METRIC_EVALUATION_LABELS, {semconv.EVALUATION_NAME: "roc_auc"})
+
+    last, evaluated = until - pd.Timedelta(days=1), until - pd.Timedelta(days=4)
+    with Sink() as sink:
+        config["exporter"]["endpoint"] = sink.endpoint
+        command = [sys.executable, str(DEMO / "app.py"), str(tmp_path), "--until", f"{until:%Y-%m-%d}"]
+        endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{config['receiver']['endpoint']}"}
+        with Restarted(config, tmp_path) as processor, Child(command, tmp_path / "app.log", **endpoint) as app:
+            for reached in (flights.day("2013-02-04"), flights.day("2013-02-09")):
+                sink.wait(lambda requests, at=reached: judged(requests) >= at.timestamp(), f"{reached} is judged")
+                processor.kill_and_restart()
+            assert app.wait() == 0, app.output
+            sink.wait(lambda requests: judged(requests) >= last.timestamp(), "the last whole day is judged")
+            sink.wait(lambda requests: evaluated.value in labels(requests), "the outcomes are evaluated")
+        found = list(leaves(sink.requests))
+
+    live = year[(year["time"] >= flights.FIRST_DAY) & (year["time"] < last)]
+    counted = [leaf.data for leaf in found if leaf.name == semconv.METRIC_WINDOW_SAMPLES]
+    assert max(point.as_int for point in counted if point.time_unix_nano <= last.value) == len(live)
+    arrived = live[live["late"].notna()].groupby(live["time"].dt.floor("D")).size()
+    assert {end: rows for end, rows in labels(sink.requests).items() if end <= evaluated.value} == {
+        (day + pd.Timedelta(days=1)).value: rows for day, rows in arrived.items() if day < evaluated
+    }
 
 
 @pytest.fixture

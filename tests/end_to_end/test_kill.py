@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.expectations import check_accuracy, check_counts
 from tests.end_to_end.leaves import leaves
-from tests.end_to_end.processes import Child, Processor, free_endpoint, wait_until
+from tests.end_to_end.processes import Restarted, free_endpoint, wait_until
 from tests.end_to_end.scenario import Observed, application, configuration, finished
 from tests.end_to_end.sink import Client, Request, Sink
 from tests.workloads import CreditHistory
@@ -19,33 +19,12 @@ from tidegauge import Baseline
 pytestmark = pytest.mark.end_to_end
 
 
-class Restarted:
-    """A processor that is killed and started again in the same folder, on the same port."""
-
-    def __init__(self, exporter: str, folder: Path) -> None:
-        self.receiver = free_endpoint()
-        self._config = configuration(self.receiver, exporter, folder)
-        self._folder = folder
-        self._processor = Processor(self._config, folder)
-
-    def kill_and_restart(self) -> None:
-        assert self._processor.running, self._processor.output
-        self._processor.__exit__()
-        self._processor = Processor(self._config, self._folder)
-
-    def __enter__(self) -> Restarted:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._processor.__exit__()
-
-
 def test_requests_sent_again_by_several_senders_count_once(
     observed: Observed, history: CreditHistory, baseline: Path, tmp_path: Path
 ) -> None:
     closing = [request for request in observed.sent if _latest(request) >= history.closing[0].at]
     traffic = [request for request in observed.sent if request not in closing]
-    with Sink() as sink, Restarted(sink.endpoint, tmp_path) as processor:
+    with Sink() as sink, _restarted(sink, tmp_path) as processor:
         senders = _Senders(processor.receiver, traffic)
         for share in (0.2, 0.5, 0.8):
             wait_until(lambda share=share: senders.acknowledged >= share * len(traffic), f"{share:.0%} is acknowledged")
@@ -58,7 +37,7 @@ def test_requests_sent_again_by_several_senders_count_once(
 
 
 def test_a_running_application_loses_nothing(history: CreditHistory, baseline: Path, tmp_path: Path) -> None:
-    with Sink() as sink, Restarted(sink.endpoint, tmp_path) as processor:
+    with Sink() as sink, _restarted(sink, tmp_path) as processor:
         with application(history, baseline, processor.receiver, tmp_path, pause=0.02) as app:
             for hour in (2, 7):
                 wait_until(
@@ -135,10 +114,10 @@ class _Senders:
         wait_until(lambda: client.send(self._traffic[place]), "a request is acknowledged")
 
 
+def _restarted(sink: Sink, folder: Path) -> Restarted:
+    return Restarted(configuration(free_endpoint(), sink.endpoint, folder), folder)
+
+
 def _latest(request: Request) -> int:
     # Spans carry no statistics here, so it does not matter when they come.
     return max((leaf.data.time_unix_nano for leaf in leaves([request]) if leaf.kind != "span"), default=0)
-
-
-def _has_come_to(hour: int, app: Child) -> bool:
-    return f"hour {hour}\n" in app.output or not app.running

@@ -18,7 +18,8 @@ CLOCKS_AND_IO = (
     *("time", "urllib", "uuid", "yaml", "opentelemetry", *WIRE),
 )
 SHARED = tuple(
-    f"tidegauge.{part}" for part in ("semconv", "errors", "summaries", "columns", "baseline", "receipt", "observation")
+    f"tidegauge.{part}"
+    for part in ("semconv", "errors", "statistics", "summaries", "columns", "baseline", "receipt", "observation")
 )
 
 

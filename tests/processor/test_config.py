@@ -51,7 +51,7 @@ set it, or write ${env:TIDEGAUGE_TEST_UNSET:-default}
 17: drift.effect_floor: must be less than 1.0, not 1.5
 20: models.credit-risk.drift.quiet_window: unknown key: did you mean quiet_windows?
 21: models.credit-risk: given twice: remove one
-22: zzz: unknown key: there are receiver, exporter, storage, windows, labels, metrics_flush_interval, \
+22: zzz: unknown key: there are receiver, exporter, storage, windows, learning, labels, metrics_flush_interval, \
 series_expiration, aggregation_cardinality_limit, baselines, replay, drift, models, service
 23: service: must be a section with keys of its own, not 3
 """
@@ -79,7 +79,7 @@ def test_no_file_means_the_defaults() -> None:
     assert config.storage.directory == Path("tidegauge-data")
     assert config.windows.duration == 3_600_000_000_000
     assert config.labels.retention.seconds == 90 * 86_400
-    assert config.drift.scales == (1, 3, 6, 24, 72)
+    assert config.drift.scales == (1, 3, 6, 12, 24, 72)
     assert config.replay is False
 
 
@@ -223,3 +223,10 @@ def test_the_readme_shows_the_defaults() -> None:
     for name, section in shown.items():
         if isinstance(section, dict) and name != "models":
             assert set(section) == set(type(getattr(Config(), name)).model_fields)
+    assert set(shown["labels"]["join"]) == set(type(Config().labels.join).model_fields)
+
+
+def test_a_join_that_outlives_the_cohorts_is_a_mistake() -> None:
+    assert Config.model_validate({"labels": {"retention": "240h"}}).labels.join.enabled is False
+    with pytest.raises(ValidationError, match=r"write at most retention, 240h"):
+        Config.model_validate({"labels": {"retention": "240h", "join": {"enabled": True}}})

@@ -84,6 +84,27 @@ def test_the_present_is_said_again_with_the_time_of_each_export(tmp_path: Path) 
     assert instance
 
 
+def test_the_way_to_the_traces_rides_on_a_counter(tmp_path: Path) -> None:
+    """Prometheus drops the exemplars of gauges without a word."""
+    request = ExportMetricsServiceRequest.FromString(flush(rows(400, 1, shift=0.7), hour(0)))
+    for metric in request.resource_metrics[0].scope_metrics[0].metrics:
+        if metric.name == semconv.METRIC_FEATURE_VALUE:
+            ids = {"trace_id": b"\x01" * 16, "span_id": b"\x02" * 8}
+            metric.histogram.data_points[0].exemplars.add(as_double=4.5, time_unix_nano=hour(0), **ids)
+    with Sink() as sink, serving(config(tmp_path, sink.endpoint), Clock(hour(1) + SECOND)) as client:
+        send(client, request.SerializeToString(), flush(rows(9, 2), hour(1), length=SECOND))
+        sink.wait(lambda found: len(states(list(leaves(found)), "income")) == 1, "the hour is judged")
+        found = list(leaves(sink.requests))
+    points = [leaf for leaf in found if leaf.kind != "event"]
+    carrying = {leaf.name for leaf in points if getattr(leaf.data, "exemplars", ())}
+    assert carrying == {semconv.METRIC_INCIDENTS}
+    (incidents,) = [leaf.data for leaf in points if leaf.name == semconv.METRIC_INCIDENTS][-1:]
+    assert incidents.as_int == 1
+    assert [(e.trace_id, e.span_id) for e in incidents.exemplars] == [(b"\x01" * 16, b"\x02" * 8)]
+    (opened,) = [leaf.data for leaf in found if leaf.name == semconv.EVENT_DRIFT_STATE]
+    assert (opened.trace_id, opened.span_id) == (b"\x01" * 16, b"\x02" * 8)
+
+
 def test_after_a_restart_the_signals_are_repeated_and_the_counters_go_on(tmp_path: Path) -> None:
     clock = Clock(hour(1) + SECOND)
     settings = config(tmp_path)

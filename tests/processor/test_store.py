@@ -194,12 +194,12 @@ def test_a_newer_format_is_left_alone(opened: Callable[..., Store], tmp_path: Pa
     opened().close()
     path = tmp_path / "state" / FILE_NAME
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     connection.close()
     with pytest.raises(StorageError) as caught:
         opened()
     assert str(caught.value) == (
-        f"{path} was written by a newer Tidegauge (format 2, this one knows 1): "
+        f"{path} was written by a newer Tidegauge (format 3, this one knows 2): "
         "upgrade, or choose another state directory"
     )
     assert [file.name for file in path.parent.iterdir()] == [FILE_NAME]
@@ -267,3 +267,17 @@ def test_a_closed_store_says_so(opened: Callable[..., Store]) -> None:
         store.append([(M, b"one")])
     with pytest.raises(StorageError, match="closed database"):
         list(store.replay(0))
+
+
+def test_a_file_of_the_first_format_is_taken_over(opened: Callable[..., Store], tmp_path: Path) -> None:
+    store = opened()
+    store.append([(SignalKind.LOGS, b"a")])
+    store.checkpoint(1, {"credit-risk 7": b"state"}, [])
+    store.close()
+    with sqlite3.connect(tmp_path / "state" / FILE_NAME) as connection:
+        connection.execute("DROP TABLE joins")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = opened()
+    assert store.load() == (1, {"credit-risk 7": b"state"})
+    assert (store.join_size(), store.joined_until()) == (0, {})

@@ -116,6 +116,11 @@ def test_show(rows: pd.DataFrame, tmp_path: Path) -> None:
     assert facts["model"] == "credit-risk 7"
     assert facts["season"] == "hour of the day, UTC"
     assert facts["time"] == "2024-01-01 00:00 to 2024-01-11 09:57"
+    joint = Baseline.load(tmp_path / "b.json").joint
+    assert joint is not None
+    components, farthest = len(joint.components), f"{joint.error.bounds[-1]:.4g}"
+    known = f"{components} principal components of 4 features, error up to {farthest} on 2,500 other rows"
+    assert facts["joint"] == known
     assert facts["mean_label"] == f"{rows.late.mean():.4g}"
     positive = (rows.p >= 0.5).mean()
     assert facts["predicted"] == f"0 {1 - positive:.1%}, 1 {positive:.1%}"
@@ -151,3 +156,15 @@ def test_a_mistake_is_one_line(
 
 def test_a_missing_option_is_wrong_use() -> None:
     assert run("build", "rows.csv", "--model", "m").exit_code == 2
+
+
+def test_attributions_come_from_a_file_of_their_own(rows: pd.DataFrame, tmp_path: Path) -> None:
+    rows.to_parquet(tmp_path / "rows.parquet")
+    (rows[["income"]] / 1000).to_parquet(tmp_path / "attributions.parquet")
+    more = ("--attributions", tmp_path / "attributions.parquet", "-o", tmp_path / "b.json")
+    assert build(tmp_path / "rows.parquet", *ROLES, *more).exit_code == 0
+    (income,) = Baseline.load(tmp_path / "b.json").attributions
+    assert income.counts.sum() == rows["income"].notna().sum()
+    assert income.counts.shape[0] == 24
+    shown = run("show", tmp_path / "b.json").stdout
+    assert "of 1 features" in shown

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference, codes_of
 from tidegauge.columns import category, is_missing
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.summaries import UNSEEN
@@ -29,12 +30,15 @@ _NOTHING: Final = -1
 _NO_CATEGORY: Final = -2
 
 _ROWS: Final = "rows"
+_JOINT: Final = "joint"
 _CLASSES: Final = "classes"
 _VALUE: Final = "value"
 _SCORE: Final = "score"
 
+Floats = NDArray[np.float64]
+
 Key = str | tuple[str, str]
-"""What is counted: an output by its name; a feature and ``cells`` or a kind of violation."""
+"""What is counted: an output, or the joint errors, by its name; a feature and ``cells`` or a kind of violation."""
 
 
 class Layout:
@@ -57,6 +61,7 @@ class Layout:
             self._reserve(violation, 1)
         for feature in baseline.features:
             self._reserve((feature.name, "cells"), feature.counts.shape[1])
+        self._reserve(_JOINT, 0 if baseline.joint is None else baseline.joint.error.counts.shape[1])
         self._reserve(_CLASSES, len(baseline.classes) + 1)
         self._reserve(_VALUE, 0 if baseline.value is None else baseline.value.counts.shape[1])
         self._reserve(_SCORE, 0 if baseline.score is None else baseline.score.counts.shape[2])
@@ -94,9 +99,17 @@ class WindowCounts:
         """See `comparison.Seen`."""
         return self._vector[self._layout[feature.name, "cells"]]
 
-    def violations(self, feature: str, kind: str) -> int:
+    def violations(self, feature: Feature, kind: str) -> int:
         """See `comparison.Seen`."""
-        return self._violations[feature, kind]
+        return self._violations[feature.name, kind]
+
+    def joint(self, reference: JointReference) -> Cells:
+        """See `comparison.Seen`."""
+        return self._vector[self._layout[_JOINT]]
+
+    def attribution(self, reference: NumericFeature) -> Cells:
+        """See `comparison.Seen`; rows of a file are not explained."""
+        return np.zeros(reference.counts.shape[1], dtype=np.int64)
 
     def classes(self) -> Cells:
         """See `comparison.Seen`."""
@@ -135,11 +148,14 @@ class Tally:
             return
         table = _Table(self._layout, place, touched.size)
         table.count(_ROWS, np.zeros(chunk.rows, np.intp))
+        joint, encoded = self._baseline.joint, dict[str, Floats]()
         for feature in self._baseline.features:
             if isinstance(feature, NumericFeature):
-                _count_numbers(table, chunk, feature)
+                encoded[feature.name] = _count_numbers(table, chunk, feature)
             else:
-                _count_categories(table, chunk, feature)
+                encoded[feature.name] = _count_categories(table, chunk, feature)
+        if joint is not None:
+            table.bin(_JOINT, joint.errors(encoded, chunk.rows), joint.error.bins)
         self._count_outputs(table, chunk)
         for window, vector in zip(touched.tolist(), table.counts, strict=True):
             known = self._open.get(window)
@@ -194,7 +210,8 @@ class _Table:
         return finite
 
 
-def _count_numbers(table: _Table, chunk: Chunk, feature: NumericFeature) -> None:
+def _count_numbers(table: _Table, chunk: Chunk, feature: NumericFeature) -> Floats:
+    """Count a column; its values as `tidegauge.baseline.joint.encode` gives them."""
     name = feature.name
     column = chunk.numbers(name)
     values = column.values
@@ -204,10 +221,11 @@ def _count_numbers(table: _Table, chunk: Chunk, feature: NumericFeature) -> None
         table.mark((name, TYPE_MISMATCH), column.mismatched)
         table.mark((name, NON_FINITE), np.isinf(values))
     table.mark((name, OUT_OF_RANGE), ((values < feature.low) | (values > feature.high)) & finite)
+    return values
 
 
-def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) -> None:
-    """Each different value is read once: its cell, or what is wrong with it."""
+def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) -> Floats:
+    """The same for categories. Each different value is read once: its cell, or what is wrong with it."""
     name = feature.name
     cell_of = {label: cell for cell, label in enumerate(feature.labels)}
     values, places = chunk.distinct(name)
@@ -217,6 +235,7 @@ def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) 
     table.mark((name, MISSING), cells == _NOTHING)
     table.mark((name, TYPE_MISMATCH), cells == _NO_CATEGORY)
     table.mark((name, UNSEEN_CATEGORY), cells == cell_of[UNSEEN])
+    return np.where(known, codes_of(feature)[cells], np.nan)
 
 
 def _cell(value: object, feature: CategoricalFeature, cell_of: dict[str, int], *, text: bool) -> int:

@@ -47,8 +47,10 @@ class StreamRecord(Record):
     """A claim about one stream.
 
     Attributes:
-        name: the feature's name; ``prediction``; ``score``; for quality the feature's name and the kind of violation.
-        target: ``feature``, ``prediction``, ``score`` or ``quality``; with the name it is unique in a window.
+        name: the feature's name; ``joint``; ``prediction``; ``score``; for quality the feature's name and the kind
+            of violation.
+        target: ``feature``, ``joint``, ``attribution``, ``prediction``, ``score`` or ``quality``; with the name it is
+            unique in a window.
         state: the claim, see `State`.
         window: length of the merged windows that the claim rests on, such as ``24h``.
         rows: rows compared.
@@ -246,7 +248,7 @@ def stream_name(stream: Stream) -> str:
     >>> [stream_name(Stream(*parts)) for parts in (("feature", "age"), ("score", ""), ("quality", "age", "missing"))]
     ['age', 'score', 'age missing']
     """
-    if stream.target in (comparison.PREDICTION, comparison.SCORE):
+    if stream.target in (comparison.JOINT, comparison.PREDICTION, comparison.SCORE):
         return " ".join(filter(None, (stream.target, stream.name)))
     return " ".join(filter(None, (stream.name, stream.detail)))
 

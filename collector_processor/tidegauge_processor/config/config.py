@@ -17,6 +17,7 @@ from tidegauge_processor.config.sections import (
     Drift,
     Exporter,
     Labels,
+    Learning,
     Model,
     Receiver,
     Section,
@@ -32,10 +33,11 @@ class Config(Section):
     """All settings of the processor.
 
     Attributes:
-        receiver, exporter, storage, windows, labels, drift, service: see the classes.
+        receiver, exporter, storage, windows, learning, labels, drift, service: see the classes.
         metrics_flush_interval: how often the latest signals are sent again, so that a back end does not forget them.
         series_expiration: a series that saw no data for so long is no longer sent.
-        aggregation_cardinality_limit: series of one model at most; the rest share one overflow series.
+        aggregation_cardinality_limit: streams of one model beside those that its baseline lists; the rest share one
+            overflow stream.
         baselines: folder of baseline files; empty: baselines come by OTLP only.
         replay: signals are stamped with event time and said once, for history.
         models: name -> what differs for that model.
@@ -45,6 +47,7 @@ class Config(Section):
     exporter: Exporter = Exporter()
     storage: Storage = Storage()
     windows: Windows = Windows()
+    learning: Learning = Learning()
     labels: Labels = Labels()
     metrics_flush_interval: Annotated[Time, Field(ge=Duration.parse("1s"))] = Duration.parse("60s")
     series_expiration: Time = Duration.parse("24h")

@@ -131,6 +131,33 @@ class Windows(Section):
     idle_timeout: Annotated[Time, Field(ge=Duration.parse("1s"))] = Duration.parse("5m")
 
 
+class Join(Section):
+    """How outcomes meet their predictions by a key of the application's own, where nobody kept a receipt.
+
+    Attributes:
+        enabled: keep predictions with such a key, which the SDK announces with its setting ``prediction_events``.
+        max_predictions: keys at most; those that came first make room, and are counted.
+        expiration: how long a key is kept after its latest prediction or outcome.
+    """
+
+    enabled: bool = False
+    max_predictions: Count = 1_000_000
+    expiration: Annotated[Time, Field(ge=Duration.parse("1m"))] = Duration.parse("720h")
+
+
+class Learning(Section):
+    """How a baseline is learned for a model that arrives without one.
+
+    Attributes:
+        duration: stretch of the predictions' time to learn from; 0s: nothing is learned. Eight days are the least that
+            give a reference for each hour of the day, eight weeks for each hour of the week.
+        min_rows: learning goes on until there are so many rows.
+    """
+
+    duration: Time = Duration.parse("192h")
+    min_rows: Count = 1000
+
+
 class Labels(Section):
     """How outcomes are gathered.
 
@@ -138,11 +165,13 @@ class Labels(Section):
         window: predictions of so long a time are evaluated together, aligned to the epoch.
         wait: how long after its end a cohort waits before it is evaluated the first time.
         retention: how long outcomes of a cohort are taken, counted from its start.
+        join: how outcomes by prediction id find their predictions.
     """
 
     window: WindowLength = Duration.parse("24h")
     wait: Time = Duration.parse("0s")
     retention: Time = Duration.parse("2160h")
+    join: Join = Join()
 
     @model_validator(mode="after")
     def _kept_until_evaluated(self) -> Self:
@@ -153,6 +182,13 @@ class Labels(Section):
                 f"write at least window + wait, {Duration(self.window + self.wait)}",
                 "window",
                 "wait",
+            )
+        if self.join.enabled and self.join.expiration > self.retention:
+            raise conflict(
+                "join.expiration",
+                f"predictions would wait for outcomes that nobody takes any more: "
+                f"write at most retention, {self.retention}",
+                "retention",
             )
         return self
 
@@ -165,12 +201,16 @@ class Drift(Section):
         scales: numbers of windows that are judged together, ascending from 1.
         effect_floor: KS distance in [0, 1); a change that is not surely above it is reported but does not page.
         quiet_windows: windows without evidence after which an incident closes.
+        compare_versions: versions of a model that have data at the same time are compared with each other.
+        champion: the version that the others are compared with; empty: the one with most rows in the latest 24 windows.
     """
 
     false_incidents_per_month: Annotated[float, Field(gt=0)] = 1.0
-    scales: Scales = (1, 3, 6, 24, 72)
+    scales: Scales = (1, 3, 6, 12, 24, 72)
     effect_floor: Annotated[float, Field(ge=0, lt=1)] = 0.02
     quiet_windows: Count = 24
+    compare_versions: bool = True
+    champion: str = ""
 
 
 class Model(Section):

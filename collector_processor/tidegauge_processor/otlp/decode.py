@@ -4,7 +4,7 @@
 |---|---|---|
 | metrics | points of the names in ``tidegauge.semconv`` | all other metrics, and our own signals coming back |
 | traces | spans of other clients that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans |
-| logs | ``ml.baseline.published``, ``ml.feedback.recorded`` | all other records |
+| logs | ``ml.baseline.published``, ``ml.feedback.recorded``, ``ml.prediction.recorded`` | all other records |
 
 Spans of our own SDK are for looking at: it sends metrics about the same calls, exact under any sampling. Model identity
 may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A request that is
@@ -23,13 +23,14 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
 from tidegauge.errors import WireError
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.points import METRICS, read_points
-from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.outcomes import Made, Outcome, Said
 from tidegauge_processor.records import BaselinePart, CallSpan, Decoded, ModelKey
 
 _REQUESTS: Final[Mapping[SignalKind, type[Message]]] = {
@@ -37,6 +38,9 @@ _REQUESTS: Final[Mapping[SignalKind, type[Message]]] = {
     SignalKind.TRACES: ExportTraceServiceRequest,
     SignalKind.LOGS: ExportLogsServiceRequest,
 }
+
+
+_EVENTS: Final = (semconv.EVENT_FEEDBACK, semconv.EVENT_PREDICTION, semconv.EVENT_BASELINE_PUBLISHED)
 
 
 def decode(kind: SignalKind, data: bytes, window: int) -> Decoded:
@@ -124,7 +128,7 @@ def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
         common = attributes(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
-                if record.event_name not in (semconv.EVENT_FEEDBACK, semconv.EVENT_BASELINE_PUBLISHED):
+                if record.event_name not in _EVENTS:
                     decoded.ignored += 1
                     continue
                 found = attributes(record.attributes)
@@ -132,15 +136,31 @@ def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
                     if record.event_name == semconv.EVENT_BASELINE_PUBLISHED:
                         decoded.baselines.append(_baseline_part(found, record.body))
                     else:
-                        model = model_key(found, common)
-                        if model is None:
-                            raise ValueError(f"{semconv.MODEL_NAME} is missing")
-                        outcome = _outcome(found, record.time_unix_nano or record.observed_time_unix_nano)
-                        decoded.outcomes.setdefault(model, []).append(outcome)
-                        if semconv.TASK_TYPE in found:
-                            decoded.tasks[model] = str(found[semconv.TASK_TYPE])
+                        _read_result(found, common, record, decoded)
                 except (KeyError, OverflowError, TypeError, ValueError) as error:
                     decoded.reject(f"{record.event_name}: {error}")
+
+
+def _read_result(found: Mapping[str, Any], common: Mapping[str, Any], record: LogRecord, decoded: Decoded) -> None:
+    """A prediction, an outcome, or an outcome that knows only the key of its prediction."""
+    model = model_key(found, common)
+    if model is None:
+        raise ValueError(f"{semconv.MODEL_NAME} is missing")
+    recorded = record.time_unix_nano or record.observed_time_unix_nano
+    if record.event_name == semconv.EVENT_PREDICTION:
+        made = _made(found)
+        _outcome(made, 0.0, recorded)  # what will be one with its outcome must be possible
+        decoded.made.setdefault(model, []).append(made)
+    elif semconv.PREDICTION_TIME in found:
+        actual = _actual(found)
+        outcome = _outcome(_made(found), actual, recorded)
+        decoded.outcomes.setdefault(model, []).append(outcome)
+    else:
+        said = Said(recorded_at=recorded, actual=_actual(found), id=_id(found))
+        _outcome(Made(said.id, 0, None, None, None, ()), said.actual, recorded)
+        decoded.said.setdefault(model, []).append(said)
+    if semconv.TASK_TYPE in found and model.version:
+        decoded.tasks[model] = str(found[semconv.TASK_TYPE])
 
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
@@ -200,22 +220,35 @@ def _baseline_part(found: Mapping[str, Any], body: AnyValue) -> BaselinePart:
     return BaselinePart(str(found[semconv.BASELINE_ID]), part, parts, body.bytes_value)
 
 
-def _outcome(found: Mapping[str, Any], recorded: int) -> Outcome:
+def _id(found: Mapping[str, Any]) -> str:
+    key = str(found[semconv.PREDICTION_ID])
+    if not key:
+        raise ValueError(f"{semconv.PREDICTION_ID} is empty")
+    return key
+
+
+def _actual(found: Mapping[str, Any]) -> str | float:
     actual = found[semconv.FEEDBACK_ACTUAL]
+    return actual if isinstance(actual, str) else float(actual)
+
+
+def _made(found: Mapping[str, Any]) -> Made:
     predicted = int(found[semconv.PREDICTION_TIME])
     if predicted < 0:
         raise ValueError(f"{semconv.PREDICTION_TIME} is {predicted}, before the epoch")
     klass = found.get(semconv.PREDICTION_CLASS)
-    return Outcome(
-        id=str(found[semconv.PREDICTION_ID]),
-        predicted_at=predicted,
-        recorded_at=recorded,
-        klass=None if klass is None else str(klass),
-        score=_number(found.get(semconv.PREDICTION_SCORE)),
-        value=_number(found.get(semconv.PREDICTION_VALUE)),
-        actual=actual if isinstance(actual, str) else float(actual),
-        segments=tuple(_segments(found)),
+    return Made(
+        _id(found),
+        predicted,
+        None if klass is None else str(klass),
+        _number(found.get(semconv.PREDICTION_SCORE)),
+        _number(found.get(semconv.PREDICTION_VALUE)),
+        tuple(_segments(found)),
     )
+
+
+def _outcome(made: Made, actual: str | float, recorded: int) -> Outcome:
+    return Outcome(made.id, made.at, recorded, made.klass, made.score, made.value, actual, made.segments)
 
 
 def _segments(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@
 | `DriftSignal` | ``ml.drift.score``, ``.p_value``, ``.threshold`` and one ``ml.drift.status`` point a state |
 | `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate`` |
 | `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels`` |
-| `WindowSignal` | ``ml.window.end``, ``ml.baseline.age`` |
+| `WindowSignal` | ``ml.window.end``, ``ml.baseline.age``, ``ml.baseline.progress`` |
 | `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
 | `IncidentSignal`, `BaselineSignal` | log records with an event name |
 
@@ -38,6 +38,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from tidegauge import semconv
 from tidegauge_processor import __version__
 from tidegauge_processor.signals import (
+    BaselineSignal,
     DriftSignal,
     EvaluationSignal,
     Event,
@@ -113,9 +114,14 @@ def events(source: Resource, signals: Sequence[Event], time: int | None) -> byte
     ).SerializeToString()
 
 
-def counters(source: Resource, values: Counts, start: int, time: int) -> bytes:
-    """Encode the processor's own counters, by name and attributes."""
-    by_name: dict[str, Metric] = {}
+def counters(source: Resource, values: Counts, sizes: Mapping[str, int], start: int, time: int) -> bytes:
+    """Encode the processor's own counters, by name and attributes, and its gauges of sizes by name."""
+    by_name = {
+        name: Metric(
+            name=name, unit="{item}", gauge=Gauge(data_points=[NumberDataPoint(time_unix_nano=time, as_int=n)])
+        )
+        for name, n in sizes.items()
+    }
     for (name, attributes), value in values.items():
         _counter(by_name, name, "{item}", value, dict(attributes), start, time)
     return _metrics_request(source, by_name.values())
@@ -128,6 +134,8 @@ def identity(subject: Subject) -> dict[str, Any]:
         found[semconv.BASELINE_ID] = subject.baseline
     if subject.source == "span":
         found[semconv.SOURCE] = subject.source
+    if subject.origin:
+        found[semconv.BASELINE_ORIGIN] = subject.origin
     return found
 
 
@@ -136,7 +144,8 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
     if isinstance(signal, DriftSignal):
         yield from _drift(signal, who)
     elif isinstance(signal, RateSignal):
-        yield signal.metric, signal.value, who | dict(signal.dimensions)
+        overflow = {semconv.OVERFLOW: True} if semconv.OVERFLOW in signal.dimensions else {}
+        yield signal.metric, signal.value, who | dict(signal.dimensions) | overflow
     elif isinstance(signal, EvaluationSignal):
         attributes = who | {semconv.EVALUATION_NAME: signal.name, semconv.EVALUATION_TYPE: "realized"}
         yield semconv.METRIC_EVALUATION_SCORE, signal.value, attributes
@@ -147,6 +156,8 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
         yield semconv.METRIC_WINDOW_END, signal.subject.end / _SECOND, who
         if signal.baseline_age is not None:
             yield semconv.METRIC_BASELINE_AGE, signal.baseline_age, who
+        if signal.learning is not None:
+            yield semconv.METRIC_BASELINE_PROGRESS, signal.learning, who
 
 
 def _drift(signal: DriftSignal, who: Attributes) -> Iterator[tuple[str, float, Attributes]]:
@@ -155,6 +166,8 @@ def _drift(signal: DriftSignal, who: Attributes) -> Iterator[tuple[str, float, A
         stream[semconv.FEATURE_NAME] = signal.name
     if signal.detail:
         stream[semconv.VIOLATION_TYPE] = signal.detail
+    if signal.versus:
+        stream[semconv.COMPARISON_VERSION] = signal.versus
     for state in State:
         yield semconv.METRIC_DRIFT_STATUS, float(state is signal.state), stream | {semconv.DRIFT_STATE: state.value}
     for method, score in signal.scores.items():
@@ -220,21 +233,32 @@ def _record(signal: Event, time: int) -> LogRecord:
             semconv.INCIDENT_ID: signal.id,
             semconv.INCIDENT_CHANGE: signal.change,
             semconv.INCIDENT_SINCE: signal.since,
+            semconv.INCIDENT_CHANGE_POINT: signal.change_point,
             semconv.DRIFT_STATE: signal.state.value,
             semconv.INCIDENT_STREAMS: list(signal.streams),
         }
+        if signal.versus:
+            attributes[semconv.COMPARISON_VERSION] = signal.versus
         record.event_name = semconv.EVENT_DRIFT_STATE
         pages = signal.state is State.MATERIAL and signal.change != "closed"
         record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
-        record.body.string_value = f"{signal.subject.model} {signal.subject.version}: incident {signal.change}"
+        beside = f" against version {signal.versus}" if signal.versus else ""
+        record.body.string_value = f"{signal.subject.model} {signal.subject.version}{beside}: incident {signal.change}"
         if signal.traces:
             record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
     else:
         attributes[semconv.BASELINE_PREVIOUS] = signal.previous
         record.event_name = semconv.EVENT_BASELINE_CHANGED
+        record.body.string_value = _changed(signal)
         record.severity_number = SeverityNumber.SEVERITY_NUMBER_INFO
     record.attributes.extend(_pairs(attributes))
     return record
+
+
+def _changed(signal: BaselineSignal) -> str:
+    subject, learned = signal.subject, signal.learned
+    how = "is in force" if learned is None else f"was learned from {learned.rows:,} rows and is in force"
+    return f"{subject.model} {subject.version}: baseline {subject.baseline} {how}"
 
 
 def _metrics_request(source: Resource, found: Iterable[Metric]) -> bytes:

@@ -34,7 +34,9 @@ METRICS: Final = frozenset(
         semconv.METRIC_PREDICTION_VALUE,
         semconv.METRIC_PREDICTION_SCORE,
         semconv.METRIC_FEATURE_VALUE,
+        semconv.METRIC_FEATURE_ATTRIBUTION,
         semconv.METRIC_FEATURE_OCCURRENCES,
+        semconv.METRIC_RECONSTRUCTION_ERROR,
         semconv.METRIC_VIOLATIONS,
     }
 )

@@ -1,13 +1,49 @@
-"""The outcome of one prediction."""
+"""The outcome of one prediction; and the two halves of one that travel apart and meet by a key."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _EARLIEST: Final = -(1 << 63)
 _LATEST: Final = (1 << 63) - 1
+
+Segments = tuple[tuple[str, str], ...]
+
+
+class Made(NamedTuple):
+    """What was predicted, under a key of the application's own.
+
+    Attributes:
+        id: the key.
+        at: when, ns since the epoch.
+        klass: predicted class; None without one.
+        score: score of the positive or of the predicted class; None without one.
+        value: predicted number; None without one.
+        segments: names and values of the slices that the row belongs to.
+    """
+
+    id: str
+    at: int
+    klass: str | None
+    score: float | None
+    value: float | None
+    segments: Segments
+
+
+class Said(NamedTuple):
+    """What came of the predictions that bear a key.
+
+    Attributes:
+        id: the key.
+        recorded_at: when that was recorded, ns since the epoch.
+        actual: a class as text, or a number.
+    """
+
+    id: str
+    recorded_at: int
+    actual: str | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +76,7 @@ class Outcome:
     score: float | None
     value: float | None
     actual: str | float
-    segments: tuple[tuple[str, str], ...] = ()
+    segments: Segments = ()
 
     def __post_init__(self) -> None:
         # Every outcome passes here, so the good case costs one look at each field.

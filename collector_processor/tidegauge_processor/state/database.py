@@ -18,7 +18,7 @@ from tidegauge.errors import StorageError
 FILE_NAME: Final = "tidegauge.sqlite3"
 """Name of the file inside the state directory."""
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE position (value INTEGER NOT NULL);
 INSERT INTO position VALUES (0);
@@ -27,6 +27,12 @@ CREATE TABLE units (key TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE baselines (id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, data BLOB NOT NULL);
 """
+_JOINS = """
+CREATE TABLE joins (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model TEXT NOT NULL,
+                    touched INTEGER NOT NULL, waiting INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE INDEX joins_by_time ON joins (model, touched);
+"""
+_STEPS = (_SCHEMA, _JOINS)  # from each version of the file to the next
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _log = logging.getLogger(__name__)
 
@@ -91,8 +97,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != "ok":
         raise _DamagedFileError(finding, _set_aside(path))
-    if version == 0:
-        for statement in _SCHEMA.split(";"):
+    if version < _VERSION:
+        for statement in "".join(_STEPS[version:]).split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")

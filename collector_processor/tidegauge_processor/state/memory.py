@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
-
-import numpy as np
+from collections.abc import Iterable
+from typing import Final
 
 from tidegauge.errors import WireError
-from tidegauge.summaries import NumericSummary
+from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.records import StreamKey
-from tidegauge_processor.signals import STANDING, Standing
+from tidegauge_processor.signals import STANDING, Event, Group, Signal, Standing, group_of
 from tidegauge_processor.state.aggregates import load_stream, load_summary
+from tidegauge_processor.state.challenge import Challenge
+from tidegauge_processor.state.counted import dump_counted, load_counted
+from tidegauge_processor.state.learning import Learning
 from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
-from tidegauge_processor.verdicts.types import Stream, Window
+from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/1"
+FORMAT: Final = "tidegauge.memory/2"
 """Version of the bytes that `Memory.dump` writes."""
+
+MOST_ERRORS: Final = 100
+MOST_VIOLATIONS: Final = 2_000
+"""Kinds that have series of their own, as long as the model lives; what comes later shares one."""
 
 
 class Memory:
@@ -43,6 +49,10 @@ class Memory:
         durations: duration of calls by ``error.type``.
         traces: example calls of the latest incident.
         standing: what holds at present.
+        learned: id of the baseline that was learned for want of another; empty when there was none.
+        learning: what is learned from at present; its sums are large and are kept apart from the rest.
+        recent: start and rows of the latest closed windows that had any, oldest first.
+        challenge: comparison with another version, when it is judged beside one.
     """
 
     def __init__(self) -> None:
@@ -65,6 +75,31 @@ class Memory:
         self.durations: dict[str, NumericSummary] = {}
         self.traces: tuple[tuple[str, str], ...] = ()
         self.standing: list[Standing] = []
+        self.learned = ""
+        self.learning = Learning()
+        self.recent: list[tuple[int, int]] = []
+        self.challenge: Challenge | None = None
+
+    def stand(self, group: Group, said: Iterable[Signal]) -> None:
+        """Let what is said, but not events, stand in the place of the older signals of its group."""
+        others = [signal for signal in self.standing if group_of(signal) != group]
+        self.standing = [*others, *(signal for signal in said if not isinstance(signal, Event))]
+
+    def error_series(self, error_type: str) -> str:
+        """The series that calls with ``error_type`` belong to: its own while there is room, else ``_other``."""
+        if error_type and error_type not in self.errors:
+            if len(self.errors) >= MOST_ERRORS:
+                error_type = OTHER
+            self.errors.add(error_type)
+        return error_type
+
+    def violation_series(self, violation: tuple[str, str]) -> tuple[str, str]:
+        """The series of a feature and kind: its own while there is room, else the one without a name."""
+        if violation not in self.violations:
+            if len(self.violations) >= MOST_VIOLATIONS:
+                violation = "", ""
+            self.violations.add(violation)
+        return violation
 
     def dump(self) -> bytes:
         """Canonical bytes."""
@@ -82,13 +117,16 @@ class Memory:
             ],
             "unjudged": sorted(self.unjudged),
             "metric_writers": sorted(self.metric_writers),
-            "history": [_dump_window(window) for window in self.history],
+            "history": [dump_counted(window) for window in self.history],
             "incidents": self.incidents.dump(),
             "violations": sorted(self.violations),
             "errors": sorted(self.errors),
             "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
             "traces": self.traces,
             "standing": STANDING.dump_python(self.standing, mode="json"),
+            "learning": self.learning.head(),
+            "recent": self.recent,
+            "challenge": self.challenge.dump() if self.challenge else None,
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -110,13 +148,16 @@ class Memory:
             memory.carried[writer, load_stream(*stream)] = (start, latest)
         memory.unjudged = set(plain["unjudged"])
         memory.metric_writers = set(plain["metric_writers"])
-        memory.history = [_load_window(window) for window in plain["history"]]
+        memory.history = [load_counted(window) for window in plain["history"]]
         memory.incidents = IncidentLog.load(plain["incidents"])
         memory.violations = {(feature, kind) for feature, kind in plain["violations"]}
         memory.errors = set(plain["errors"])
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
         memory.standing = STANDING.validate_python(plain["standing"])
+        memory.learning = Learning.load(plain["learning"])
+        memory.recent = [(start, rows) for start, rows in plain["recent"]]
+        memory.challenge = Challenge.load(plain["challenge"]) if plain["challenge"] else None
         return memory
 
 
@@ -128,24 +169,7 @@ _PLAIN: Final = (
     "closed_until",
     "baseline",
     "task",
+    "learned",
     "rows",
     "opened",
 )
-
-
-def _dump_window(window: Window) -> dict[str, Any]:
-    return {
-        "start": window.start,
-        "end": window.end,
-        "slots": window.slots.tolist(),
-        "counts": [[s.target, s.name, s.detail, window.counts[s].tolist()] for s in sorted(window.counts)],
-    }
-
-
-def _load_window(plain: dict[str, Any]) -> Window:
-    return Window(
-        start=plain["start"],
-        end=plain["end"],
-        counts={Stream(*names): np.array(cells, dtype=np.int64) for *names, cells in plain["counts"]},
-        slots=np.array(plain["slots"], dtype=np.bool_),
-    )

@@ -14,10 +14,11 @@ from typing import Final, Literal
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
+from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
-Part = Literal["memory", "window", "cohort"]
+Part = Literal["memory", "window", "cohort", "learning"]
 
 FURTHEST_AHEAD: Final = 5 * 60 * 10**9
 """A clock that runs ahead by more than this (ns) is counted. None moves a watermark beyond the clock on the wall."""
@@ -83,6 +84,12 @@ class ModelState:
             self._dirty |= {("cohort", start), ("memory", 0)}
         return fate
 
+    def learn_task(self, task: str) -> None:
+        """Remember what the model does, as its outcomes say."""
+        if task != self.memory.task:
+            self.memory.task = task
+            self._dirty.add(("memory", 0))
+
     def ripe_windows(self, watermark: int, timing: Timing) -> list[int]:
         """Starts of the windows that end at or before ``watermark``, in order."""
         return sorted(start for start in self.windows if start + timing.window <= watermark)
@@ -114,34 +121,55 @@ class ModelState:
             self._dirty.add(("cohort", start))
         return gone
 
+    def units(self) -> set[str]:
+        """Keys of all parts that the store may have."""
+        parts: set[tuple[Part, int]] = {("memory", 0), *self._dirty}
+        parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
+        parts |= {("learning", slot) for slot in self.memory.learning.sums}
+        return {self._unit(part, start) for part, start in parts}
+
     def dirty(self) -> Iterator[tuple[str, bytes | None]]:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
+        self._dirty |= {("learning", slot) for slot in self.memory.learning.touched}
+        self.memory.learning.touched.clear()
         for part, start in sorted(self._dirty):
-            yield json.dumps([*self.key, part, start]), self._dump(part, start)
+            yield self._unit(part, start), self._dump(part, start)
 
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._dirty.clear()
+
+    def _unit(self, part: Part, start: int) -> str:
+        return json.dumps([*self.key, part, start])
+
+    def touch(self) -> None:
+        """Say that the memory has changed."""
+        self._dirty.add(("memory", 0))
 
     def _dump(self, part: Part, start: int) -> bytes | None:
         if part == "memory":
             return self.memory.dump()
         if part == "window":
             return self.windows[start].dump() if start in self.windows else None
+        if part == "learning":
+            sums = self.memory.learning.sums.get(start)
+            return None if sums is None else json.dumps(sums.dump()).encode()
         return json.dumps(self.cohorts[start].dump()).encode() if start in self.cohorts else None
 
 
 def load_models(units: Mapping[str, bytes]) -> dict[ModelKey, ModelState]:
     """Read what `ModelState.dirty` gave."""
     models: dict[ModelKey, ModelState] = {}
-    for name, data in units.items():
-        model, version, part, start = json.loads(name)
+    parts = [(*json.loads(name), data) for name, data in units.items()]
+    for model, version, part, start, data in sorted(parts, key=lambda row: row[2] != "memory"):  # the memory first
         key = ModelKey(model, version)
         state = models.setdefault(key, ModelState(key))
         if part == "memory":
             state.memory = Memory.load(data)
         elif part == "window":
             state.windows[start] = Window.load(data)
+        elif part == "learning":
+            state.memory.learning.sums[start] = Aggregates.load(json.loads(data))
         else:
             state.cohorts[start] = Cohort.load(json.loads(data))
     return models

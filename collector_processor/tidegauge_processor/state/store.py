@@ -22,6 +22,7 @@ from tidegauge.errors import StorageError
 from tidegauge_processor.counter import UNCOUNTED, Counter
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.state import database
+from tidegauge_processor.state.join import Changes
 
 DEFAULT_OUTBOX_LIMIT: Final = 10_000
 """Requests kept for a back end that is down."""
@@ -59,10 +60,12 @@ class Store:
         self._outbox_limit = outbox_limit
         self._lock = threading.RLock()
         self._outbox_size: int
+        self._join_size: int
         with self._reading():
             (position,) = connection.execute("SELECT value FROM position").fetchone()
             (last,) = connection.execute("SELECT max(id) FROM inbox").fetchone()
             (self._outbox_size,) = connection.execute("SELECT count(*) FROM outbox").fetchone()
+            (self._join_size,) = connection.execute("SELECT count(*) FROM joins").fetchone()
         self._next_id = max(position, last or 0) + 1  # an id is never given twice, not even after the inbox was emptied
 
     @classmethod
@@ -115,6 +118,7 @@ class Store:
         position: int,
         units: Mapping[str, bytes | None],
         outbox: Sequence[tuple[SignalKind, bytes]],
+        join: Changes | None = None,
     ) -> int:
         """Move the state on to ``position``, in one transaction: all of this happens or none of it.
 
@@ -122,6 +126,7 @@ class Store:
             position: id of the last request that the units contain; the inbox is emptied up to it.
             units: state by key; None removes the key. Keys not named stay as they are.
             outbox: signals to send, in order.
+            join: keys to write, and bounds of those to keep.
 
         Returns:
             How many of the oldest signals had to be dropped to stay within the bound of the outbox.
@@ -150,9 +155,15 @@ class Store:
                 self._connection.execute(
                     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?)", (dropped,)
                 )
-            self._outbox_size = size - dropped
+                join_size, evicted = self._write_join(join) if join else (self._join_size, {})
+            self._outbox_size, self._join_size = size - dropped, join_size
         if dropped:
             self._counter.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason="outbox_full")
+        for reason, (keys, waiting) in evicted.items():
+            if keys:
+                self._counter.add(semconv.METRIC_JOIN_EVICTED, keys, reason=reason)
+            if waiting:
+                self._counter.add(semconv.METRIC_JOIN_MISSES, waiting)
         return dropped
 
     def load(self) -> tuple[int, dict[str, bytes]]:
@@ -192,12 +203,51 @@ class Store:
         with self._reading():
             return dict(self._connection.execute("SELECT id, data FROM baselines"))
 
+    def joined(self, key: bytes) -> bytes | None:
+        """What the join has under a key; None when there is nothing."""
+        row = self._row("SELECT data FROM joins WHERE key = ?", key)
+        return None if row is None else row[0]
+
+    def joined_until(self) -> dict[str, int]:
+        """Time of the latest prediction or outcome in the join by model, ns since the epoch."""
+        with self._reading():
+            return dict(self._connection.execute("SELECT model, max(touched) FROM joins GROUP BY model"))
+
+    def join_size(self) -> int:
+        """Number of keys in the join."""
+        return self._join_size
+
     def close(self) -> None:
         """Close and unlock the file. Whatever is called later raises ``StorageError``."""
         with self._reading():
             self._connection.close()
 
-    def _row(self, query: str, *values: int) -> tuple[Any, ...] | None:
+    def _write_join(self, join: Changes) -> tuple[int, dict[str, tuple[int, int]]]:
+        """Size afterwards; and what had to go by reason, as keys and outcomes among them that were still waiting."""
+        run, size = self._connection.execute, self._join_size
+        for key, is_new, *values in join.entries:
+            size += is_new
+            run(
+                "INSERT INTO joins (key, model, touched, waiting, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) "
+                "DO UPDATE SET touched = excluded.touched, waiting = excluded.waiting, data = excluded.data",
+                (key, *values),
+            )
+        expired = [self._forget("model = ? AND touched <= ?", model, time) for model, time in join.expired.items()]
+        keys, waiting = sum(keys for keys, _ in expired), sum(waiting for _, waiting in expired)
+        excess = max(0, size - keys - join.most)
+        full = (
+            self._forget("number IN (SELECT number FROM joins ORDER BY number LIMIT ?)", excess) if excess else (0, 0)
+        )
+        return size - keys - full[0], {"expired": (keys, waiting), "full": full}
+
+    def _forget(self, which: str, *values: object) -> tuple[int, int]:
+        counted = self._connection.execute(f"SELECT count(*), total(waiting) FROM joins WHERE {which}", values)
+        keys, waiting = counted.fetchone()
+        if keys:
+            self._connection.execute(f"DELETE FROM joins WHERE {which}", values)
+        return keys, int(waiting)
+
+    def _row(self, query: str, *values: int | bytes) -> tuple[Any, ...] | None:
         with self._reading():
             row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
             return row

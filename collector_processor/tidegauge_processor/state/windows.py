@@ -20,18 +20,18 @@ from typing import Final, NamedTuple
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError, WireError
-from tidegauge_processor.records import CallSpan, Payload, Point, StreamKey, Summary
+from tidegauge_processor.records import OVERFLOW, CallSpan, Payload, Point, StreamKey, Summary
 from tidegauge_processor.spans import summarise_calls
 from tidegauge_processor.state.aggregates import Aggregates, load_stream, load_summary
+from tidegauge_processor.state.declared import is_declared
 from tidegauge_processor.state.intervals import Fate, Intervals
 
 FORMAT: Final = "tidegauge.window/1"
 """Version of the bytes that `Window.dump` writes."""
 
-OVERFLOW: Final = (("otel.metric.overflow", "true"),)
-"""Dimensions of the stream that takes up the counts beyond the cardinality limit."""
-
 _FEATURE_METRICS: Final = (semconv.METRIC_FEATURE_VALUE, semconv.METRIC_FEATURE_OCCURRENCES)
+_REMEMBERED: Final = 10
+"""Streams of one writer, as a multiple of the limit, whose intervals are remembered; what is beyond is dropped."""
 
 
 class Source(NamedTuple):
@@ -60,12 +60,13 @@ class Window:
         call_ids: trace and span id of those calls.
     """
 
-    __slots__ = ("call_ids", "calls", "seen", "snapshots", "sums")
+    __slots__ = ("_cumulative", "call_ids", "calls", "seen", "snapshots", "sums")
 
     def __init__(self) -> None:
         self.sums = Aggregates()
         self.seen: dict[str, dict[StreamKey, Intervals]] = {}
         self.snapshots: dict[Source, Snapshot] = {}
+        self._cumulative: set[StreamKey] = set()
         self.calls: dict[str, Aggregates] = {}
         self.call_ids: set[str] = set()
 
@@ -74,7 +75,8 @@ class Window:
 
         Args:
             payload: points and spans.
-            baseline: gives the bins for span values; exponential bins without it.
+            baseline: gives the bins for span values; exponential bins without it. The streams that it names are
+                bounded by its own size and always find room.
             most_streams: beyond so many streams, counts go to an overflow stream and histograms are dropped.
 
         Returns:
@@ -82,7 +84,7 @@ class Window:
         """
         fates: Counter[str] = Counter()
         for point in payload.points:
-            fates[self._add_point(point, most_streams)] += 1
+            fates[self._add_point(point, baseline, most_streams)] += 1
         if payload.spans:
             fates += self._add_calls(payload.spans, baseline)
         return fates
@@ -136,20 +138,25 @@ class Window:
             window.seen[writer] = {load_stream(*row[:3]): Intervals(row[3]) for row in rows}
         for writer, stream, start, end, value in plain["snapshots"]:
             latest = Snapshot(end, value if isinstance(value, int) else load_summary(value))
-            window.snapshots[Source(writer, load_stream(*stream), start)] = latest
+            source = Source(writer, load_stream(*stream), start)
+            window.snapshots[source] = latest
+            window._cumulative.add(source.stream)
         window.calls = {writer: Aggregates.load(rows) for writer, rows in plain["calls"]}
         window.call_ids = set(plain["call_ids"])
         return window
 
-    def _add_point(self, point: Point, most_streams: int) -> str:
+    def _add_point(self, point: Point, baseline: Baseline | None, most_streams: int) -> str:
+        stream = point.stream
         if point.cumulative:
-            return self._add_snapshot(point, most_streams)
+            return self._add_snapshot(point, baseline, most_streams)
+        no_room = stream not in self.sums and len(self.sums) >= most_streams and not is_declared(stream, baseline)
         streams = self.seen.setdefault(point.writer, {})
-        fate = streams.setdefault(point.stream, Intervals()).add(point.start, point.end)
+        if no_room and stream not in streams and len(streams) >= _REMEMBERED * most_streams:
+            return "overflow"
+        fate = streams.setdefault(stream, Intervals()).add(point.start, point.end)
         if fate is not Fate.NEW:
             return fate.value
-        stream = point.stream
-        if stream not in self.sums and len(self.sums) >= most_streams:
+        if no_room:
             if isinstance(point.value, int):
                 self.sums.add(stream._replace(dimensions=OVERFLOW), point.value)
             return "overflow"
@@ -159,11 +166,14 @@ class Window:
             return Fate.MALFORMED.value
         return fate.value
 
-    def _add_snapshot(self, point: Point, most_streams: int) -> str:
-        source = Source(point.writer, point.stream, point.start)
+    def _add_snapshot(self, point: Point, baseline: Baseline | None, most_streams: int) -> str:
+        stream = point.stream
+        if stream not in self._cumulative:
+            if len(self._cumulative) >= most_streams and not is_declared(stream, baseline):
+                return "overflow"
+            self._cumulative.add(stream)
+        source = Source(point.writer, stream, point.start)
         known = self.snapshots.get(source)
-        if known is None and len(self.snapshots) >= most_streams:
-            return "overflow"
         if known is None or point.end > known.end:
             self.snapshots[source] = Snapshot(point.end, point.value)
             return Fate.NEW.value

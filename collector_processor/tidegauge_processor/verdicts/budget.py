@@ -23,7 +23,14 @@ SHARES: Final[Mapping[str, float]] = MappingProxyType({"features": 0.5, "predict
 """Part of the budget that each family of streams may spend."""
 
 _FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
-    {"feature": "features", "prediction": "predictions", "score": "predictions", "quality": "quality"}
+    {
+        "feature": "features",
+        "joint": "features",
+        "attribution": "features",
+        "prediction": "predictions",
+        "score": "predictions",
+        "quality": "quality",
+    }
 )
 
 
@@ -38,7 +45,7 @@ def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Strea
         >>> cells = np.array([[50, 50]])
         >>> streams = {Stream("feature", "age"): Reference(cells, np.array([0.0]))}
         >>> found = levels(streams, Policy(scales=(1, 24)))[Stream("feature", "age")]
-        >>> abs(found - 1 / (1 * 720 * 2 * 3)) < 1e-15
+        >>> abs(found - 1 / (1 * 720 * 2 * 4)) < 1e-15
         True
     """
     families = {stream: _family(stream) for stream in references}
@@ -54,9 +61,9 @@ def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Strea
 
 
 def statistics(reference: Reference) -> int:
-    """Statistics computed for one comparison (see `evidence`): AD, G and the rare cells on ordered ones, and so on."""
+    """Statistics computed for one comparison: see the table of `evidence`."""
     if reference.bounds is not None:
-        return 3
+        return 4
     return 1 if reference.cells == 2 else 2
 
 

@@ -7,45 +7,23 @@ other rows, so a verdict has the same bits whatever else is judged beside it, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge_processor.verdicts import budget, season
+from tidegauge.statistics.pooling import FEWEST_ROWS
+from tidegauge.statistics.wobble import FEWEST_BLOCKS, METHODS
+from tidegauge_processor.verdicts import budget
+from tidegauge_processor.verdicts.comparisons import HOUR, Comparisons, Shape, compare, shape_of
+from tidegauge_processor.verdicts.detectable import detectable_shifts
 from tidegauge_processor.verdicts.effects import effects_of
 from tidegauge_processor.verdicts.evidence import Evidence, gather
-from tidegauge_processor.verdicts.lower_bounds import least_distance
-from tidegauge_processor.verdicts.scales import merge_latest, stack
+from tidegauge_processor.verdicts.lower_bounds import greatest_distance, least_distance
+from tidegauge_processor.verdicts.scales import stack
 from tidegauge_processor.verdicts.state import State
-from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict, Window
+from tidegauge_processor.verdicts.types import Policy, Reference, Stream, TestResult, Verdict, Window
 
 Floats = NDArray[np.float64]
-
-
-class _Shape(NamedTuple):
-    slots: int
-    cells: int
-    ordered: bool
-
-
-class _Comparison(NamedTuple):
-    """One stream at one scale: ``rows`` against a reference of effective ``size``, some rows left out."""
-
-    stream: Stream
-    scale: int
-    rows: int
-    size: float
-    left_out: int
-    new_violation: bool
-
-
-class _Batch(NamedTuple):
-    """Comparisons of one shape with their counts, each of shape ``(n, K)``."""
-
-    comparisons: list[_Comparison]
-    reference: Floats
-    window: Floats
 
 
 def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], policy: Policy) -> list[Verdict]:
@@ -83,13 +61,15 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     verdicts = [
         _waiting(stream, scale, windows) for stream in references for scale in policy.scales if scale not in ready
     ]
-    shapes: dict[_Shape, list[Stream]] = {}
+    shapes: dict[Shape, list[Stream]] = {}
     for stream, reference in sorted(references.items(), key=lambda item: item[0]):
-        shape = _Shape(reference.counts.shape[0], reference.cells, reference.bounds is not None)
-        shapes.setdefault(shape, []).append(stream)
+        shapes.setdefault(shape_of(reference), []).append(stream)
+    slots = np.stack([window.slots for window in latest])
     for shape, streams in shapes.items() if ready else ():
-        batch = _batch(latest, streams, shape.cells, references, ready)
-        verdicts += _verdicts(batch, latest, references, levels, policy)
+        counts = stack(latest, streams, shape.cells)
+        known = [references[stream] for stream in streams]
+        compared = compare(counts, known, slots, ready, policy.window_length)
+        verdicts += _verdicts(compared, streams, ready, latest, references, levels, policy)
     unknown = {stream for window in windows[-1:] for stream in window.counts if stream not in references}
     for stream in unknown:
         rows = int(windows[-1].counts[stream].sum())
@@ -97,100 +77,103 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     return sorted(verdicts, key=lambda verdict: (verdict.stream, verdict.scale))
 
 
-def _batch(
-    windows: Sequence[Window],
-    streams: list[Stream],
-    cells: int,
-    references: Mapping[Stream, Reference],
-    scales: tuple[int, ...],
-) -> _Batch:
-    stacked = stack(windows, streams, cells)
-    rows = stacked.sum(axis=2)
-    counts = np.stack([references[stream].counts for stream in streams])
-    mixed = season.mix(counts, rows, np.stack([window.slots for window in windows]), scales)
-    merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), scales)
-    left_out = merge_latest(np.where(mixed.usable, 0, rows), scales).ravel().tolist()
-    window, reference = merged.reshape(-1, cells).astype(np.float64), mixed.reference.reshape(-1, cells)
-    sizes, totals = reference.sum(axis=1).tolist(), window.sum(axis=1).tolist()
-    # a fact about the schema, not a statistic: what never happened has become the rule
-    new = ((reference[:, 1] == 0) & (window[:, 1] > window[:, 0])).tolist()
-    keys = [(stream, scale) for stream in streams for scale in scales]
-    comparisons = [
-        _Comparison(*key, int(total), size, out, flag and key[0].target == "quality")
-        for key, total, size, out, flag in zip(keys, totals, sizes, left_out, new, strict=True)
-    ]
-    return _Batch(comparisons, reference, window)
-
-
 def _verdicts(
-    batch: _Batch,
+    compared: Comparisons,
+    streams: Sequence[Stream],
+    scales: tuple[int, ...],
     windows: Sequence[Window],
     references: Mapping[Stream, Reference],
     levels: Mapping[Stream, float],
     policy: Policy,
 ) -> list[Verdict]:
-    comparable = np.array([bool(c.rows and c.size) for c in batch.comparisons])
+    keys = [(stream, scale) for stream in streams for scale in scales]
+    reasons = [_why_not(compared, place, scale, policy) for place, (_, scale) in enumerate(keys)]
     verdicts = [
-        _silent(c.stream, c.scale, windows, c.rows, _why_empty(c)) for c in batch.comparisons if not (c.rows and c.size)
+        _silent(stream, scale, windows, int(compared.rows[place]), reasons[place])
+        for place, (stream, scale) in enumerate(keys)
+        if reasons[place]
     ]
-    if not comparable.any():
+    places = [place for place, reason in enumerate(reasons) if not reason]
+    if not places:
         return verdicts
-    comparisons = [c for c in batch.comparisons if c.rows and c.size]
-    reference, window = batch.reference[comparable], batch.window[comparable]
-    edges = [bounds for c in comparisons if (bounds := references[c.stream].bounds) is not None]
-    bounds = np.stack(edges) if edges else None
-    level = [levels[c.stream] for c in comparisons]
-    found = gather(reference, window, ordered=bounds is not None, fewest_rows=policy.fewest_rows)
-    effects = effects_of(reference, window, bounds)
-    lower = least_distance(reference, window, np.array(level), ordered=bounds is not None).tolist()
+    chosen = compared.at(np.array(places, dtype=np.intp))
+    keys = [keys[place] for place in places]
+    known = [references[stream] for stream, _ in keys]
+    bounds = np.stack([r.bounds for r in known if r.bounds is not None]) if chosen.ordered else None
+    level = np.array([levels[stream] for stream, _ in keys])
+    evidence = gather(chosen.reference, chosen.window, chosen.beyond, ordered=chosen.ordered)
+    effects = effects_of(chosen.reference, chosen.window, bounds)
+    lower = least_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
+    upper = greatest_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
+    shifts = detectable_shifts(chosen, known, level).tolist() if chosen.ordered else [float("nan")] * len(keys)
     sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
-    for place, comparison in enumerate(comparisons):
-        floor = references[comparison.stream].floor
+    tests = _tests(evidence)
+    for place, (stream, scale) in enumerate(keys):
+        floor = known[place].floor
         large = lower[place] > (policy.effect_floor if floor is None else floor)
-        state, reason = _claim(comparison, found[place], level[place], large, policy.fewest_rows)
+        state, reason = _claim(chosen, evidence, place, stream, float(level[place]), large)
         verdicts.append(
             Verdict(
-                stream=comparison.stream,
-                scale=comparison.scale,
-                start=windows[-comparison.scale].start,
+                stream=stream,
+                scale=scale,
+                start=windows[-scale].start,
                 end=windows[-1].end,
-                rows=comparison.rows,
+                rows=int(chosen.rows[place]),
                 state=state,
-                tests=found[place].tests,
-                level=level[place],
+                tests=tests[place],
+                level=float(level[place]),
                 effects=sizes[place],
                 effect_lower=lower[place],
                 reason=reason,
+                detectable_shift=shifts[place],
+                effect_upper=upper[place],
             )
         )
     return verdicts
 
 
+def _tests(evidence: Evidence) -> list[tuple[TestResult, ...]]:
+    return [
+        tuple(TestResult(*test) for test in zip(METHODS, statistics, p_values, strict=True) if test[2] == test[2])
+        for statistics, p_values in zip(evidence.statistic.tolist(), evidence.p_value.tolist(), strict=True)
+    ]
+
+
 def _claim(
-    comparison: _Comparison, evidence: Evidence, level: float, large: bool, fewest_rows: int
+    compared: Comparisons, evidence: Evidence, place: int, stream: Stream, level: float, large: bool
 ) -> tuple[State, str]:
-    rows, size = comparison.rows, comparison.size
-    few = min(rows, size) < fewest_rows
-    significant = any(test.p_value <= level for test in evidence.tests)
-    left_out = f"{comparison.left_out} rows at a time without reference left out" if comparison.left_out else ""
-    if comparison.new_violation and (significant or not few):
+    rows, size = int(compared.rows[place]), float(compared.size[place])
+    few = min(rows, size) < FEWEST_ROWS
+    significant = bool(evidence.smallest[place] <= level)
+    left_out = int(compared.left_out[place])
+    note = f"{left_out} rows at a time without reference left out" if left_out else ""
+    if stream.target == "quality" and compared.new[place] and (significant or not few):
         return State.MATERIAL, "none in the reference, more than half of the rows now"
     if significant:
-        return State.MATERIAL if large else State.CHANGED, left_out
+        return State.MATERIAL if large else State.CHANGED, note
     if few:
         side = "reference" if size < rows else "window"
-        return State.INSUFFICIENT_DATA, f"{min(rows, size):.0f} rows in the {side}: {fewest_rows} are needed"
-    if evidence.attainable > level:
+        return State.INSUFFICIENT_DATA, f"{min(rows, size):.0f} rows in the {side}: {FEWEST_ROWS} are needed"
+    if evidence.attainable[place] > level:
         return State.INSUFFICIENT_DATA, f"{rows} rows cannot reach the level {level:.2g} against this reference"
-    if evidence.blind:
+    if evidence.blind[place]:
         return State.INSUFFICIENT_DATA, f"{rows} rows are too few for so many rare categories"
-    return State.OK, left_out
+    return State.OK, note
 
 
-def _why_empty(comparison: _Comparison) -> str:
-    if comparison.left_out:
-        return "the reference has no rows at this time of the day or week"
-    return "no rows in the reference" if comparison.rows else "no rows in the window"
+def _why_not(compared: Comparisons, place: int, scale: int, policy: Policy) -> str:
+    """Why nothing is tested; empty when there is something to test."""
+    if not (compared.rows[place] and compared.size[place]):
+        if compared.left_out[place]:
+            return "the reference has no rows at this time of the day or week"
+        return "no rows in the reference" if compared.rows[place] else "no rows in the window"
+    blocks = compared.blocks[place]
+    if blocks < FEWEST_BLOCKS:
+        hours = scale * policy.window_length / HOUR
+        return (
+            f"the reference has {blocks} stretches of {hours:g} h: {FEWEST_BLOCKS} tell how far such stretches differ"
+        )
+    return ""
 
 
 def _waiting(stream: Stream, scale: int, windows: Sequence[Window]) -> Verdict:

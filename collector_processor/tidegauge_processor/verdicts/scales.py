@@ -32,19 +32,24 @@ def stack(windows: Sequence[Window], streams: Sequence[Stream], cells: int) -> N
     return result
 
 
-def merge_latest(stacked: NDArray[np.generic], scales: Sequence[int]) -> NDArray[np.generic]:
-    """Sums of the latest windows for each of ``scales``, none beyond ``T``.
+def merge_latest(stacked: NDArray[np.int64], scales: Sequence[int], ends: int = 1) -> NDArray[np.int64]:
+    """Sums of the windows up to each of the latest ``ends``, ``E`` of them, for each of ``scales``.
 
     Args:
         stacked: shape ``(n, T, ...)``, oldest window first.
-        scales: ``S`` numbers of windows.
+        scales: ``S`` numbers of windows; what lies before the first window counts as empty.
+        ends: ``E``.
 
     Returns:
-        Shape ``(n, S, ...)``.
+        Shape ``(n, E, S, ...)``.
 
     Example:
-        >>> merge_latest(np.array([[[5], [1], [2]]]), (1, 3)).tolist()
-        [[[2], [8]]]
+        >>> merge_latest(np.array([[5, 1, 2]]), (1, 3), ends=2).tolist()
+        [[[1, 6], [2, 8]]]
     """
-    sums: NDArray[np.generic] = stacked[:, ::-1].cumsum(axis=1)[:, np.array(scales, dtype=np.intp) - 1]
-    return sums
+    sums = np.zeros((stacked.shape[0], stacked.shape[1] + 1, *stacked.shape[2:]), dtype=np.int64)
+    np.cumsum(stacked, axis=1, out=sums[:, 1:])
+    last = np.arange(stacked.shape[1] - ends, stacked.shape[1])[:, None] + 1
+    first = np.maximum(last - np.asarray(scales, dtype=np.intp), 0)
+    merged: NDArray[np.int64] = sums[:, last] - sums[:, first]
+    return merged

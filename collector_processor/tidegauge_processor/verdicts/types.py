@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge_processor.verdicts.state import State
 
 _MONTH: Final = 30 * 24 * 3_600 * 10**9
@@ -41,6 +42,7 @@ class Reference:
             ``[good rows, violating rows]``.
         bounds: the bounds between numeric cells, ascending, shape ``(K - 1,)``; None when cells have no order.
         floor: smallest effect that is worth a page; the policy's when None.
+        wobble: how far blocks of the reference differ beyond independent rows.
 
     Raises:
         ValueError: counts and bounds do not fit together.
@@ -49,6 +51,7 @@ class Reference:
     counts: NDArray[np.int64]
     bounds: NDArray[np.float64] | None = None
     floor: float | None = None
+    wobble: Wobble = UNKNOWN
 
     def __post_init__(self) -> None:
         if self.counts.ndim != 2 or self.counts.shape[1] < 2:
@@ -88,15 +91,13 @@ class Policy:
         scales: how many of the latest windows are merged, each in turn.
         effect_floor: smallest effect that is worth a page: a KS distance, or a difference of shares.
         quiet_windows: an incident closes after so many windows without an alarm.
-        fewest_rows: with fewer rows on either side, only an exact test may speak.
         window_length: length of a window, ns.
     """
 
     false_incidents_per_month: float = 1.0
-    scales: tuple[int, ...] = (1, 3, 6, 24, 72)
+    scales: tuple[int, ...] = (1, 3, 6, 12, 24, 72)
     effect_floor: float = 0.02
     quiet_windows: int = 24
-    fewest_rows: int = 20
     window_length: int = 3_600 * 10**9
 
     @property
@@ -110,8 +111,8 @@ class TestResult:
     """One test of one comparison.
 
     Attributes:
-        method: ``anderson_darling``, ``g_test`` or ``fisher_exact``.
-        statistic: AD, G, or the odds ratio.
+        method: ``anderson_darling``, ``klotz``, ``g_test`` or ``fisher_exact``.
+        statistic: AD, Klotz, G, or the odds ratio.
         p_value: probability of a statistic at least as extreme when nothing has changed.
     """
 
@@ -138,9 +139,9 @@ class Verdict:
         effects: effect sizes by the name of their exact variant.
         effect_lower: lower confidence bound, at ``level``, of the KS distance (numeric) or L-infinity distance.
         reason: why there is no verdict, or what it rests on; empty when there is nothing to add.
-        effect_upper: the upper confidence bound; NaN where it is not known.
-        detectable_shift: smallest shift of the mean, in reference standard deviations, that this comparison would have
-            found; NaN where it is not known.
+        detectable_shift: smallest shift, in standard deviations of the reference, that so many rows would have shown
+            every other time; NaN where it cannot be said.
+        effect_upper: upper confidence bound of that distance, at ``level``; NaN where it is not known.
     """
 
     stream: Stream
@@ -154,8 +155,8 @@ class Verdict:
     effects: Mapping[str, float] = field(default_factory=dict)
     effect_lower: float = 0.0
     reason: str = ""
-    effect_upper: float = math.nan
     detectable_shift: float = math.nan
+    effect_upper: float = math.nan
 
     @property
     def p_value(self) -> float:

@@ -2,6 +2,16 @@
 
 from tidegauge.baseline.baseline import Baseline
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.baseline.tasks import TASKS, Task
 
-__all__ = ["TASKS", "Baseline", "CategoricalFeature", "Feature", "NumericFeature", "ScoreReference", "Task"]
+__all__ = [
+    "TASKS",
+    "Baseline",
+    "CategoricalFeature",
+    "Feature",
+    "JointReference",
+    "NumericFeature",
+    "ScoreReference",
+    "Task",
+]

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from tidegauge.baseline import file
 from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
 from tidegauge.baseline.fit import fit
+from tidegauge.baseline.joint import JointReference
 from tidegauge.baseline.outputs import Columns
 from tidegauge.baseline.seasons import Slots, slots_of_window
 from tidegauge.baseline.tasks import Task, check_task
 from tidegauge.errors import BaselineError
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 
 Scalar = str | int | float | bool
 
@@ -46,6 +48,9 @@ class Baseline:
         end: time of the last reference row, nanoseconds since the epoch.
         performance: metrics of the model on the reference rows, when they had labels.
         metadata: whatever the user wants to keep with it: who, when, which training run.
+        class_wobble: how far blocks of the reference differ in the predicted classes beyond independent rows.
+        joint: how the features hang together; None when fewer than two features vary or rows are few.
+        attributions: reference of what features added to predictions, where the user's explainer was asked.
 
     Raises:
         BaselineError: the parts do not fit together.
@@ -66,6 +71,9 @@ class Baseline:
     end: int | None
     performance: Mapping[str, float]
     metadata: Mapping[str, Scalar]
+    class_wobble: Wobble = UNKNOWN
+    joint: JointReference | None = None
+    attributions: tuple[NumericFeature, ...] = ()
 
     def __post_init__(self) -> None:
         check_task(self.task)
@@ -82,12 +90,19 @@ class Baseline:
         if self.class_counts is not None:
             shape = (self.slots, len(self.classes))
             object.__setattr__(self, "class_counts", counted(self.class_counts, shape, "classes"))
-        parts = (*self.features, *(part for part in (self.score, self.value) if part is not None))
+        error = None if self.joint is None else self.joint.error
+        others = (part for part in (self.score, self.value, error) if part is not None)
+        parts = (*self.features, *self.attributions, *others)
         if any(part.counts.shape[0] != self.slots for part in parts):
             raise BaselineError(f"counts of some feature are not kept in {self.slots} season slots")
         names = [feature.name for feature in self.features]
         if len(set(names)) < len(names):
             raise BaselineError("a feature stands twice")
+        if self.joint is not None and not set(names).issuperset(self.joint.names):
+            raise BaselineError("joint: names a feature that the baseline does not have")
+        explained = [feature.name for feature in self.attributions]
+        if len(set(explained)) < len(explained) or not set(explained).issubset(names):
+            raise BaselineError("attributions are of other features than the baseline's, or of one twice")
         _check_numbers("performance", self.performance, (float,))
         _check_numbers("metadata", self.metadata, (str, int, float, bool))
 
@@ -110,6 +125,7 @@ class Baseline:
         ranges: Mapping[str, tuple[float, float]] | None = None,
         threshold: float = 0.5,
         metadata: Mapping[str, Scalar] | None = None,
+        attributions: Any = None,
     ) -> Baseline:
         """Summarise the reference rows of ``df``.
 
@@ -136,6 +152,8 @@ class Baseline:
                 when left out.
             threshold: for a binary task, a score from here on means the positive class.
             metadata: whatever is worth keeping with the baseline: who, when, which training run.
+            attributions: a data frame of what each feature added to the prediction of each row of ``df``, as the
+                explainer says that `monitor` is given by ``explain=``; NaN in rows that were not explained.
 
         Raises:
             BaselineError: an argument names no column, or the columns cannot be used; the message says which and why.
@@ -154,6 +172,7 @@ class Baseline:
             ranges=ranges or {},
             threshold=threshold,
             metadata=metadata or {},
+            attributions=attributions,
         )
 
     @cached_property

@@ -7,6 +7,7 @@ sentinel like -1 or 999. What lies below the smallest or above the largest refer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -41,6 +42,29 @@ def numeric_bounds(values: NDArray[np.float64]) -> NDArray[np.float64]:
         below = np.nextafter(np.append(masses, ordered[0]), -np.inf)
     bounds = np.concatenate([_quantiles(ordered, _SHARES), masses, below, ordered[-1:]])
     return np.unique(bounds[np.isfinite(bounds)])
+
+
+def binned_bounds(bins: Sequence[tuple[float, float, int]]) -> NDArray[np.float64]:
+    """Bounds for values that are known by their bins only, chosen among the bins' own ends, shape ``(K,)``.
+
+    The same quantiles as for values. A bin that holds more than their distance, or the zeros, is not pooled with the
+    empty stretch below it.
+
+    Args:
+        bins: ``(lower, upper, count)`` in ascending order, for ``count`` values ``lower < x <= upper``.
+
+    >>> binned_bounds([(-1.0, 0.0, 5), (8.0, 9.0, 5)]).tolist()
+    [-1.0, 0.0, 8.0, 9.0]
+    """
+    if not bins:
+        return np.zeros(1)
+    lower, upper = np.array([each[0] for each in bins]), np.array([each[1] for each in bins])
+    counts = np.array([each[2] for each in bins], dtype=np.int64)
+    heavy = counts > np.where((lower < 0) & (upper > 0), POINT_MASS_SHARE, _INNER[0]) * counts.sum()
+    rows = np.ceil(_SHARES * counts.sum() - 1e-9)
+    chosen = upper[np.searchsorted(np.cumsum(counts), rows, side="left")]
+    bounds = np.unique(np.concatenate([chosen, lower[heavy], lower[:1], upper[-1:]]))
+    return bounds[np.isfinite(bounds)] if np.isfinite(bounds).any() else np.zeros(1)
 
 
 def score_bounds(scores: NDArray[np.float64]) -> NDArray[np.float64]:

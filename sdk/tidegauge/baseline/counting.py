@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tidegauge.baseline.bounds import numeric_bounds, valid_range
 from tidegauge.baseline.features import MOST_CATEGORIES, MOST_OTHERS, CategoricalFeature, NumericFeature
 from tidegauge.columns import NumericColumn
+from tidegauge.statistics.blocks import measure
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge.summaries import OTHER, UNSEEN
 from tidegauge.summaries.bins import Bins
 
@@ -27,10 +29,12 @@ class SlottedRows:
     Args:
         slot: slot of each row, shape ``(n,)``.
         slots: number of slots.
+        hour: hours since the epoch of each row, shape ``(n,)``; None when no times are known.
     """
 
     slot: NDArray[np.intp]
     slots: int
+    hour: NDArray[np.int64] | None = None
 
     def count(self, codes: NDArray[np.intp], size: int) -> NDArray[np.int64]:
         """Count rows by slot and code, leaving out `NO_CODE`.
@@ -48,6 +52,16 @@ class SlottedRows:
         counted = codes != NO_CODE
         cells = self.slot[counted] * size + codes[counted]
         return np.bincount(cells, minlength=self.slots * size).reshape(self.slots, size).astype(np.int64)
+
+    def wobble(self, codes: NDArray[np.intp], size: int, *, ordered: bool) -> Wobble:
+        """How far blocks of hours differ beyond independent rows; see `count` for the arguments."""
+        if self.hour is None:
+            return UNKNOWN
+        counted = codes != NO_CODE
+        hours, first, place = np.unique(self.hour[counted], return_index=True, return_inverse=True)
+        cells = np.bincount(place * size + codes[counted], minlength=hours.size * size)
+        slot = self.slot[counted][first]
+        return measure(hours, cells.reshape(hours.size, size), slot, self.slots, ordered=ordered)
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ BOOLEAN: Final = Vocabulary(("false", "true"), (), False)
 
 
 def numeric_feature(
-    name: str, column: NumericColumn, rows: SlottedRows, limits: tuple[float, float] | None
+    name: str, column: NumericColumn, rows: SlottedRows, limits: tuple[float, float] | None, marks: Sequence[float] = ()
 ) -> NumericFeature:
     """Summarise a numeric column.
 
@@ -86,15 +100,25 @@ def numeric_feature(
         column: its values, ``n`` of them.
         rows: the slots of the ``n`` rows.
         limits: smallest and largest valid value; taken from the data when left out.
+        marks: further bounds, whatever the data.
     """
     finite = np.isfinite(column.values)
     values = column.values[finite]
-    bins = Bins(numeric_bounds(values))
+    bins = Bins(np.union1d(numeric_bounds(values), marks))
     codes = np.full(column.values.shape, NO_CODE, dtype=np.intp)
     codes[finite] = bins.index(values)
     low, high = valid_range(values) if limits is None else limits
-    counts = rows.count(codes, bins.bounds.size + 1)
-    return NumericFeature(name, bins.bounds, counts, _missing(rows, column.missing), low, high)
+    size = bins.bounds.size + 1
+    return NumericFeature(
+        name,
+        bins.bounds,
+        rows.count(codes, size),
+        _missing(rows, column.missing),
+        low,
+        high,
+        rows.wobble(codes, size, ordered=True),
+        _missing_wobble(rows, column.missing),
+    )
 
 
 def categorical_feature(
@@ -116,8 +140,19 @@ def categorical_feature(
     code_of_label = {label: code for code, label in enumerate(feature.labels)}
     code_of = {value: NO_CODE if value is None else code_of_label[feature.place(value)] for value in set(values)}
     codes = np.array([code_of[value] for value in values], dtype=np.intp)
-    return replace(feature, counts=rows.count(codes, width), missing=_missing(rows, codes == NO_CODE))
+    missing = codes == NO_CODE
+    return replace(
+        feature,
+        counts=rows.count(codes, width),
+        missing=_missing(rows, missing),
+        wobble=rows.wobble(codes, width, ordered=False),
+        missing_wobble=_missing_wobble(rows, missing),
+    )
 
 
 def _missing(rows: SlottedRows, missing: NDArray[np.bool_]) -> NDArray[np.int64]:
     return rows.count(np.where(missing, 0, NO_CODE), 1)[:, 0]
+
+
+def _missing_wobble(rows: SlottedRows, missing: NDArray[np.bool_]) -> Wobble:
+    return rows.wobble(missing.astype(np.intp), 2, ordered=False)

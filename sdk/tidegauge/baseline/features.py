@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.errors import BaselineError
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge.summaries import OTHER, UNSEEN
 from tidegauge.summaries.bins import Bins
 
@@ -37,6 +38,8 @@ class NumericFeature:
         missing: reference rows without a value by slot, shape ``(slots,)``.
         low: smallest valid value; what lies below is out of range.
         high: largest valid value; what lies above is out of range.
+        wobble: how far blocks of the reference differ beyond independent rows.
+        missing_wobble: likewise, of the share of missing values.
 
     Raises:
         BaselineError: the arrays do not fit together.
@@ -53,6 +56,8 @@ class NumericFeature:
     missing: NDArray[np.int64]
     low: float
     high: float
+    wobble: Wobble = UNKNOWN
+    missing_wobble: Wobble = UNKNOWN
 
     def __post_init__(self) -> None:
         where = f"feature {self.name!r}"
@@ -80,6 +85,8 @@ class CategoricalFeature:
         counts: reference rows by slot and label, shape ``(slots, C + 2)``; see `labels`.
         missing: reference rows without a value by slot, shape ``(slots,)``.
         boolean: the values are true and false.
+        wobble: how far blocks of the reference differ beyond independent rows.
+        missing_wobble: likewise, of the share of missing values.
 
     Raises:
         BaselineError: the arrays do not fit together, or a category stands twice or bears a reserved name.
@@ -98,6 +105,8 @@ class CategoricalFeature:
     counts: NDArray[np.int64]
     missing: NDArray[np.int64]
     boolean: bool
+    wobble: Wobble = UNKNOWN
+    missing_wobble: Wobble = UNKNOWN
 
     def __post_init__(self) -> None:
         where = f"feature {self.name!r}"
@@ -144,6 +153,7 @@ class ScoreReference:
         bounds: finite, strictly ascending; shape ``(B - 1,)``.
         classes: predicted classes, at least one; ``("",)`` when the task has none.
         counts: reference rows by slot, predicted class and score bin, shape ``(slots, len(classes), B)``.
+        wobble: how far blocks of the reference differ beyond independent rows, all classes together.
 
     Raises:
         BaselineError: the arrays do not fit together.
@@ -152,6 +162,7 @@ class ScoreReference:
     bounds: NDArray[np.float64]
     classes: tuple[str, ...]
     counts: NDArray[np.int64]
+    wobble: Wobble = UNKNOWN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))

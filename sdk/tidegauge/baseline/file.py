@@ -12,7 +12,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegauge.baseline.features import CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.errors import BaselineError
+from tidegauge.statistics.wobble import Wobble
 
 if TYPE_CHECKING:
     from tidegauge.baseline.baseline import Baseline
@@ -40,6 +42,9 @@ def to_plain(baseline: Baseline) -> dict[str, Any]:
         "features": [_feature(feature) for feature in baseline.features],
         "performance": dict(baseline.performance),
         "metadata": dict(baseline.metadata),
+        **_wobbles(class_wobble=baseline.class_wobble),
+        "joint": None if baseline.joint is None else _joint(baseline.joint),
+        **({"attributions": [_feature(part) for part in baseline.attributions]} if baseline.attributions else {}),
     }
 
 
@@ -54,11 +59,14 @@ def fields(plain: dict[str, Any]) -> dict[str, Any]:
         **{name: plain[name] for name in ("model", "version", "task", "rows", "start", "end", "slots", "threshold")},
         "classes": tuple(plain["classes"]),
         "class_counts": plain["class_counts"],
-        "score": None if plain["score"] is None else ScoreReference(**plain["score"]),
+        "score": None if plain["score"] is None else _read_score(plain["score"]),
         "value": None if plain["value"] is None else _numeric(plain["value"]),
         "features": tuple(_read_feature(feature) for feature in plain["features"]),
         "performance": plain["performance"],
         "metadata": plain["metadata"],
+        **_read_wobbles(plain),
+        "joint": None if plain["joint"] is None else _read_joint(plain["joint"]),
+        "attributions": tuple(_numeric(part) for part in plain.get("attributions", ())),
     }
 
 
@@ -123,11 +131,25 @@ def _refuse(constant: str) -> None:
 
 
 def _score(score: ScoreReference) -> dict[str, Any]:
-    return {"bounds": score.bounds.tolist(), "classes": list(score.classes), "counts": score.counts.tolist()}
+    return {
+        "bounds": score.bounds.tolist(),
+        "classes": list(score.classes),
+        "counts": score.counts.tolist(),
+        **_wobbles(wobble=score.wobble),
+    }
+
+
+def _read_score(plain: dict[str, Any]) -> ScoreReference:
+    return ScoreReference(**plain | _read_wobbles(plain))
 
 
 def _feature(feature: Feature) -> dict[str, Any]:
-    plain = {"name": feature.name, "counts": feature.counts.tolist(), "missing": feature.missing.tolist()}
+    plain = {
+        "name": feature.name,
+        "counts": feature.counts.tolist(),
+        "missing": feature.missing.tolist(),
+        **_wobbles(wobble=feature.wobble, missing_wobble=feature.missing_wobble),
+    }
     if isinstance(feature, NumericFeature):
         return plain | {"type": "numeric", "bounds": feature.bounds.tolist(), "low": feature.low, "high": feature.high}
     return plain | {
@@ -141,9 +163,30 @@ def _feature(feature: Feature) -> dict[str, Any]:
 def _read_feature(plain: dict[str, Any]) -> Feature:
     if plain["type"] == "numeric":
         return _numeric(plain)
-    arguments = {name: value for name, value in plain.items() if name != "type"}
-    return CategoricalFeature(**arguments, boolean=plain["type"] == "boolean")
+    return CategoricalFeature(**_arguments(plain), boolean=plain["type"] == "boolean")
 
 
 def _numeric(plain: dict[str, Any]) -> NumericFeature:
-    return NumericFeature(**{name: value for name, value in plain.items() if name != "type"})
+    return NumericFeature(**_arguments(plain))
+
+
+def _arguments(plain: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if name != "type"} | _read_wobbles(plain)
+
+
+def _wobbles(**wobbles: Wobble) -> dict[str, Any]:
+    """What is known of them; nothing is written where nothing is known."""
+    return {name: wobble.to_plain() for name, wobble in wobbles.items() if wobble.blocks}
+
+
+def _read_wobbles(plain: dict[str, Any]) -> dict[str, Wobble]:
+    return {name: Wobble.from_plain(value) for name, value in plain.items() if name.endswith("wobble")}
+
+
+def _joint(joint: JointReference) -> dict[str, Any]:
+    arrays = {name: getattr(joint, name).tolist() for name in ("means", "scales", "components")}
+    return arrays | {"names": list(joint.names), "error": _feature(joint.error)}
+
+
+def _read_joint(plain: dict[str, Any]) -> JointReference:
+    return JointReference(**plain | {"error": _numeric(plain["error"])})

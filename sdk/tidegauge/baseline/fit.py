@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tidegauge.baseline.counting import BOOLEAN, SlottedRows, Vocabulary, categorical_feature, numeric_feature
-from tidegauge.baseline.features import Feature
+from tidegauge.baseline.features import Feature, NumericFeature
 from tidegauge.baseline.frame import ColumnType, Frame, nearest
+from tidegauge.baseline.joint import encode
+from tidegauge.baseline.joint_fit import fit_joint
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
-from tidegauge.baseline.seasons import finest_slots, slots_of_times
+from tidegauge.baseline.seasons import finest_slots, hours_of_times, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
 from tidegauge.columns import categorical_column, numeric_column
 from tidegauge.errors import BaselineError
@@ -36,6 +39,7 @@ def fit(
     ranges: Mapping[str, tuple[float, float]],
     threshold: float,
     metadata: Mapping[str, Scalar],
+    attributions: Any,
 ) -> Baseline:
     """Do the work of `Baseline.fit`, whose arguments these are."""
     check_task(task)
@@ -45,8 +49,9 @@ def fit(
     times = None if columns.timestamp is None else frame.times(columns.timestamp)
     slots = 1 if times is None else finest_slots(times)
     slot = np.zeros(frame.rows, dtype=np.intp) if times is None else slots_of_times(times, slots)
-    rows = SlottedRows(slot, slots)
+    rows = SlottedRows(slot, slots, None if times is None else hours_of_times(times))
     training = frame if categories_from is None else Frame(categories_from)
+    references = tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items())
     if task in NUMBER_TASKS:
         outputs = number_outputs(frame, task, columns, rows)
     else:
@@ -56,12 +61,14 @@ def fit(
         version=version,
         task=task,
         slots=slots,
-        features=tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items()),
+        features=references,
         threshold=float(threshold),
         rows=frame.rows,
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
+        joint=fit_joint({feature.name: _encoded(frame, feature) for feature in references}, rows),
+        attributions=() if attributions is None else _attributions(Frame(attributions), types, rows),
         **vars(outputs),
     )
 
@@ -125,6 +132,11 @@ def _feature(
     return categorical_feature(name, values, rows, Vocabulary.of(known), boolean=False)
 
 
+def _encoded(frame: Frame, feature: Feature) -> NDArray[np.float64]:
+    read = numeric_column if isinstance(feature, NumericFeature) else categorical_column
+    return encode(read(frame.column(feature.name)), feature)
+
+
 def _categories(frame: Frame, name: str) -> list[str | None]:
     column = categorical_column(frame.column(name))
     if column.mismatched:
@@ -132,3 +144,17 @@ def _categories(frame: Frame, name: str) -> list[str | None]:
             f"column {name!r}: {column.mismatched} rows hold neither text nor numbers nor true or false"
         )
     return column.values
+
+
+def _attributions(table: Frame, types: Mapping[str, ColumnType], rows: SlottedRows) -> tuple[NumericFeature, ...]:
+    if table.rows != rows.slot.size:
+        raise BaselineError(f"there are attributions of {table.rows} rows, and {rows.slot.size} rows of reference")
+    found = []
+    for name in table.names:
+        if name not in types:
+            raise BaselineError(f"attributions name {name!r}, which is not among the features{nearest(name, types)}")
+        column = numeric_column(table.column(name))
+        if column.mismatched.any():
+            raise BaselineError(f"attributions of {name!r} are not all numbers")
+        found.append(numeric_feature(name, column, rows, None, marks=(0.0,)))  # no bin holds both signs
+    return tuple(found)

@@ -17,6 +17,7 @@ from tidegauge.baseline.frame import Frame
 from tidegauge.baseline.tasks import PROBABILITY_TASKS, Task
 from tidegauge.columns import NumericColumn, categorical_column, numeric_column
 from tidegauge.errors import BaselineError
+from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge.summaries import OTHER
 from tidegauge.summaries.bins import Bins
 
@@ -47,6 +48,7 @@ class Outputs:
 
     classes: tuple[str, ...] = ()
     class_counts: NDArray[np.int64] | None = None
+    class_wobble: Wobble = UNKNOWN
     score: ScoreReference | None = None
     value: NumericFeature | None = None
     performance: Mapping[str, float] = field(default_factory=dict)
@@ -105,6 +107,7 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     return Outputs(
         classes=classes,
         class_counts=rows.count(predicted, len(classes)),
+        class_wobble=rows.wobble(predicted, len(classes), ordered=False),
         score=None if scores is None else _score_reference(rows, scores, predicted, classes),
         performance=performance,
     )
@@ -197,7 +200,8 @@ def _score_reference(
     codes = np.full(scores.shape, NO_CODE, dtype=np.intp)
     codes[counted] = predicted[counted] * width + Bins(bounds).index(scores[counted])
     counts = rows.count(codes, len(classes) * width).reshape(rows.slots, len(classes), width)
-    return ScoreReference(bounds, classes, counts)
+    bins = np.where(codes == NO_CODE, NO_CODE, codes % width)
+    return ScoreReference(bounds, classes, counts, rows.wobble(bins, width, ordered=True))
 
 
 def _performance(

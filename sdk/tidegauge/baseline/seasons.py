@@ -35,6 +35,15 @@ def slots_of_times(times: NDArray[np.int64], slots: int) -> NDArray[np.intp]:
     return ((times // _HOUR + _THURSDAY) % slots).astype(np.intp)
 
 
+def hours_of_times(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Whole hours since the epoch of each of ``times`` (nanoseconds since the epoch, shape ``(n,)``).
+
+    >>> hours_of_times(np.array([0, 25 * 3_600 * 10**9])).tolist()
+    [0, 25]
+    """
+    return times // _HOUR
+
+
 def slots_of_window(start: int, end: int, slots: int) -> NDArray[np.bool_]:
     """Which slots the window from ``start`` up to but without ``end`` (nanoseconds since the epoch) touches.
 
@@ -59,13 +68,21 @@ def finest_slots(times: NDArray[np.int64]) -> Slots:
     >>> finest_slots((hours * 3.6e12).astype(np.int64))
     24
     """
-    hours = times // _HOUR + _THURSDAY
-    seen = np.unique(hours)  # an hour of the calendar lies in one slot of one period
+    return finest_slots_of_hours(*np.unique(times // _HOUR, return_counts=True))
+
+
+def finest_slots_of_hours(hours: NDArray[np.int64], rows: NDArray[np.int64]) -> Slots:
+    """The same from the rows of each hour.
+
+    Args:
+        hours: hours since the epoch, each once: an hour of the calendar lies in one slot of one period; shape ``(n,)``.
+        rows: rows in each, shape ``(n,)``.
+    """
     candidates: tuple[Slots, ...] = (168, 24)
     for slots in candidates:
-        rows = np.bincount(hours % slots, minlength=slots)
-        periods = np.bincount(seen % slots, minlength=slots)
-        thin = (rows < LEAST_ROWS) | (periods < LEAST_PERIODS)
-        if rows[thin].sum() <= MOST_THIN * times.size:
+        slot = (hours + _THURSDAY) % slots
+        held = np.bincount(slot, weights=rows, minlength=slots)
+        thin = (held < LEAST_ROWS) | (np.bincount(slot, minlength=slots) < LEAST_PERIODS)
+        if held[thin].sum() <= MOST_THIN * rows.sum():
             return slots
     return 1

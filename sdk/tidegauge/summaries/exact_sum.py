@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 _UNIT = -1126
 _MANTISSA = 53
+_LARGEST = float(np.finfo(np.float64).max)
 _MOST_OCTAVES = 900  # between the smallest and the largest value of a row; scaling must not overflow
 _HALF_BITS = 26
 _CHUNK = 1 << 24  # 2**24 halves of at most 2**27 stay below 2**53, so that bincount's float weights are exact
@@ -77,7 +78,7 @@ class ExactSum:
             return math.inf if self.units > 0 else -math.inf
 
     def rounded(self) -> tuple[float, ExactSum]:
-        """Split into the nearest double and what the rounding left over, so that nothing is lost on a wire of doubles.
+        """Split into the nearest finite double and what that leaves over, so that nothing is lost on a wire of doubles.
 
         >>> import numpy as np
         >>> value, rest = ExactSum.of(np.array([1.0, 2.0**-60])).rounded()
@@ -86,7 +87,7 @@ class ExactSum:
         """
         value = self.value
         if math.isinf(value):
-            return value, ExactSum()
+            value = math.copysign(_LARGEST, value)
         return value, ExactSum(self.units - ExactSum.of_one(value).units)
 
     def __add__(self, other: ExactSum) -> ExactSum:

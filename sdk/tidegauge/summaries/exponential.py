@@ -27,6 +27,9 @@ _PER_OCTAVE = 1 << SCALE
 _OCTAVE = np.array([math.isqrt(math.isqrt(math.isqrt(1 << (8 * 52 + k)))) for k in range(_PER_OCTAVE)]) / 2.0**52
 LAST_BIN: Final = 64 * _PER_OCTAVE - 1
 
+Bin = tuple[float, float, int]
+"""``(lower, upper, count)``: so many values ``lower < x <= upper``."""
+
 
 class ExponentialSummary:
     """Sparse counts of finite values in exponential bins; merging is exact.
@@ -82,6 +85,44 @@ class ExponentialSummary:
         """Number of values."""
         return sum(self.positive.values()) + sum(self.negative.values()) + self.zeros
 
+    def bins(self) -> list[Bin]:
+        """The occupied bins in ascending order, as bins between explicit bounds, which hold exactly the same doubles.
+
+        >>> [(upper, count) for _, upper, count in ExponentialSummary.of(np.array([-1.0, 0.5, 2.0])).bins()]
+        [(-0.9170040432046713, 1), (0.5, 1), (2.0, 1)]
+        """
+        found = [(_below(index + 1), _below(index), count) for index, count in sorted(self.negative.items())[::-1]]
+        if self.zeros:
+            found.append((_below(-LAST_BIN - 1), ZERO_THRESHOLD, self.zeros))
+        found += [(_edge(index), _edge(index + 1), count) for index, count in sorted(self.positive.items())]
+        return found
+
+    def count_between(self, bounds: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Counts per bin of explicit ascending ``bounds`` (shape ``(K,)``), of which each is one of these bins' own.
+
+        Such bounds come from `bins`, of this summary or of another: then the counts, shape ``(K + 1,)``, are those that
+        the values themselves would give.
+
+        >>> values = np.array([0.3, 0.5, 0.7, 8.0])
+        >>> ExponentialSummary.of(values).count_between(np.array([0.5, 1.0])).tolist()
+        [2, 1, 1]
+        """
+        bins = self.bins()
+        places = np.searchsorted(bounds, [upper for _, upper, _ in bins], side="left")
+        weights = np.array([count for _, _, count in bins], dtype=np.int64)
+        counts = np.zeros(bounds.size + 1, dtype=np.int64)
+        np.add.at(counts, places, weights)
+        return counts
+
+    @staticmethod
+    def fits(bounds: NDArray[np.float64]) -> bool:
+        """Whether each of ``bounds`` is one of these bins' own, so that `count_between` is exact.
+
+        >>> ExponentialSummary.fits(np.array([0.5, 1.0])), ExponentialSummary.fits(np.array([0.7]))
+        (True, False)
+        """
+        return all(_is_bound(bound) for bound in bounds.tolist())
+
     def __iadd__(self, other: ExponentialSummary) -> ExponentialSummary:
         for mine, theirs in ((self.positive, other.positive), (self.negative, other.negative)):
             for index, count in theirs.items():
@@ -122,6 +163,23 @@ class ExponentialSummary:
             low,
             high,
         )
+
+
+def _edge(index: int) -> float:
+    """The largest double up to ``2**(index/8)``; infinite at the end of the last bin, which has no end."""
+    return math.inf if index > LAST_BIN else math.ldexp(float(_OCTAVE[index % _PER_OCTAVE]), index // _PER_OCTAVE)
+
+
+def _below(index: int) -> float:
+    """The largest double whose negative is beyond the edge: there a bin of negative values begins or ends."""
+    return math.nextafter(-_edge(index), -math.inf)
+
+
+def _is_bound(value: float) -> bool:
+    magnitude = value if value > 0 else -math.nextafter(value, math.inf)
+    if not ZERO_THRESHOLD <= magnitude < 2.0**64:
+        return False
+    return _edge(round(_PER_OCTAVE * math.log2(magnitude))) == magnitude
 
 
 def _counts(magnitudes: NDArray[np.float64]) -> dict[int, int]:

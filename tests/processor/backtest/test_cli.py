@@ -89,6 +89,7 @@ def test_it_shows_what_moved_and_writes_every_verdict(capsys: pytest.CaptureFixt
     assert list(quiet) == [
         ("feature", "income"),
         ("feature", "purpose"),
+        ("joint", "joint"),
         ("prediction", "prediction"),
         ("score", "score"),
     ]
@@ -96,7 +97,7 @@ def test_it_shows_what_moved_and_writes_every_verdict(capsys: pytest.CaptureFixt
     assert (income["state"], income["window"], income["rows"], income["reason"]) == ("ok", "1h", 300, "")
     assert 0 < income["threshold"] < 1e-3 < income["p_value"] <= 1
     assert income["effect"] == income["effects"]["ks_distance"]
-    assert income["states"] == {"1h": "ok"} | dict.fromkeys(("3h", "6h", "24h", "72h"), "insufficient_data")
+    assert income["states"] == {"1h": "ok"} | dict.fromkeys(("3h", "6h", "12h", "24h", "72h"), "insufficient_data")
     assert quiet["feature", "purpose"]["effect"] == quiet["feature", "purpose"]["effects"]["l_infinity"]
     assert loud["feature", "income"]["state"] == "material"
     assert loud["feature", "income"]["effect_lower"] > 0.02
@@ -136,8 +137,8 @@ def test_what_cannot_be_said_is_explained(capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert "Nothing moved" in out
     assert "No incident would have been opened." in out
-    assert "insufficient_data: 44 of 44 verdicts. It is no reassurance: nothing can be said." in out
-    assert "22  # rows in the window: # are needed" in out
+    assert "insufficient_data: 55 of 55 verdicts. It is no reassurance: nothing can be said." in out
+    assert "33  # rows in the window: # are needed" in out
     assert "22  no rows in the window" in out
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.processor import models
 from tests.processor.backtest.test_live import FEATURES, baseline, rows
-from tests.workloads import bin_counts
+from tests.workloads import MONDAY, bin_counts
 from tidegauge import Baseline, DataError
 from tidegauge.baseline import NumericFeature
 from tidegauge_processor.backtest import OutputColumns, Source, counting, run
@@ -55,6 +55,18 @@ def test_more_windows_than_are_counted_at_once(monkeypatch: pytest.MonkeyPatch) 
     found = counted([np.arange(200)], of_row)
     assert found.keys() == expected.keys()
     assert all(np.array_equal(cells, found[n][stream]) for n in found for stream, cells in expected[n].items())
+
+
+def test_attributions_have_no_rows_in_a_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"x": rng.normal(size=400), "y": rng.normal(size=400)})
+    known = Baseline.fit(table, model="m", version="1", task="regression", attributions=table * 2)
+    table.assign(at=[MONDAY + place for place in range(400)]).to_parquet(tmp_path / "rows.parquet")
+    (window,) = run(Source(tmp_path / "rows.parquet"), known, Policy(scales=(1,)), "at").windows
+    found = {(stream.target, stream.name): stream for stream in window.streams}
+    assert found["attribution", "x"].rows == 0
+    assert found["attribution", "x"].reason == "no rows in the window"
+    assert found["feature", "x"].rows == found["joint", "joint"].rows == 400
 
 
 def test_bins_are_those_of_plain_python() -> None:

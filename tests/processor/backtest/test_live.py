@@ -103,6 +103,7 @@ def by_hour(frame: pd.DataFrame, output: Any, features: list[str]) -> list[tuple
 def assert_same(found: Backtest, counted: dict[int, dict[Stream, Any]], expected: Live) -> None:
     windows = {window.start: window for window in expected.history}
     assert len(windows) == HOURS == len(counted) + 1  # but the gap, which the history fills
+    assert all(counts[Stream("joint", "")].sum() for counts in counted.values())
     for start, counts in counted.items():
         there = windows[start].counts
         assert counts.keys() == there.keys()
@@ -133,6 +134,7 @@ def assert_same(found: Backtest, counted: dict[int, dict[Stream, Any]], expected
         last = [change for change in changes if change.id == incident.id][-1]
         assert (incident.level, incident.closed is not None) == (last.state.value, last.change == "closed")
         assert len(incident.streams) == len(last.streams)
+        assert int(incident.change_point.timestamp()) * 10**9 == last.change_point
 
 
 def compare(source: Source, outputs: OutputColumns, reference: Baseline, calls: list[tuple[int, Any, Any]]) -> None:

@@ -1,12 +1,26 @@
 """AD against a loop over raw rows, against SciPy, and its p-value against the law it is supposed to have."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from tidegauge_processor.verdicts.anderson_darling import anderson_darling
+from tidegauge.statistics import anderson_darling as statistics
+from tidegauge_processor.verdicts.bridge import Bridge
+from tidegauge_processor.verdicts.uncertain import NODES, p_values
+
+
+class Found(NamedTuple):
+    statistic: np.ndarray
+    p_value: np.ndarray
+
+
+def anderson_darling(reference, window):
+    found = statistics.anderson_darling(reference, window)
+    independent = np.zeros((len(reference), NODES.size))
+    return Found(found.statistic, p_values(Bridge(found), found.statistic, independent))
 
 
 def rows_of(counts):
@@ -130,3 +144,47 @@ def test_two_cells_are_pearsons_chi_square():
     # AD weights the one edge by the share below it; its p-value does not depend on a constant factor
     assert found.statistic[0] == pytest.approx(expected.statistic * 740 / 1100, rel=1e-12)
     assert found.p_value[0] == pytest.approx(stats.chi2.sf(expected.statistic * 1099 / 1100, 1), rel=1e-9)
+
+
+@pytest.mark.parametrize("cells", [2, 3, 10, 44])
+def test_the_bridge_has_the_sums_of_the_eigenvalues(cells):
+    rng = np.random.default_rng(cells)
+    shares = rng.dirichlet(np.ones(cells), 20)
+    reference, window = (rng.multinomial(rows, shares).astype(float) for rows in (3_000, 200))
+    found = statistics.anderson_darling(reference, window)
+    law = Bridge(found)
+    total = (found.below + found.above)[:, :1, None]
+    upper = np.triu(found.below[:, :, None] * found.above[:, None, :])
+    bridge = (upper + np.triu(upper, 1).transpose(0, 2, 1)) / (total * (total - 1))
+    root = np.sqrt(found.weight)
+    eigenvalues = np.linalg.eigvalsh(bridge * root[:, :, None] * root[:, None, :])
+    assert law.largest == pytest.approx(eigenvalues[:, -1], rel=1e-9)
+    assert law.mean == pytest.approx(eigenvalues.sum(axis=1), rel=1e-12)
+    for part in (-3.0, 0.4, 0.95):
+        s = part / law.largest
+        inner = 1 - s[:, None] * eigenvalues
+        found_sums = law.sums(s, np.arange(20))
+        assert found_sums.log == pytest.approx(np.log(inner).sum(axis=1), rel=1e-8, abs=1e-10)
+        assert found_sums.first == pytest.approx((eigenvalues / inner).sum(axis=1), rel=1e-8)
+        assert found_sums.second == pytest.approx(((eigenvalues / inner) ** 2).sum(axis=1), rel=1e-8)
+
+
+def test_the_largest_weight_has_at_least_the_share_of_the_mean_that_a_quick_bound_takes_it_to_have():
+    rng = np.random.default_rng(1)
+    for cells in (2, 5, 20, 60):
+        for spread in (0.1, 1.0, 30.0):
+            counts = rng.multinomial(5_000, rng.dirichlet(np.full(cells, spread), 50)).astype(float)
+            found = statistics.anderson_darling(counts, counts / 10)
+            law = Bridge(found)
+            some = found.mean > 0
+            assert (law.largest[some] >= 0.45 * found.mean[some]).all()
+
+
+def test_on_the_golden_data_it_is_scipys_with_a_cell_for_each_value():
+    rng = np.random.default_rng(7)
+    x_ref, x_cur = rng.normal(0, 1, 800), rng.normal(0.25, 1.1, 500)
+    values = np.unique(np.concatenate([x_ref, x_cur]))
+    reference, window = (np.isin(values, x).astype(float)[None] for x in (x_ref, x_cur))
+    found = anderson_darling(reference, window)
+    assert found.statistic[0] == pytest.approx(scipy_statistic(x_ref, x_cur, "right"), rel=1e-11)
+    assert found.statistic[0] == pytest.approx(by_hand(x_ref, x_cur), rel=1e-12)

@@ -137,3 +137,13 @@ def test_a_reference_without_spread_has_no_normalised_distance():
 def test_disjoint_shares_are_as_far_apart_as_can_be():
     found = effects.effects_of(np.array([[10.0, 0]]), np.array([[0.0, 10]]), None)
     assert [found[name][0] for name in ("js_distance_base2", "hellinger", "l_infinity")] == [1.0, 1.0, 1.0]
+
+
+def test_the_golden_data_are_the_ones_that_the_packages_saw(golden):
+    """NannyML's KS is SciPy's with its p-value, and its chi-square is SciPy's on the two-sample table."""
+    x_ref, x_cur, c_ref, c_cur = golden
+    found = stats.ks_2samp(x_ref, x_cur)
+    assert found.statistic == pytest.approx(0.17375, abs=5e-12)
+    assert found.pvalue == pytest.approx(1.394425e-08, rel=5e-7)
+    table = np.array([[(values == category).sum() for category in "abcdef"] for values in (c_ref, c_cur)])
+    assert stats.chi2_contingency(table).statistic == pytest.approx(45.45401979, abs=5e-9)

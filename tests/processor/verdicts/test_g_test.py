@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tidegauge_processor.verdicts.g_test import g_test
-from tidegauge_processor.verdicts.pooling import pool_neighbours, pool_smallest
+from tidegauge.statistics.pooling import pool_neighbours, pool_smallest
+from tidegauge_processor.verdicts import g_test as tests
+from tidegauge_processor.verdicts.uncertain import NODES
+
+
+def g_test(reference, window):
+    return tests.g_test(reference, window, np.zeros((len(reference), NODES.size)))
 
 
 @pytest.mark.parametrize(("cells", "n", "m"), [(2, 50, 40), (5, 1_000, 200), (40, 20_000, 3_000), (3, 200, 5_000)])
@@ -102,3 +107,14 @@ def test_pooling_loses_no_row():
         pooled = pool(reference, window)
         assert (pooled.reference.sum(axis=1) == reference.sum(axis=1)).all()
         assert (pooled.window.sum(axis=1) == window.sum(axis=1)).all()
+
+
+def test_on_the_golden_data_it_is_scipys():
+    rng = np.random.default_rng(7)
+    rng.normal(0, 1, 800), rng.normal(0.25, 1.1, 500)  # drawn first, and not needed here
+    c_ref = rng.choice(list("abcde"), 800, p=[0.4, 0.3, 0.2, 0.09, 0.01])
+    c_cur = rng.choice(list("abcdef"), 500, p=[0.35, 0.3, 0.2, 0.1, 0.03, 0.02])
+    table = np.array([[(values == category).sum() for category in "abcdef"] for values in (c_ref, c_cur)])
+    expected = stats.chi2_contingency(table, lambda_="log-likelihood", correction=False)
+    found = g_test(table[:1].astype(float), table[1:].astype(float))
+    assert found.statistic[0] == pytest.approx(expected.statistic, rel=1e-12)

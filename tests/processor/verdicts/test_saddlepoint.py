@@ -4,7 +4,28 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from tidegauge_processor.verdicts.saddlepoint import weighted_chi2_sf
+from tidegauge_processor.verdicts.saddlepoint import Equal, Sums, survival
+
+
+class Weights:
+    """A law by its weights, one by one."""
+
+    equal = False
+
+    def __init__(self, weights):
+        self._weights = weights
+        self.weights = (weights > 0).sum(axis=1).astype(float)
+        self.largest = weights.max(axis=1)
+        self.mean = weights.sum(axis=1)
+
+    def sums(self, s, at):
+        inner = 1 - s[:, None] * self._weights[at]
+        parts = self._weights[at] / inner
+        return Sums(np.log(inner).sum(axis=1), parts.sum(axis=1), (parts**2).sum(axis=1))
+
+    def slopes(self, s, at):
+        return self.sums(s, at)[1:]
+
 
 ANDERSON_DARLING = 1 / (np.arange(1, 39) * np.arange(2, 40))
 
@@ -23,15 +44,25 @@ def inverted(x, weights):
     return float((values.sum() * step / (2j * np.pi)).real)
 
 
-def sf(x, weights):
-    return float(weighted_chi2_sf(np.array([x]), np.asarray(weights, dtype=float)[None])[0])
+def sf(x, weights, extra=0.0):
+    law = Weights(np.asarray(weights, dtype=float)[None])
+    return float(survival(law, np.array([x]), np.array([extra]), np.array([0]))[0])
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 5, 40])
 @pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 2.0, 5.0, 20.0])
 def test_equal_weights_are_a_chi_square(degrees, factor):
     x = degrees * factor
-    assert sf(0.3 * x, [0.3] * degrees) == pytest.approx(stats.chi2.sf(x, degrees), rel=1e-10)
+    exact = survival(Equal(np.array([float(degrees)])), np.array([x]), np.zeros(1), np.array([0]))
+    assert exact[0] == pytest.approx(stats.chi2.sf(x, degrees), rel=1e-10)
+    assert sf(0.3 * x, [0.3] * degrees) == pytest.approx(stats.chi2.sf(x, degrees), rel=0.05)
+
+
+@pytest.mark.parametrize("extra", [1e-9, 0.01, 0.3, 5.0, 1e4])
+def test_what_is_added_enlarges_the_largest_weight(extra):
+    rest = [0.3, 0.2, 0.05]
+    for x in (0.5, 2.0, 9.0 + 20 * extra):
+        assert sf(x, [0.5, *rest], extra) == pytest.approx(sf(x, [0.5 + extra, *rest]), rel=1e-6)
 
 
 def test_the_inversion_itself_is_right():
@@ -68,5 +99,5 @@ def test_zeros_among_the_weights_count_for_nothing():
 def test_the_bits_of_one_result_do_not_depend_on_its_neighbours():
     rng = np.random.default_rng(0)
     weights, x = rng.dirichlet(np.ones(30), 50), rng.exponential(2, 50)
-    together = weighted_chi2_sf(x, weights)
+    together = survival(Weights(weights), x, np.zeros(50), np.arange(50))
     assert [sf(x[i], weights[i]) for i in range(50)] == together.tolist()

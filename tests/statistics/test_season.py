@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 
+from tidegauge.statistics import season
 from tidegauge_processor.verdicts.scales import merge_latest, stack
-from tidegauge_processor.verdicts.season import mix
 from tidegauge_processor.verdicts.types import Stream, Window
 
 AGE = Stream("feature", "age")
+
+
+def mix(*arguments):
+    found = season.mix(*arguments)
+    return season.Season(found.usable, found.reference[:, 0])
 
 
 def hours(*numbers, slots=24):
@@ -17,7 +22,7 @@ def hours(*numbers, slots=24):
 def test_scales_merge_the_latest_windows():
     windows = [Window(t, t + 1, {AGE: np.array([t, 10])} if t != 2 else {}, np.array([True])) for t in range(5)]
     stacked = stack(windows, [AGE], 2)
-    assert merge_latest(stacked, (1, 3, 5)).tolist() == [[[4, 10], [7, 20], [8, 40]]]
+    assert merge_latest(stacked, (1, 3, 5))[:, 0].tolist() == [[[4, 10], [7, 20], [8, 40]]]
 
 
 def test_counts_of_another_baseline_are_refused():
@@ -75,3 +80,17 @@ def test_hours_without_reference_are_left_out():
 def test_windows_with_other_slots_are_refused():
     with pytest.raises(ValueError, match="24 season slots, the windows 168"):
         mix(np.ones((1, 24, 2), dtype=np.int64), np.array([[1]]), hours(3, slots=168), (1,))
+
+
+def test_several_ends_at_once_are_the_same_as_one_after_the_other():
+    rng = np.random.default_rng(2)
+    reference, rows = rng.integers(0, 50, (3, 24, 4)), rng.integers(1, 90, (3, 30))
+    slots = hours(*(np.arange(30) % 24))
+    together = season.mix(reference, rows, slots, (1, 3, 6), 5)
+    for back in range(5):
+        until = 30 - back
+        alone = season.mix(reference, rows[:, :until], slots[:until], (1, 3, 6))
+        assert together.reference[:, 4 - back].tolist() == alone.reference[:, 0].tolist()
+    counts = rng.integers(0, 9, (3, 30, 4))
+    merged = merge_latest(counts, (1, 3, 6), 5)
+    assert merged[:, 2].tolist() == merge_latest(counts[:, :28], (1, 3, 6))[:, 0].tolist()

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 FEWEST_EXPECTED: Final = 5.0
 """Rows that each cell must expect, in the smaller sample."""
+FEWEST_ROWS: Final = 20
+"""With fewer rows on either side only an exact test may speak."""
 
 
 class Pooled(NamedTuple):

@@ -1,0 +1,148 @@
+"""What is compared with what: merged windows beside the reference mixed to their season slots.
+
+Pure arrays, for ``n`` streams of one shape, ``E`` ends in time and ``S`` scales at once; a comparison is one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.statistics import season
+from tidegauge.statistics.wobble import FEWEST_BLOCKS, METHODS, Excess
+from tidegauge_processor.verdicts.scales import merge_latest
+from tidegauge_processor.verdicts.types import Reference
+from tidegauge_processor.verdicts.uncertain import NODES, beyond
+
+Floats = NDArray[np.float64]
+
+HOUR: Final = 3_600 * 10**9
+"""Nanoseconds of an hour."""
+
+
+class Shape(NamedTuple):
+    """What streams must have in common to be compared in the same arrays."""
+
+    slots: int
+    cells: int
+    ordered: bool
+
+
+def shape_of(reference: Reference) -> Shape:
+    """Shape of a stream's counts."""
+    return Shape(reference.counts.shape[0], reference.cells, reference.bounds is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """``k`` comparisons.
+
+    Attributes:
+        reference: counts, adding up to an effective size, shape ``(k, K)``.
+        window: counts of the merged windows, shape ``(k, K)``.
+        left_out: rows at a time without reference, shape ``(k,)``.
+        blocks: how many stretches as long as the merged windows the reference has, shape ``(k,)``; as many as are
+            needed where rows are taken to be independent.
+        beyond: what each effective row adds to the mean of a statistic, by method, shape ``(k, nodes)``.
+        ordered: whether the cells have an order.
+    """
+
+    reference: Floats
+    window: Floats
+    left_out: NDArray[np.int64]
+    blocks: NDArray[np.int64]
+    beyond: Mapping[str, Floats]
+    ordered: bool
+
+    @property
+    def rows(self) -> Floats:
+        """Rows of the merged windows that are compared, shape ``(k,)``."""
+        result: Floats = self.window.sum(axis=1)
+        return result
+
+    @property
+    def size(self) -> Floats:
+        """Effective rows of the reference, shape ``(k,)``."""
+        result: Floats = self.reference.sum(axis=1)
+        return result
+
+    @property
+    def new(self) -> NDArray[np.bool_]:
+        """Whether the second of two cells, empty in the reference, has most of the rows now: shape ``(k,)``.
+
+        A fact about the schema, not a statistic: what never happened has become the rule.
+        """
+        result: NDArray[np.bool_] = (self.reference[:, 1] == 0) & (self.window[:, 1] > self.window[:, 0])
+        return result
+
+    def at(self, places: NDArray[np.intp]) -> Comparisons:
+        """Some of them."""
+        beyond = {method: found[places] for method, found in self.beyond.items()}
+        parts = (self.reference[places], self.window[places], self.left_out[places], self.blocks[places])
+        return Comparisons(*parts, beyond, self.ordered)
+
+
+def compare(
+    counts: NDArray[np.int64],
+    references: Sequence[Reference],
+    slots: NDArray[np.bool_],
+    scales: tuple[int, ...],
+    window_length: int,
+    ends: int = 1,
+) -> Comparisons:
+    """Merge windows and mix references.
+
+    Args:
+        counts: of ``n`` streams in ``T`` windows, oldest first, shape ``(n, T, K)``.
+        references: of the ``n`` streams, all of one shape.
+        slots: the season slots that each window covers, shape ``(T, slots)``.
+        scales: ``S`` numbers of windows to merge.
+        window_length: ns.
+        ends: merge up to each of so many latest windows.
+
+    Returns:
+        ``n * E * S`` comparisons, by stream, then by end, then by scale.
+    """
+    reference = np.stack([known.counts for known in references])
+    rows = counts.sum(axis=2)
+    mixed = season.mix(reference, rows, slots, scales, ends)
+    merged = merge_latest(np.where(mixed.usable[:, :, None], counts, 0), scales, ends)
+    left_out = merge_latest(np.where(mixed.usable, 0, rows), scales, ends).ravel()
+    hours = [scale * window_length / HOUR for scale in scales]
+    blocks = np.array([[_blocks(known, length) for length in hours] for known in references])
+    beyond = {method: _beyond(references, method, hours, ends) for method in METHODS}
+    cells = counts.shape[2]
+    return Comparisons(
+        mixed.reference.reshape(-1, cells),
+        merged.reshape(-1, cells).astype(np.float64),
+        left_out,
+        np.repeat(blocks[:, None], ends, axis=1).ravel(),
+        beyond,
+        references[0].bounds is not None,
+    )
+
+
+def _blocks(reference: Reference, hours: float) -> int:
+    wobble = reference.wobble
+    if not wobble.measured:
+        return FEWEST_BLOCKS
+    length = wobble.over(hours)
+    return int(dict(wobble.blocks)[length] * length // max(hours, length))
+
+
+def _beyond(references: Sequence[Reference], method: str, hours: Sequence[float], ends: int) -> Floats:
+    nothing = np.zeros(NODES.size)
+    found = [
+        [nothing if (e := _excess(known, method, length)) is None else beyond(e) for length in hours]
+        for known in references
+    ]
+    repeated: Floats = np.repeat(np.array(found)[:, None], ends, axis=1)
+    return repeated.reshape(-1, NODES.size)
+
+
+def _excess(reference: Reference, method: str, hours: float) -> Excess | None:
+    return reference.wobble.found(reference.wobble.over(hours)).get(method)

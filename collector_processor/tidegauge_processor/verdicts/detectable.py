@@ -1,0 +1,95 @@
+"""What would have been found: the smallest shift that a comparison shows every other time.
+
+A quiet window says little unless it is known what it could have seen. All rows moved by ``d`` standard deviations of
+the reference add ``m_eff Q(d)`` to the mean of Anderson-Darling's statistic, with ``Q`` the sum over edges of the
+squared gap between the reference and its shifted self, over the variance of a row. The shift that lifts the mean to the
+critical value is exceeded every other time. Within a cell the rows are taken to be spread evenly; of a shift to the
+left and one to the right, the one that is harder to see counts.
+
+The critical value is that of the tail's leading term, ``C P(Z**2 > x / w)`` with ``w`` the largest weight and ``C`` the
+product of ``(1 - w_i / w)**-1/2`` over the others; at the budget's levels nothing else is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from tidegauge.statistics.anderson_darling import anderson_darling
+from tidegauge.statistics.pooling import FEWEST_ROWS
+from tidegauge_processor.verdicts.bridge import Bridge
+from tidegauge_processor.verdicts.comparisons import Comparisons
+from tidegauge_processor.verdicts.effects import points_of, standard_deviation
+from tidegauge_processor.verdicts.types import Reference
+from tidegauge_processor.verdicts.uncertain import NODES
+
+Floats = NDArray[np.float64]
+
+_SHIFTS: Final = np.geomspace(0.005, 8.0, 60)
+_JUST_BELOW: Final = 1e-6
+_HALVINGS: Final = 40
+
+
+def detectable_shifts(compared: Comparisons, references: Sequence[Reference], level: Floats) -> Floats:
+    """Smallest shifts in standard deviations of the reference.
+
+    Args:
+        compared: ``k`` comparisons of ordered cells.
+        references: theirs.
+        level: theirs.
+
+    Returns:
+        Shape ``(k,)``; NaN where no shift would be found, or where there is no spread.
+    """
+    n, m = compared.size, compared.rows
+    effective = n * m / (n + m)
+    found = anderson_darling(compared.reference, compared.window)
+    law = Bridge(found)
+    excess = compared.beyond["anderson_darling"] * effective[:, None]
+    needed = (_critical(law, excess, level) - law.mean - excess.mean(axis=1)) / effective
+    shifts = np.full(n.size, np.nan)
+    for place in np.flatnonzero((np.minimum(n, m) >= FEWEST_ROWS) & (law.weights > 0)).tolist():
+        seen = _sensitivity(references[place])
+        shifts[place] = np.interp(needed[place], seen, _SHIFTS, right=np.nan)
+    return shifts
+
+
+@lru_cache(maxsize=4096)
+def _sensitivity(reference: Reference) -> Floats:
+    """``Q`` at `_SHIFTS`, ascending."""
+    if reference.bounds is None:
+        raise ValueError("cells without an order do not shift")
+    shares = reference.counts.sum(axis=0) / max(reference.counts.sum(), 1)
+    spread = float(standard_deviation(shares, points_of(reference.bounds)))
+    below = shares[:-1].cumsum()
+    inside = (below > 0) & (below < 1)
+    weight = np.where(inside, shares[:-1] / np.where(inside, below * (1 - below), 1.0), 0.0)
+    moved = _SHIFTS[:, None] * spread
+    gaps = [
+        np.interp(reference.bounds + side * moved, reference.bounds, below, left=0.0, right=1.0) for side in (-1, 1)
+    ]
+    seen = np.minimum(*((weight * (gap - below) ** 2).sum(axis=1) for gap in gaps))
+    ascending: Floats = np.maximum.accumulate(seen)
+    return ascending if spread > 0 else np.full(_SHIFTS.size, np.nan)
+
+
+def _critical(law: Bridge, excess: Floats, level: Floats) -> Floats:
+    """Value that the statistic exceeds with probability ``level`` when nothing has changed: shape ``(k,)``."""
+    largest = np.where(law.largest > 0, law.largest, 1.0)
+    top = largest[:, None] + excess
+    at = np.repeat(np.arange(largest.size), excess.shape[1])
+    s = np.minimum(1 / top, (1 - _JUST_BELOW) / largest[:, None])
+    log = law.sums(s.ravel(), at).log.reshape(s.shape) - np.log1p(-s * largest[:, None])
+    weight: Floats = NODES * np.exp(-log / 2)
+    low: Floats = np.zeros(largest.size)
+    high: Floats = 1500 * top.max(axis=1)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        tail: Floats = (weight * special.erfc(np.sqrt(middle[:, None] / top / 2))).sum(axis=1)
+        low, high = np.where(tail > level, middle, low), np.where(tail > level, high, middle)
+    return high

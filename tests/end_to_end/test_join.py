@@ -1,0 +1,78 @@
+"""Outcomes by prediction id, from one process to another by way of a processor that is killed in between."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.keys import MODEL, VERSION
+from tests.end_to_end.leaves import leaves
+from tests.end_to_end.processes import PATIENCE, Child, Processor, free_endpoint
+from tests.end_to_end.scenario import configuration
+from tests.end_to_end.sink import Request, Sink
+from tests.workloads import HOUR, MONDAY
+from tidegauge import semconv
+
+pytestmark = pytest.mark.end_to_end
+
+DAY = 24 * 3600
+
+
+def tell(endpoint: str, folder: Path, at: int, **what: Any) -> None:
+    """Run the application once, ``at`` seconds into the history, and wait until all of it is acknowledged."""
+    options = [f"--{name}={json.dumps(value)}" for name, value in what.items()]
+    with Child(
+        [sys.executable, "-m", "tests.end_to_end.keys", f"--at={at}", *options],
+        folder / "application.log",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{endpoint}",
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+        OTEL_TRACES_SAMPLER="always_off",
+        TIDEGAUGE_PREDICTION_EVENTS="true",
+        TIDEGAUGE_SHUTDOWN_TIMEOUT=str(PATIENCE),
+    ) as app:
+        assert app.wait() == 0, app.output
+
+
+def latest(requests: list[Request], name: str, **attributes: str) -> float | None:
+    found = [leaf for leaf in leaves(requests) if leaf.name == name and attributes.items() <= leaf.attributes.items()]
+    return (found[-1].data.as_int or found[-1].data.as_double) if found else None
+
+
+def test_outcomes_before_after_repeated_and_revised_count_once_over_a_kill(tmp_path: Path) -> None:
+    orders = [f"order-{number}" for number in range(60)]
+    scores = {order: 0.25 if number % 3 else 0.75 for number, order in enumerate(orders)}
+    truth = {order: number % 2 for number, order in enumerate(orders)}
+    receiver = free_endpoint()
+    with Sink() as sink:
+        config = configuration(receiver, sink.endpoint, tmp_path)
+        config["labels"] = {"window": "1h", "wait": f"{20 * 24}h", "join": {"enabled": True}}
+        first = [[order, truth[order]] for order in orders[:20]]
+        with Processor(config, tmp_path):
+            tell(receiver, tmp_path, 1800, outcomes=first)  # told before the predictions are known
+            tell(receiver, tmp_path, 1800, predictions=scores)
+        for order in orders[10:15]:  # what was told of these was wrong
+            truth[order] = 1 - truth[order]
+        late = [[order, truth[order]] for order in [*orders[:15], *orders[20:]]]
+        with Processor(config, tmp_path):  # the first one was killed
+            tell(receiver, tmp_path, 21 * DAY, outcomes=late)
+            sink.wait(
+                lambda requests: latest(requests, semconv.METRIC_EVALUATION_LABELS) is not None,
+                "outcomes are evaluated",
+            )
+            sink.wait(lambda requests: latest(requests, semconv.METRIC_PROCESSOR_REVISED) == 5, "revisions are counted")
+    found = sink.requests
+    accuracy = {semconv.EVALUATION_NAME: "accuracy", semconv.MODEL_NAME: MODEL, semconv.MODEL_VERSION: VERSION}
+    right = sum((scores[order] >= 0.5) == truth[order] for order in orders)
+    assert latest(found, semconv.METRIC_EVALUATION_LABELS, **accuracy) == 60
+    assert latest(found, semconv.METRIC_EVALUATION_SCORE, **accuracy) == right / 60
+    (point,) = [
+        leaf for leaf in leaves(found, semconv.METRIC_EVALUATION_SCORE) if accuracy.items() <= leaf.attributes.items()
+    ]
+    assert point.data.time_unix_nano == MONDAY + HOUR
+    assert latest(found, semconv.METRIC_JOIN_SIZE) == 60
+    assert latest(found, semconv.METRIC_PROCESSOR_DUPLICATE) == 10
+    assert latest(found, semconv.METRIC_JOIN_MISSES) is None

@@ -1,0 +1,82 @@
+"""From the SDK's summaries through its own encoder and bytes into the processor's windows: nothing is lost."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.sdk.builders import HOUR, small_baseline
+from tidegauge import ManualClock, Settings, monitor, semconv
+from tidegauge._export.encode import encode_metrics
+from tidegauge._process import PROCESS
+from tidegauge.summaries import CategorySummary, ExactSum, ExponentialSummary, NumericSummary
+from tidegauge.summaries.bins import Bins
+from tidegauge.testing import capture
+from tidegauge_processor import windowing
+from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.records import StreamKey
+from tidegauge_processor.state.windows import Window
+
+DAY = 24 * HOUR
+AGES = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([18.0, 40.0, -0.0, 5e-324, 1.7e308])
+ROWS = st.fixed_dictionaries({"age": AGES, "colour": st.sampled_from(["red", "blue", "puce"])})
+
+
+@settings(max_examples=60)
+@given(
+    flushes=st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=5),
+    based=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_what_the_sdk_summarised_is_what_the_window_holds(
+    flushes: list[list[dict[str, Any]]], based: bool, seed: int
+) -> None:
+    @monitor("credit", version="7", baseline=small_baseline() if based else None, task="binary")
+    def predict(rows: list[dict[str, Any]]) -> list[float]:
+        return [0.75] * len(rows)
+
+    clock = ManualClock(DAY)
+    with capture(Settings(export_interval=3600), clock=clock) as seen:
+        for rows in flushes:
+            predict(rows)
+            clock.advance(HOUR // 8)
+            seen.flush()
+        assert PROCESS.pipeline is not None
+        sent = PROCESS.pipeline._exporters.metrics.received  # type: ignore[union-attr]
+        model = PROCESS.pipeline.known_model("credit", "7")
+        assert model is not None
+        rest = model.rests.get((semconv.METRIC_FEATURE_VALUE, "age"), ExactSum())
+        requests = [encode_metrics(data).SerializeToString() for data in sent]
+        assert (seen.failures, seen.drops) == ({}, {})
+
+    chance, window = random.Random(seed), Window()
+    requests += chance.choices(requests, k=2)
+    chance.shuffle(requests)
+    for request in requests:
+        decoded = windowing.decode(SignalKind.METRICS, request, DAY)
+        assert decoded.rejected == 0, decoded.reason
+        for payload in decoded.payloads.values():
+            windowing.merge(window, payload, None, 1_000)
+    window = windowing.load(windowing.dump(window))
+
+    rows = [row for flush in flushes for row in flush]
+    ages = np.array([row["age"] for row in rows])
+    id = small_baseline().id if based else ""
+    found = window.sums.histograms[StreamKey(semconv.METRIC_FEATURE_VALUE, id, ((semconv.FEATURE_NAME, "age"),))]
+    expected: NumericSummary | ExponentialSummary
+    expected = NumericSummary.of(ages, Bins(np.array([18.0, 40.0, 65.0]))) if based else ExponentialSummary.of(ages)
+    found.sum += rest
+    assert found == expected
+    counted = {
+        stream.dimension(semconv.FEATURE_CATEGORY): count
+        for stream, count in window.sums.counts.items()
+        if stream.metric == semconv.METRIC_FEATURE_OCCURRENCES
+    }
+    colours = [row["colour"] if row["colour"] != "puce" or not based else "_unseen" for row in rows]
+    assert counted == CategorySummary.of(colours).counts
+    classes = StreamKey(semconv.METRIC_PREDICTIONS, id, ((semconv.PREDICTION_CLASS, "yes" if based else "1"),))
+    assert window.sums.counts[classes] == len(rows)
