@@ -8,7 +8,7 @@ READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench interop format lock clean
+.PHONY: help demo test lint bench calibrate interop format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ format: $(READY) ## put the code into the house's format
 
 bench: $(READY) ## measure, and print ratios
 	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit; done
+
+calibrate: $(READY) ## false alarms and delays, simulated; half an hour; writes the tables into the README
+	$(BIN)/python -m tests.calibration --write
 
 interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the first run
 	@tests/interop/peers/build

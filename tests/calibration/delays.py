@@ -71,7 +71,7 @@ def stretch(factor: float) -> Change:
     )
 
 
-def spike(share: float, at: float = 1.0, width: float = 0.01) -> Change:
+def spike(share: float, at: float, width: float = 0.01) -> Change:
     """Some rows gather at one place."""
 
     def sample(rng: np.random.Generator, part: float, rows: int) -> Floats:
@@ -84,7 +84,7 @@ def spike(share: float, at: float = 1.0, width: float = 0.01) -> Change:
     def ratio(x: Floats) -> Floats:
         return np.log(1 - share + share * stats.norm.pdf(x, at, width) / stats.norm.pdf(x))
 
-    return Change(f"{share:.0%} spike", sample, shares, ratio)
+    return Change(f"{share:.0%} spike at {at:g} sd", sample, shares, ratio)
 
 
 CHANGES = (
@@ -92,7 +92,8 @@ CHANGES = (
     shift(0.2, "shift 0.2 sd"),
     shift(0.5, "shift 0.5 sd"),
     stretch(1.2),
-    spike(0.05),
+    spike(0.05, at=3.0),
+    spike(0.05, at=1.0),
     shift(0.5, "ramp to 0.5 sd in 72 hours", lambda hours: np.minimum(hours / 72, 1.0)),
     shift(0.5, "0.5 sd in 6 hours of each day", lambda hours: (hours % DAY < 6).astype(np.float64)),
 )

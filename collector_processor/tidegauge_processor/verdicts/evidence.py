@@ -2,14 +2,15 @@
 
 | cells | tests |
 |---|---|
-| ordered | Anderson-Darling (shift), Klotz (spread), G on pooled neighbours (spikes), the rare cells (tails) |
-| others | G, the small cells pooled; the rare cells |
+| ordered | Anderson-Darling (shift), Klotz (spread), G on pooled neighbours, single cells (spikes, tails) |
+| others | G, the small cells pooled; single cells |
 | two | Fisher's exact test |
 
-Pooling hides what happens in one rare cell: a value never seen before, or a spike beyond the reference's range. So the
-cells that expect too few rows for G are also looked at one by one: Fisher's exact test of the one with the largest
-excess against all the rest, its p-value times the number of rare cells (Bonferroni). Where pooling leaves two cells,
-Fisher's test of these two stands in the place of G and is counted with the rare ones.
+What happens in a single cell (a spike, a sentinel, a value never seen before or beyond the reference's range) is hidden
+by pooling where the cell is rare, and drowned by all the others where it is not. So cells are also looked at one by
+one: Fisher's exact test of the one with the largest excess against all the rest, its p-value times the number of
+occupied cells (Bonferroni). Where pooling leaves two cells, Fisher's test of these two stands in the place of G and is
+counted with the single ones.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from scipy import special
 
 from tidegauge.statistics.anderson_darling import AndersonDarling, anderson_darling
 from tidegauge.statistics.klotz import Klotz, klotz
-from tidegauge.statistics.pooling import FEWEST_ROWS, enough_rows, pool_neighbours, pool_smallest
+from tidegauge.statistics.pooling import FEWEST_ROWS, pool_neighbours, pool_smallest
 from tidegauge.statistics.wobble import METHODS
 from tidegauge_processor.verdicts.bridge import Bridge
 from tidegauge_processor.verdicts.fisher import fisher_exact, smallest_p
@@ -108,7 +109,7 @@ def gather(
         likelihood = g_test(first[many], second[many], excess(_G_TEST, many))
         statistic[many, _G_TEST], p_value[many, _G_TEST] = likelihood
     pair = cells == 2
-    odds, exact, looks = _rare_cells(reference, window)
+    odds, exact, looks = _single_cells(reference, window)
     if pair.any():
         tables = np.rint(first[pair, :2]), second[pair, :2]
         both = fisher_exact(*tables)
@@ -143,13 +144,12 @@ def _linear(found: Klotz, effective: Floats, excess: Floats, wanted: Floats) -> 
     return p_value
 
 
-def _rare_cells(reference: Floats, window: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Odds ratio and p-value of the rare cell with the largest excess, and the number of rare cells."""
+def _single_cells(reference: Floats, window: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Odds ratio and p-value of the cell with the largest excess, and the number of occupied cells."""
     pooled = reference + window
-    rare = (pooled > 0) & (pooled < enough_rows(reference, window)[:, None])
     total = pooled.sum(axis=1)
     expected = pooled * (window.sum(axis=1) / np.where(total > 0, total, 1.0))[:, None]
-    excess = rare & (window > expected)
+    excess = window > expected
     ratio = np.where(excess, window, 1.0) / np.where(excess, expected, 1.0)
     surprise = np.where(excess, window * np.log(ratio) - window + expected, 0.0)
     cell = surprise.argmax(axis=1)[:, None]
@@ -157,7 +157,7 @@ def _rare_cells(reference: Floats, window: Floats) -> tuple[Floats, Floats, NDAr
     odds, p_value = _odds_ratio(*tables), np.ones_like(total)
     some = excess.any(axis=1)
     p_value[some] = fisher_exact(tables[0][some], tables[1][some])
-    return odds, p_value, rare.sum(axis=1)
+    return odds, p_value, (pooled > 0).sum(axis=1)
 
 
 def _against_rest(counts: Floats, cell: NDArray[np.intp]) -> Floats:

@@ -30,6 +30,7 @@ MOST_BLOCKS: Final = 512
 """Of one length; more are thinned out evenly."""
 
 _DIGITS: Final = 6
+_MOSTLY: Final = 0.5  # of the blocks, in which a cell must have enough rows
 _RUNS: Final = 8  # a mean of runs needs so many runs
 
 
@@ -82,7 +83,7 @@ def measure(
     if counts.shape[1] == 2 and not ordered:
         methods = {"fisher_exact": _one_cell}
     else:
-        methods = {"g_test": _likelihood(pool_neighbours if ordered else pool_smallest), "fisher_exact": _rare_cells}
+        methods = {"g_test": _likelihood(pool_neighbours if ordered else pool_smallest), "fisher_exact": _single_cells}
         if ordered:
             methods = {"anderson_darling": _quadratic, "klotz": _spread} | methods
     numbers: list[tuple[int, int]] = []
@@ -151,10 +152,28 @@ def _one_cell(reference: Floats, window: Floats) -> _Observed:
     return _summed(pearson(reference, window)[:, 1:])
 
 
-def _rare_cells(reference: Floats, window: Floats) -> _Observed:
+def _single_cells(reference: Floats, window: Floats) -> _Observed:
+    """The cell that differs most from block to block, or the rare ones together where these differ more.
+
+    The largest of many means is large by chance; so each is first drawn towards the mean of all, as far as their
+    spread is no more than chance (James and Stein's estimator).
+    """
     pooled = reference + window
-    rare = (pooled > 0) & (pooled < enough_rows(reference, window)[:, None])
-    return _summed(np.where(rare, pearson(reference, window), np.nan))
+    squares = pearson(reference, window)
+    filled = pooled >= enough_rows(reference, window)[:, None]
+    rare = _summed(np.where(filled, np.nan, squares))
+    common = np.flatnonzero(filled.mean(axis=0) > _MOSTLY)
+    if not common.size:
+        return rare
+    own = np.where(filled[:, common], squares[:, common], np.nan)
+    means = np.nanmean(own, axis=0)
+    centre, chance = float(means.mean()), 2 * float((means**2).mean()) / window.shape[0]
+    spread = float(means.var())
+    drawn = centre + max(1 - chance / spread, 0.0) * (means - centre) if spread > 0 else means
+    worst = int(drawn.argmax())
+    found = _summed(own[:, [worst]])
+    found = found._replace(statistic=found.statistic * (drawn[worst] / means[worst] if means[worst] > 0 else 1.0))
+    return max(found, rare, key=lambda seen: float(seen.statistic.sum() / max(seen.mean.sum(), 1.0)))
 
 
 def _summed(squares: Floats) -> _Observed:
