@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Final, Literal
-
-import numpy as np
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison, versions
-from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.evaluating import evaluation_signal
+from tidegauge_processor.judging import judge_window, window_name
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
@@ -38,11 +35,10 @@ from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, ro
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 from tidegauge_processor.verdicts.incidents import IncidentChange
-from tidegauge_processor.verdicts.judge import judge
-from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
-from tidegauge_processor.verdicts.types import Window as Counted
+from tidegauge_processor.verdicts.types import Policy, Stream
 from tidegauge_processor.versions import Champion
-from tidegauge_processor.without_baseline import learn, say_where_blind
+from tidegauge_processor.window_points import Points, estimates
+from tidegauge_processor.without_baseline import learn
 
 _SECOND: Final = 1e9
 _MOST_TRACES: Final = 5
@@ -91,11 +87,11 @@ def close_window(
         memory.baseline = used
         memory.history.clear()
         memory.labelled.clear()
-    known = comparison.counts(sums, baseline, unreferenced=is_learned) if baseline else {}
+    known = comparison.counts(Points(sums, baseline, unreferenced=is_learned), baseline) if baseline else {}
     signals += _quality(subject, sums, known, memory)
     if baseline:
         signals += _drift(subject, baseline, known, memory, policy, sums)
-        signals += [evaluation_signal(subject, found) for found in comparison.estimates(sums, baseline)]
+        signals += [evaluation_signal(subject, found) for found in estimates(Points(sums, baseline), baseline)]
         signals += _attribution_ranking(subject, baseline, known)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
@@ -115,11 +111,6 @@ def close_window(
     return signals, settled.dropped
 
 
-@lru_cache(maxsize=64)
-def _references(baseline: Baseline) -> Mapping[Stream, Reference]:
-    return comparison.references(baseline)
-
-
 def _drift(
     subject: Subject,
     baseline: Baseline,
@@ -128,20 +119,16 @@ def _drift(
     policy: Policy,
     sums: Aggregates,
 ) -> Iterable[Signal]:
-    length = subject.end - subject.start
-    _fill_gap(memory.history, subject.start, length, max(policy.scales), baseline)
-    slots = baseline.slots_of(subject.start, subject.end)
-    memory.history.append(Counted(start=subject.start, end=subject.end, counts=known, slots=slots))
-    del memory.history[: -max(policy.scales) - versions.SLACK]  # what is older, another version may not have closed
-    references = _references(baseline)
-    verdicts = judge(memory.history, references, policy)
-    if subject.origin == "learned":
-        verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
-    for verdict in verdicts:
-        if not _is_worth_a_series(verdict.stream, references, memory):
-            continue
-        yield DriftSignal.of(verdict, subject, window_name(verdict.scale * length))
-    yield from _incidents(subject, verdicts, memory, policy, sums)
+    learned = subject.origin == "learned"
+    found = judge_window(memory, subject.start, subject.end, known, baseline, policy, learned=learned)
+    for verdict in found.verdicts:
+        yield DriftSignal.of(verdict, subject, window_name(verdict.scale * (subject.end - subject.start)))
+    for change in found.changes:
+        traces = _traces(change, sums)
+        if change.kind == "opened":
+            memory.opened += 1
+            memory.traces = traces
+        yield IncidentSignal.of(change, subject, traces)
 
 
 def _attribution_ranking(
@@ -161,24 +148,6 @@ def _attribution_ranking(
         yield RateSignal(subject, semconv.METRIC_DRIFT_SCORE, dimensions, score)
 
 
-def _is_worth_a_series(stream: Stream, references: Mapping[Stream, Reference], memory: Memory) -> bool:
-    """A violation has series from the first time it happens on: most never do, and each verdict is a dozen points."""
-    if stream.target != comparison.QUALITY or (stream.name, stream.detail) in memory.violations:
-        return True
-    return bool(references[stream].counts[:, 1].any())
-
-
-def _incidents(
-    subject: Subject, verdicts: list[Verdict], memory: Memory, policy: Policy, sums: Aggregates
-) -> Iterable[Signal]:
-    for change in memory.incidents.update(verdicts, memory.history[-1], policy):
-        traces = _traces(change, sums)
-        if change.kind == "opened":
-            memory.opened += 1
-            memory.traces = traces
-        yield IncidentSignal(subject, change.id, change.kind, change.since, change.state, change.sentences(), traces)
-
-
 def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], ...]:
     """Calls with the most extreme values of the features concerned, strongest feature first."""
     found: list[tuple[str, str]] = []
@@ -189,19 +158,6 @@ def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], 
             if key.dimension(semconv.FEATURE_NAME) == stream.name:
                 found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
     return tuple(dict.fromkeys(found))[:_MOST_TRACES]
-
-
-def _fill_gap(history: list[Counted], start: int, length: int, most: int, baseline: Baseline) -> None:
-    """Put empty windows where the model was silent, so that merged windows are stretches of time."""
-    if not history:
-        return
-    nothing = {stream: np.zeros_like(cells) for stream, cells in history[-1].counts.items()}
-    first = start - (most - 1) * length
-    if history[-1].end < first:  # no merged window reaches back so far
-        history.clear()
-    for begin in range(max(history[-1].end, first) if history else first, start, length):
-        slots = baseline.slots_of(begin, begin + length)
-        history.append(Counted(start=begin, end=begin + length, counts=nothing, slots=slots))
 
 
 def _quality(
@@ -248,12 +204,3 @@ def _add_durations(memory: Memory, error_type: str, summary: NumericSummary) -> 
         known += summary
     except SummaryError:  # another SDK's buckets: the counter of calls above has them, the histogram cannot
         return
-
-
-def window_name(length: int) -> str:
-    """Length of a window in ns as people write it.
-
-    >>> window_name(24 * 3600 * 10**9), window_name(90 * 10**9)
-    ('24h', '1m30s')
-    """
-    return str(Duration(length))

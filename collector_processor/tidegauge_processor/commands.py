@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
+from tidegauge_processor.cli_backtest import backtest
 from tidegauge_processor.cli_baseline import app as baseline
 from tidegauge_processor.config import Config, load
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(baseline, name="baseline")
+app.command()(backtest)
 
 
 def execute(arguments: Sequence[str]) -> int:

@@ -14,20 +14,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge import semconv
-from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline import Baseline, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.statistics.wobble import UNKNOWN
-from tidegauge.summaries import ExponentialSummary, NumericSummary
-from tidegauge_processor.performance.evaluate import Evaluation
-from tidegauge_processor.performance.evaluations import estimated
-from tidegauge_processor.records import StreamKey, Summary
+from tidegauge.summaries import OTHER
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.verdicts.moderation import moderate
 from tidegauge_processor.verdicts.types import Reference, Stream
@@ -44,15 +42,6 @@ QUALITY: Final = "quality"
 _OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
 _OF_CATEGORIES: Final = (MISSING, TYPE_MISMATCH, UNSEEN_CATEGORY)
 _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
-
-
-def between(summary: Summary | None, bounds: NDArray[np.float64]) -> Cells:
-    """Counts of a summary between ``bounds`` (shape ``(K,)``), shape ``(K + 1,)``; none where its bins do not fit."""
-    if isinstance(summary, ExponentialSummary) and ExponentialSummary.fits(bounds):
-        return summary.count_between(bounds)
-    if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
-        return summary.counts
-    return np.zeros(bounds.size + 1, dtype=np.int64)
 
 
 def references(baseline: Baseline) -> dict[Stream, Reference]:
@@ -86,69 +75,62 @@ def references(baseline: Baseline) -> dict[Stream, Reference]:
     return moderate(found)
 
 
-def counts(
-    sums: Aggregates, baseline: Baseline, *, unreferenced: bool = False, also: Baseline | None = None
-) -> dict[Stream, Cells]:
-    """Counts of one window, cell by cell as in `references`; streams without data have empty cells.
+class Seen(Protocol):
+    """What a window saw, whether it comes from data points or from rows."""
 
-    Args:
-        sums: of the window.
-        baseline: whose cells they are counted in.
-        unreferenced: what came without a baseline counts too, where its bins fit the cells.
-        also: another baseline; what came with it counts too where both have the same cells.
-    """
-    view = _View(sums, baseline, unreferenced, also)
+    def feature(self, feature: Feature) -> Cells:
+        """Values by cell of the feature's reference."""
+
+    def violations(self, feature: Feature, kind: str) -> int:
+        """Values of a feature that broke the schema in one way."""
+
+    def joint(self, reference: JointReference) -> Cells:
+        """Reconstruction errors by bin."""
+
+    def attribution(self, reference: NumericFeature) -> Cells:
+        """Attributions of a feature by bin."""
+
+    def classes(self) -> Cells:
+        """Predicted classes by cell, see `class_cells`."""
+
+    def value(self, reference: NumericFeature) -> Cells:
+        """Predicted numbers by bin."""
+
+    def score(self, reference: ScoreReference) -> Cells:
+        """Scores by bin, all predicted classes together."""
+
+
+def counts(seen: Seen, baseline: Baseline) -> dict[Stream, Cells]:
+    """Counts of one window, cell by cell as in `references`; streams without data have empty cells."""
     found: dict[Stream, Cells] = {}
     for feature in baseline.features:
-        cells = view.feature(feature)
+        cells = seen.feature(feature)
         found[Stream(FEATURE, feature.name)] = cells
         present = int(cells.sum())
-        bad = {kind: view.violations(feature.name, kind) for kind in _possible_violations(feature)}
-        if unreferenced and UNSEEN_CATEGORY in bad:  # nobody who knows no baseline can say what is unseen
-            bad[UNSEEN_CATEGORY] = int(cells[-1])
+        bad = {kind: seen.violations(feature, kind) for kind in _possible_violations(feature)}
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
             found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
     if baseline.joint is not None:
-        found[Stream(JOINT, "")] = view.histogram(semconv.METRIC_RECONSTRUCTION_ERROR, baseline.joint.error.bounds)
+        found[Stream(JOINT, "")] = seen.joint(baseline.joint)
     for part in baseline.attributions:
-        cells = view.histogram(semconv.METRIC_FEATURE_ATTRIBUTION, part.bounds, part.name)
-        found[Stream(ATTRIBUTION, part.name)] = cells
+        found[Stream(ATTRIBUTION, part.name)] = seen.attribution(part)
     if baseline.value is not None:
-        found[Stream(PREDICTION, "")] = view.histogram(semconv.METRIC_PREDICTION_VALUE, baseline.value.bounds)
+        found[Stream(PREDICTION, "")] = seen.value(baseline.value)
     elif baseline.class_counts is not None:
-        found[Stream(PREDICTION, "")] = view.classes()
+        found[Stream(PREDICTION, "")] = seen.classes()
     if baseline.score is not None:
-        found[Stream(SCORE, "")] = view.histogram(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds)
+        found[Stream(SCORE, "")] = seen.score(baseline.score)
     return found
 
 
-def _same_cells(one: Baseline, other: Baseline, name: str) -> bool:
-    """Whether two baselines count a feature, or what was predicted when none is named, in the same cells."""
-    if not name:
-        return (one.classes, _bounds(one.score), _bounds(one.value)) == (
-            other.classes,
-            _bounds(other.score),
-            _bounds(other.value),
-        )
-    try:
-        first, second = one.feature(name), other.feature(name)
-    except KeyError:
-        return False
-    if isinstance(first, NumericFeature) and isinstance(second, NumericFeature):
-        return np.array_equal([first.low, *first.bounds, first.high], [second.low, *second.bounds, second.high])
-    if isinstance(first, NumericFeature) or isinstance(second, NumericFeature):
-        return False
-    return (first.labels, first.others, first.open) == (second.labels, second.others, second.open)
+def class_cells(baseline: Baseline) -> tuple[dict[str, int], int]:
+    """Cell of each class that the baseline knows, and the cell of all others.
 
-
-def _place(place: Mapping[str, int], feature: CategoricalFeature, category: str) -> int:
-    """Cell of a category; of those without one, a writer that knows the baseline has said which they are."""
-    return place[category] if category in place else place[feature.place(category)]
-
-
-def _bounds(part: NumericFeature | ScoreReference | None) -> list[float] | None:
-    return None if part is None else part.bounds.tolist()
+    A baseline of more classes than it can list has counted the rare ones together, as ``_other``.
+    """
+    place = {label: cell for cell, label in enumerate(baseline.classes)}
+    return place, place.get(OTHER, len(place))
 
 
 def _possible_violations(feature: Feature) -> tuple[str, ...]:
@@ -173,16 +155,6 @@ def baseline_in_use(sums: Aggregates) -> str:
     return max(rows, key=lambda baseline: (rows[baseline], streams[baseline], baseline), default="")
 
 
-def estimates(sums: Aggregates, baseline: Baseline) -> list[Evaluation]:
-    """Performance of one window, estimated without its labels."""
-    view = _View(sums, baseline)
-    if baseline.score is not None:
-        return estimated(baseline, scores=view.by_class(semconv.METRIC_PREDICTION_SCORE, baseline.score.bounds))
-    if baseline.loss is not None:
-        return estimated(baseline, expected=view.total(semconv.METRIC_ESTIMATED_LOSS, baseline.loss.error.bounds))
-    return []
-
-
 def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tuple[str, str], float]:
     """Share of rows that broke the schema, by feature and kind, where any did.
 
@@ -200,81 +172,3 @@ def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tup
             bad[broken] = max(bad.get(broken, 0), int(cells[1]))
     seen = {(stream.name, stream.detail): int(cells.sum()) for stream, cells in known.items()}
     return {broken: min(1.0, count / max(rows, seen.get(broken, 0), 1)) for broken, count in bad.items()}
-
-
-class _View:
-    """The streams that can be counted in the cells of one baseline, by what they are about."""
-
-    def __init__(
-        self, sums: Aggregates, baseline: Baseline, unreferenced: bool = False, also: Baseline | None = None
-    ) -> None:
-        self._sums = sums
-        self._baseline = baseline
-        self._by_feature: dict[tuple[str, str], list[StreamKey]] = {}
-        for stream in (*sums.histograms, *sums.counts):
-            name = stream.dimension(semconv.FEATURE_NAME)
-            if (
-                stream.baseline == baseline.id
-                or (unreferenced and not stream.baseline)
-                or (also and stream.baseline == also.id and _same_cells(also, baseline, name))
-            ):
-                self._by_feature.setdefault((stream.metric, name), []).append(stream)
-
-    def feature(self, feature: Feature) -> Cells:
-        if isinstance(feature, NumericFeature):
-            return self.histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
-        place = {label: cell for cell, label in enumerate(feature.labels)}
-        return self._cells(
-            len(place),
-            semconv.METRIC_FEATURE_OCCURRENCES,
-            feature.name,
-            lambda stream: _place(place, feature, stream.dimension(semconv.FEATURE_CATEGORY)),
-        )
-
-    def classes(self) -> Cells:
-        place = {label: cell for cell, label in enumerate(self._baseline.classes)}
-        return self._cells(
-            len(place) + 1,
-            semconv.METRIC_PREDICTIONS,
-            "",
-            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), len(place)),
-        )
-
-    def histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
-        cells = np.zeros(bounds.size + 1, dtype=np.int64)
-        for stream in self._by_feature.get((metric, feature), ()):
-            cells += between(self._sums.histograms.get(stream), bounds)
-        return cells
-
-    def by_class(self, metric: str, bounds: NDArray[np.float64]) -> dict[str, Cells]:
-        found: dict[str, Cells] = {}
-        for stream, summary in self._numeric(metric, bounds):
-            name = stream.dimension(semconv.PREDICTION_CLASS)
-            found[name] = found.get(name, 0) + summary.counts
-        return found
-
-    def total(self, metric: str, bounds: NDArray[np.float64]) -> tuple[float, int]:
-        summaries = [summary for _, summary in self._numeric(metric, bounds)]
-        return sum(summary.sum.value for summary in summaries), sum(summary.count for summary in summaries)
-
-    def _numeric(self, metric: str, bounds: NDArray[np.float64]) -> Iterator[tuple[StreamKey, NumericSummary]]:
-        for stream in self._by_feature.get((metric, ""), ()):
-            summary = self._sums.histograms.get(stream)
-            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
-                yield stream, summary
-
-    def violations(self, feature: str, kind: str) -> int:
-        return int(
-            self._cells(
-                2,
-                semconv.METRIC_VIOLATIONS,
-                feature,
-                lambda stream: int(stream.dimension(semconv.VIOLATION_TYPE) == kind),
-            )[1]
-        )
-
-    def _cells(self, size: int, metric: str, feature: str, cell: Callable[[StreamKey], int]) -> Cells:
-        cells = np.zeros(size, dtype=np.int64)
-        for stream in self._by_feature.get((metric, feature), ()):
-            cells[cell(stream)] += self._sums.counts[stream]
-        return cells

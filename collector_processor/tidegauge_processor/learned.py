@@ -25,10 +25,10 @@ from tidegauge.baseline.tasks import TASKS
 from tidegauge.errors import SummaryError
 from tidegauge.observation import MISSING
 from tidegauge.summaries import OTHER, UNSEEN, NumericSummary
-from tidegauge_processor.comparison import between
 from tidegauge_processor.records import ModelKey, StreamKey, Summary
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import HOUR, Learning
+from tidegauge_processor.window_points import between
 
 ORIGIN: Final = "origin"
 LEARNED: Final[Literal["learned"]] = "learned"

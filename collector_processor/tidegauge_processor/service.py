@@ -28,6 +28,7 @@ from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp import encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
+from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing
 from tidegauge_processor.state.inbox import Entry, Inbox
@@ -36,7 +37,6 @@ from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.wiring import (
     join_of,
     learning_of,
-    policy_of,
     resource_of,
     sender_of,
     timing_of,

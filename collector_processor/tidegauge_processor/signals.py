@@ -13,6 +13,7 @@ from typing import Literal, Self
 from pydantic import TypeAdapter
 
 from tidegauge.baseline import Baseline
+from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Verdict
 
@@ -214,6 +215,7 @@ class IncidentSignal:
         id: key of the incident.
         change: what happened.
         since: start of what is out of the ordinary, ns since the epoch.
+        change_point: when the change most likely began, ns since the epoch.
         state: ``changed``, or ``material`` when it is worth a page.
         streams: the streams concerned, strongest evidence first, each as a sentence.
         traces: example calls, as (trace id, span id).
@@ -224,10 +226,17 @@ class IncidentSignal:
     id: str
     change: Literal["opened", "grew", "closed"]
     since: int
+    change_point: int
     state: State
     streams: tuple[str, ...]
     traces: tuple[tuple[str, str], ...]
     versus: str = ""
+
+    @classmethod
+    def of(cls, change: IncidentChange, subject: Subject, traces: tuple[tuple[str, str], ...] = ()) -> Self:
+        """Say what became of an incident."""
+        when = change.since, change.change_point
+        return cls(subject, change.id, change.kind, *when, change.state, change.sentences(), traces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
 from tidegauge_processor.verdicts.types import Window as Counted
+from tidegauge_processor.window_points import Points
 
 RECENT: Final = 24
 """Windows by whose rows the champion is found; a version without rows in so many is gone."""
@@ -130,7 +131,7 @@ def take_up(
     first = start - (most - 1) * length
     for begin in range(max(known.windows[-1].end, first) if known.windows else start, start, length):
         known.windows.append(Counted(begin, begin + length, {}, _ONE_SLOT))
-    counted = comparison.counts(sums, champion.baseline, unreferenced=True, also=own)
+    counted = comparison.counts(Points(sums, champion.baseline, unreferenced=True, also=own), champion.baseline)
     known.windows.append(Counted(start, end, counted, _ONE_SLOT))
     del known.windows[:-most]
 
@@ -143,7 +144,8 @@ def end_challenge(key: ModelKey, challenge: Challenge) -> Iterator[Signal]:
         subject = Subject(*key, "", "metric", last.start, last.end)
         why = (f"the comparison with version {challenge.champion} has ended",)
         id = f"{left['id']}-{challenge.champion}"
-        yield IncidentSignal(subject, id, "closed", left["since"], State(left["state"]), why, (), challenge.champion)
+        when = left["since"], left["change_point"]
+        yield IncidentSignal(subject, id, "closed", *when, State(left["state"]), why, (), challenge.champion)
 
 
 def compare(
@@ -188,9 +190,7 @@ def compare(
         for change in challenge.incidents.update(verdicts, window, policy):
             memory.opened += change.kind == "opened"
             id = f"{change.id}-{challenge.champion}"
-            yield IncidentSignal(
-                subject, id, change.kind, change.since, change.state, change.sentences(), (), challenge.champion
-            )
+            yield replace(IncidentSignal.of(change, subject), id=id, versus=challenge.champion)
 
 
 _ONE_SLOT: Final = np.ones(1, dtype=np.bool_)

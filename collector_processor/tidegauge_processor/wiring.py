@@ -15,7 +15,6 @@ from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
 
 
@@ -39,18 +38,6 @@ def join_of(config: Config, store: Store, telemetry: Telemetry) -> Join | None:
         return None
     limits = Limits(settings.expiration, settings.max_predictions)
     return Join(limits, store.joined, store.joined_until(), telemetry)
-
-
-def policy_of(config: Config, model: str) -> Policy:
-    """Thresholds and budget in force for a model."""
-    drift = config.for_model(model)
-    return Policy(
-        window_length=config.windows.duration,
-        false_incidents_per_month=drift.false_incidents_per_month,
-        scales=drift.scales,
-        effect_floor=drift.effect_floor,
-        quiet_windows=drift.quiet_windows,
-    )
 
 
 def learning_of(config: Config) -> LearningRule:

@@ -33,8 +33,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge._snapshot import record_of
-from tidegauge.columns import category, is_missing
+from tidegauge.columns import is_missing
 from tidegauge.errors import CaptureError
+from tidegauge.observation import class_name
 
 _CLASS_KEYS: Final = ("class", "label", "prediction", "predicted_class")
 _SCORE_KEYS: Final = ("score", "probability", "proba")
@@ -100,13 +101,10 @@ class Reader:
         >>> Reader("binary", ("on_time", "late"), 0.5).label(1)
         'late'
         """
-        name = category(value)
+        name = class_name(value, self.classes)
         if name is None:
             raise CaptureError(f"{type(value).__name__} is no class")
-        if name in self.classes or isinstance(value, str) or not self.classes:
-            return name
-        place = float(value)
-        return self.classes[int(place)] if place.is_integer() and 0 <= place < len(self.classes) else name
+        return name
 
     def _read(self, result: Any, rows: int | None) -> Output | None:
         if result is None:

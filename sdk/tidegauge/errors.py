@@ -5,6 +5,7 @@
     TidegaugeError
     ├── ConfigurationError       a setting, option or configuration file is wrong
     ├── BaselineError            a baseline cannot be fitted, read or used
+    ├── DataError                a file of rows cannot be read, or does not fit its baseline
     ├── ReceiptError             a receipt is tampered with, truncated or foreign
     ├── CaptureError             features or output of a call cannot be understood
     ├── SummaryError             two summaries cannot be merged
@@ -27,6 +28,10 @@ class ConfigurationError(TidegaugeError):
 
 class BaselineError(TidegaugeError):
     """A baseline cannot be fitted, read or used."""
+
+
+class DataError(TidegaugeError):
+    """A file of rows cannot be read, or does not fit the baseline that it is held against."""
 
 
 class ReceiptError(TidegaugeError):

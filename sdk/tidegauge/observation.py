@@ -6,13 +6,14 @@ Live calls and the spans of other clients are read by the same functions, so tha
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
 from tidegauge.baseline import CategoricalFeature, NumericFeature
-from tidegauge.columns import CategoricalColumn, NumericColumn
+from tidegauge.columns import CategoricalColumn, NumericColumn, category
 from tidegauge.summaries import UNSEEN, CategorySummary, ExponentialSummary, NumericSummary
 
 MISSING: Final = "missing"
@@ -73,6 +74,19 @@ def observe_categorical(column: CategoricalColumn, feature: CategoricalFeature) 
             placed[feature.place(value)] += count
     violations = {MISSING: column.missing, TYPE_MISMATCH: column.mismatched, UNSEEN_CATEGORY: placed[UNSEEN]}
     return Observation(CategorySummary({name: count for name, count in placed.items() if count}), _occurred(violations))
+
+
+def class_name(value: Any, classes: Sequence[str]) -> str | None:
+    """Name of the class that ``value`` stands for: a name itself, or the place of one; None when it is no class.
+
+    >>> [class_name(value, ("on_time", "late")) for value in (1, True, "late", 7, [])]
+    ['late', 'late', 'late', '7', None]
+    """
+    name = category(value)
+    if name is None or name in classes or isinstance(value, str) or not classes:
+        return name
+    place = float(value)
+    return classes[int(place)] if place.is_integer() and 0 <= place < len(classes) else name
 
 
 def _occurred(violations: dict[str, int]) -> dict[str, int]:

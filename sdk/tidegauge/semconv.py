@@ -219,6 +219,8 @@ INCIDENT_CHANGE: Final = "ml.incident.change"
 """``opened``, ``grew`` or ``closed``."""
 INCIDENT_SINCE: Final = "ml.incident.since"
 """Start of the first window of an incident, as nanoseconds since the epoch."""
+INCIDENT_CHANGE_POINT: Final = "ml.incident.change_point"
+"""When the change most likely began, as nanoseconds since the epoch."""
 INCIDENT_STREAMS: Final = "ml.incident.streams"
 """The streams that changed, strongest first."""
 

@@ -44,7 +44,7 @@ class Restarted:
         """End and begin again."""
         known = Baselines({id: Baseline.from_bytes(data) for id, data in self.stored.items()})
         policy = Policy(scales=(1, 3))
-        self.engine = Engine(TIMING, known, lambda _: policy, 1_000, Telemetry(), self.units, *self._rules)
+        self.engine = Engine(TIMING, known, lambda _: policy, 1_000, Telemetry(), self.units, None, *self._rules)
 
     def take(self, *requests: bytes) -> list[Signal]:
         """Apply requests, say what is ripe, and store."""

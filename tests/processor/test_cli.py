@@ -28,7 +28,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended("--help") == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("run", "validate", "baseline"))
+    assert all(command in shown for command in ("run", "validate", "baseline", "backtest"))
 
 
 @pytest.mark.parametrize(("group", "command"), [([], "validate"), (["baseline"], "build")])

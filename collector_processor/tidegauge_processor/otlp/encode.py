@@ -233,6 +233,7 @@ def _record(signal: Event, time: int) -> LogRecord:
             semconv.INCIDENT_ID: signal.id,
             semconv.INCIDENT_CHANGE: signal.change,
             semconv.INCIDENT_SINCE: signal.since,
+            semconv.INCIDENT_CHANGE_POINT: signal.change_point,
             semconv.DRIFT_STATE: signal.state.value,
             semconv.INCIDENT_STREAMS: list(signal.streams),
         }

@@ -6,5 +6,5 @@
 | what is compared | `scales` (windows merged), `season` (reference mixed to the hours of the window) |
 | evidence | `anderson_darling` with `saddlepoint`, `g_test`, `fisher` |
 | size | `effects`, `bounds` |
-| judgement | `budget` (levels), `judge`, `ranking`, `incidents` |
+| judgement | `budget` (levels), `judge`, `ranking`, `incidents`, `change_point` |
 """

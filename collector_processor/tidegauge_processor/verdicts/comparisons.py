@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.statistics import season
-from tidegauge.statistics.wobble import FEWEST_BLOCKS, METHODS, Excess
+from tidegauge.statistics.wobble import FEWEST_BLOCKS, METHODS
 from tidegauge_processor.verdicts.scales import merge_latest
 from tidegauge_processor.verdicts.types import Reference
 from tidegauge_processor.verdicts.uncertain import NODES, beyond
@@ -58,19 +59,19 @@ class Comparisons:
     beyond: Mapping[str, Floats]
     ordered: bool
 
-    @property
+    @cached_property
     def rows(self) -> Floats:
         """Rows of the merged windows that are compared, shape ``(k,)``."""
         result: Floats = self.window.sum(axis=1)
         return result
 
-    @property
+    @cached_property
     def size(self) -> Floats:
         """Effective rows of the reference, shape ``(k,)``."""
         result: Floats = self.reference.sum(axis=1)
         return result
 
-    @property
+    @cached_property
     def new(self) -> NDArray[np.bool_]:
         """Whether the second of two cells, empty in the reference, has most of the rows now: shape ``(k,)``.
 
@@ -135,14 +136,13 @@ def _blocks(reference: Reference, hours: float) -> int:
 
 
 def _beyond(references: Sequence[Reference], method: str, hours: Sequence[float], ends: int) -> Floats:
-    nothing = np.zeros(NODES.size)
-    found = [
-        [nothing if (e := _excess(known, method, length)) is None else beyond(e) for length in hours]
-        for known in references
-    ]
-    repeated: Floats = np.repeat(np.array(found)[:, None], ends, axis=1)
+    found = np.stack([_beyond_one(known, method, tuple(hours)) for known in references])
+    repeated: Floats = np.repeat(found[:, None], ends, axis=1)
     return repeated.reshape(-1, NODES.size)
 
 
-def _excess(reference: Reference, method: str, hours: float) -> Excess | None:
-    return reference.wobble.found(reference.wobble.over(hours)).get(method)
+@lru_cache(maxsize=1 << 14)
+def _beyond_one(reference: Reference, method: str, hours: tuple[float, ...]) -> Floats:
+    wobble = reference.wobble
+    found = [wobble.found(wobble.over(length)).get(method) for length in hours]
+    return np.array([np.zeros(NODES.size) if excess is None else beyond(excess) for excess in found])

@@ -14,7 +14,8 @@ A window in which nothing could be judged is not a quiet one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +24,9 @@ from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream, TestResult, Verdict, Window
 
 _MAIN_EFFECTS = ("ks_distance", "l_infinity")
+
+ChangePoint = Callable[[Verdict, int], int]
+"""When what an alarm shows has begun, not before the time that is given; both in ns since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class IncidentChange:
         start: start of the window of this change.
         end: its end.
         state: ``changed``, or ``material`` as soon as one stream is.
+        change_point: when the change of the strongest stream most likely began, ns since the epoch.
         ranking: the strongest verdict on each stream concerned, strongest first: the streams that alarmed and, while
             open, those on the Benjamini-Hochberg list of the window.
     """
@@ -46,6 +51,7 @@ class IncidentChange:
     start: int
     end: int
     state: State
+    change_point: int
     ranking: tuple[Verdict, ...]
 
     @property
@@ -62,11 +68,17 @@ class IncidentChange:
 class _Incident:
     id: str
     since: int
+    change_point: int
     loud_until: int
     state: State = State.CHANGED
     quiet: int = 0
     strongest: dict[Stream, Verdict] = field(default_factory=dict)
     finest: dict[Stream, int] = field(default_factory=dict)
+
+    @property
+    def leader(self) -> Verdict:
+        """The strongest alarm of all."""
+        return min(self.strongest.values(), key=lambda verdict: (*strength(verdict), verdict.stream))
 
     def is_fresh(self, alarm: Verdict) -> bool:
         finest = self.finest.get(alarm.stream)
@@ -89,6 +101,10 @@ class _Incident:
             if known is None or strength(verdict) < strength(known):
                 self.strongest[stream] = verdict
         return grown
+
+
+def _start(alarm: Verdict, earliest: int) -> int:
+    return max(alarm.start, earliest)
 
 
 class IncidentLog:
@@ -123,13 +139,17 @@ class IncidentLog:
         """Id of the open incident."""
         return self._open.id if self._open else None
 
-    def update(self, verdicts: Sequence[Verdict], window: Window, policy: Policy) -> list[IncidentChange]:
+    def update(
+        self, verdicts: Sequence[Verdict], window: Window, policy: Policy, change_point: ChangePoint = _start
+    ) -> list[IncidentChange]:
         """Take up the verdicts of a window.
 
         Args:
             verdicts: all of this window, at all scales.
             window: the window that closed, the newest of those judged.
             policy: how many quiet windows close an incident.
+            change_point: dates the strongest alarm when an incident opens, and when another stream becomes the
+                strongest; the start of its merged windows when left out.
 
         Returns:
             What is to be said; usually nothing.
@@ -137,11 +157,14 @@ class IncidentLog:
         alarms = [verdict for verdict in verdicts if verdict.state.alarming]
         if self._open is None:
             alarms = [alarm for alarm in alarms if alarm.start >= self._settled_until]
-            return [self._begin(alarms, verdicts, window)] if alarms else []
+            return [self._begin(alarms, verdicts, window, change_point)] if alarms else []
         incident = self._open
         fresh = [alarm for alarm in alarms if incident.is_fresh(alarm)]
         if fresh:
+            leader = incident.leader.stream
             grown = incident.take_up(fresh, window)
+            if grown and incident.leader.stream != leader:
+                incident.change_point = change_point(incident.leader, self._settled_until)
             return [_change("grew", incident, window, verdicts)] if grown else []
         incident.quiet += any(incident.was_judged(verdict) for verdict in verdicts)
         if incident.quiet < policy.quiet_windows:
@@ -161,10 +184,13 @@ class IncidentLog:
         log._open = _load(plain["open"]) if plain["open"] else None
         return log
 
-    def _begin(self, alarms: list[Verdict], verdicts: Sequence[Verdict], window: Window) -> IncidentChange:
+    def _begin(
+        self, alarms: list[Verdict], verdicts: Sequence[Verdict], window: Window, change_point: ChangePoint
+    ) -> IncidentChange:
         clearest = min(alarms, key=strength)
-        self._open = _Incident(f"{window.start:016x}", clearest.start, window.end)
+        self._open = _Incident(f"{window.start:016x}", clearest.start, clearest.start, window.end)
         self._open.take_up(alarms, window)
+        self._open.change_point = change_point(self._open.leader, self._settled_until)
         return _change("opened", self._open, window, verdicts)
 
 
@@ -176,7 +202,9 @@ def _change(
     for stream in benjamini_hochberg(corrected_p(verdicts)):
         concerned.setdefault(stream, now[stream])
     ranking = tuple(sorted(concerned.values(), key=lambda verdict: (*strength(verdict), verdict.stream)))
-    return IncidentChange(kind, incident.id, incident.since, window.start, window.end, incident.state, ranking)
+    return IncidentChange(
+        kind, incident.id, incident.since, window.start, window.end, incident.state, incident.change_point, ranking
+    )
 
 
 def _sentence(verdict: Verdict) -> str:
@@ -191,6 +219,7 @@ def _dump(incident: _Incident) -> dict[str, Any]:
     return {
         "id": incident.id,
         "since": incident.since,
+        "change_point": incident.change_point,
         "loud_until": incident.loud_until,
         "state": incident.state.value,
         "quiet": incident.quiet,
@@ -201,7 +230,8 @@ def _dump(incident: _Incident) -> dict[str, Any]:
 
 
 def _load(plain: dict[str, Any]) -> _Incident:
-    incident = _Incident(plain["id"], plain["since"], plain["loud_until"], State(plain["state"]), plain["quiet"])
+    times = plain["since"], plain["change_point"], plain["loud_until"]
+    incident = _Incident(plain["id"], *times, State(plain["state"]), plain["quiet"])
     for row, finest in plain["streams"]:
         verdict = _load_verdict(row)
         incident.strongest[verdict.stream] = verdict
@@ -222,6 +252,8 @@ def _dump_verdict(verdict: Verdict) -> dict[str, Any]:
         "level": verdict.level,
         "effects": dict(sorted(verdict.effects.items())),
         "effect_lower": verdict.effect_lower,
+        "effect_upper": _plain(verdict.effect_upper),
+        "detectable_shift": _plain(verdict.detectable_shift),
         "reason": verdict.reason,
     }
 
@@ -233,5 +265,15 @@ def _load_verdict(plain: dict[str, Any]) -> Verdict:
             "stream": Stream(*plain["stream"]),
             "state": State(plain["state"]),
             "tests": tuple(TestResult(*test) for test in plain["tests"]),
+            "effect_upper": _number(plain["effect_upper"]),
+            "detectable_shift": _number(plain["detectable_shift"]),
         }
     )
+
+
+def _plain(number: float) -> float | None:
+    return None if math.isnan(number) else number  # JSON has no NaN
+
+
+def _number(plain: float | None) -> float:
+    return math.nan if plain is None else plain

@@ -18,7 +18,7 @@ from tidegauge_processor.verdicts.comparisons import HOUR, Comparisons, Shape, c
 from tidegauge_processor.verdicts.detectable import detectable_shifts
 from tidegauge_processor.verdicts.effects import effects_of
 from tidegauge_processor.verdicts.evidence import Evidence, gather
-from tidegauge_processor.verdicts.lower_bounds import least_distance
+from tidegauge_processor.verdicts.lower_bounds import greatest_distance, least_distance
 from tidegauge_processor.verdicts.scales import stack
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, TestResult, Verdict, Window
@@ -104,13 +104,14 @@ def _verdicts(
     evidence = gather(chosen.reference, chosen.window, chosen.beyond, ordered=chosen.ordered)
     effects = effects_of(chosen.reference, chosen.window, bounds)
     lower = least_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
+    upper = greatest_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
     shifts = detectable_shifts(chosen, known, level).tolist() if chosen.ordered else [float("nan")] * len(keys)
     sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
-    tests = _tests(evidence)
+    tests, smallest = _tests(evidence), evidence.smallest
     for place, (stream, scale) in enumerate(keys):
         floor = known[place].floor
         large = lower[place] > (policy.effect_floor if floor is None else floor)
-        state, reason = _claim(chosen, evidence, place, stream, float(level[place]), large)
+        state, reason = _claim(chosen, evidence, smallest, place, stream, float(level[place]), large)
         verdicts.append(
             Verdict(
                 stream=stream,
@@ -125,6 +126,7 @@ def _verdicts(
                 effect_lower=lower[place],
                 reason=reason,
                 detectable_shift=shifts[place],
+                effect_upper=upper[place],
             )
         )
     return verdicts
@@ -138,11 +140,17 @@ def _tests(evidence: Evidence) -> list[tuple[TestResult, ...]]:
 
 
 def _claim(
-    compared: Comparisons, evidence: Evidence, place: int, stream: Stream, level: float, large: bool
+    compared: Comparisons,
+    evidence: Evidence,
+    smallest: Floats,
+    place: int,
+    stream: Stream,
+    level: float,
+    large: bool,
 ) -> tuple[State, str]:
     rows, size = int(compared.rows[place]), float(compared.size[place])
     few = min(rows, size) < FEWEST_ROWS
-    significant = bool(evidence.smallest[place] <= level)
+    significant = bool(smallest[place] <= level)
     left_out = int(compared.left_out[place])
     note = f"{left_out} rows at a time without reference left out" if left_out else ""
     if stream.target == "quality" and compared.new[place] and (significant or not few):

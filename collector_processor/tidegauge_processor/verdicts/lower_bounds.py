@@ -1,4 +1,4 @@
-"""How large is a change at least? A lower confidence bound of the KS and of the L-infinity distance.
+"""How large is a change at least, and at most? Confidence bounds of the KS and of the L-infinity distance.
 
 Both distances are the largest of some differences of two shares: of the cumulative shares at the inner edges, or of
 the shares of the cells. Each of these shares is binomial, so Clopper and Pearson's exact interval holds for it at any
@@ -7,7 +7,11 @@ samples and both directions, all intervals hold at once; then the gap between th
 difference bounds the true distance from below, although the data chose the place. Nothing is assumed beyond
 independent rows, so the bound is on the safe side.
 
-Source: C. J. Clopper, E. S. Pearson (1934), Biometrika 26, 404-413.
+From above it takes a bound of all places at once: that of Dvoretzky, Kiefer, Wolfowitz and Massart for cumulative
+shares, Hoeffding's with the error probability divided over the cells for others.
+
+Sources: C. J. Clopper, E. S. Pearson (1934), Biometrika 26, 404-413; P. Massart (1990), Annals of Probability 18,
+1269-1283; W. Hoeffding (1963), JASA 58, 13-30.
 """
 
 from __future__ import annotations
@@ -39,10 +43,7 @@ def least_distance(reference: Floats, window: Floats, error: Floats, *, ordered:
         0.305
     """
     n, m = reference.sum(axis=1), window.sum(axis=1)
-    if ordered:
-        reference, window = reference.cumsum(axis=1)[:, :-1], window.cumsum(axis=1)[:, :-1]
-    elif reference.shape[1] == 2:  # the two differences are one
-        reference, window = reference[:, :1], window[:, :1]
+    reference, window = _compared(reference, window, ordered=ordered)
     differences = np.abs(reference / n[:, None] - window / m[:, None])
     place = differences.argmax(axis=1)[:, None]
     a = np.take_along_axis(reference, place, 1)[:, 0]
@@ -53,6 +54,42 @@ def least_distance(reference: Floats, window: Floats, error: Floats, *, ordered:
     below = _upper(np.where(grown, a, b), np.where(grown, n, m), alpha)
     result: Floats = np.maximum(above - below, 0.0)
     return result
+
+
+def greatest_distance(reference: Floats, window: Floats, error: Floats, *, ordered: bool) -> Floats:
+    """Upper confidence bound of the distance that `least_distance` bounds from below.
+
+    Args:
+        reference: counts, shape ``(n, K)``, no row empty; an effective size may make them fractions.
+        window: counts, shape ``(n, K)``, no row empty.
+        error: probability with which the true distance may exceed the bound, shape ``(n,)``.
+        ordered: whether the cells have an order.
+
+    Returns:
+        Bounds, at most 1, shape ``(n,)``.
+
+    Example:
+        >>> bound = greatest_distance(
+        ...     np.array([[9000.0, 1000]]), np.array([[500.0, 500]]), np.array([1e-6]), ordered=False
+        ... )
+        >>> round(float(bound[0]), 3)
+        0.515
+    """
+    n, m = reference.sum(axis=1), window.sum(axis=1)
+    reference, window = _compared(reference, window, ordered=ordered)
+    found = np.abs(reference / n[:, None] - window / m[:, None]).max(axis=1)
+    spread = np.log(4 * (1 if ordered else reference.shape[1]) / error) / 2
+    result: Floats = np.minimum(found + np.sqrt(spread / n) + np.sqrt(spread / m), 1.0)
+    return result
+
+
+def _compared(reference: Floats, window: Floats, *, ordered: bool) -> tuple[Floats, Floats]:
+    """The counts of which the shares are compared: up to each inner edge, or of each cell."""
+    if ordered:
+        return reference.cumsum(axis=1)[:, :-1], window.cumsum(axis=1)[:, :-1]
+    if reference.shape[1] == 2:  # the two differences are one
+        return reference[:, :1], window[:, :1]
+    return reference, window
 
 
 def _lower(count: Floats, total: Floats, alpha: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -140,6 +141,7 @@ class Verdict:
         reason: why there is no verdict, or what it rests on; empty when there is nothing to add.
         detectable_shift: smallest shift, in standard deviations of the reference, that so many rows would have shown
             every other time; NaN where it cannot be said.
+        effect_upper: upper confidence bound of that distance, at ``level``; NaN where it is not known.
     """
 
     stream: Stream
@@ -153,7 +155,8 @@ class Verdict:
     effects: Mapping[str, float] = field(default_factory=dict)
     effect_lower: float = 0.0
     reason: str = ""
-    detectable_shift: float = float("nan")
+    detectable_shift: float = math.nan
+    effect_upper: float = math.nan
 
     @property
     def p_value(self) -> float:

@@ -38,6 +38,7 @@ FARTHEST: Final = 32.0
 MOST_FEATURES: Final = 1_000
 """Features that are looked at together; with more, sums could need more than a double's 53 bits."""
 
+_TRUTHS: Final = {"false": 0.0, "true": 1.0}
 _GRID, _COARSE, _FINE = 2.0**20, 2.0**22, 2.0**44
 _TOGETHER: Final = 256
 """Rows that are standardised at once, so that they stay in the processor's cache."""
@@ -134,15 +135,20 @@ def encode(column: NumericColumn | CategoricalColumn, feature: Feature) -> Float
         return column.values
     if not isinstance(feature, CategoricalFeature):
         raise BaselineError(f"feature {feature.name!r} is numeric: its column must be read as numbers")
-    if feature.boolean:
-        codes = {"false": 0.0, "true": 1.0}
-    else:
-        counts = feature.counts.sum(axis=0)
-        codes = dict(zip(feature.labels, (counts / max(int(counts.sum()), 1)).tolist(), strict=True))
+    codes = dict(zip(feature.labels, codes_of(feature).tolist(), strict=True))
     code_of: dict[str | None, float] = {
         value: np.nan if value is None else codes.get(feature.place(value), np.nan) for value in set(column.values)
     }
     return np.fromiter(map(code_of.__getitem__, column.values), np.float64, len(column.values))
+
+
+def codes_of(feature: CategoricalFeature) -> Floats:
+    """What stands for each of a feature's labels, shape ``(labels,)``: NaN where a label is no truth value."""
+    if feature.boolean:
+        return np.array([_TRUTHS.get(label, np.nan) for label in feature.labels])
+    counts = feature.counts.sum(axis=0)
+    shares: Floats = counts / max(int(counts.sum()), 1)
+    return shares
 
 
 def standardise(table: Floats, means: Floats, scales: Floats) -> Floats:

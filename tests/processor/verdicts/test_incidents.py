@@ -89,6 +89,28 @@ def test_it_began_where_the_evidence_is_clearest():
     assert change.since == 4
 
 
+def test_it_is_dated_when_it_opens_and_when_another_stream_leads():
+    asked = []
+
+    def dated(alarm, earliest):
+        asked.append((alarm.stream, earliest))
+        return alarm.end - 3
+
+    def hour(number, *found):
+        return log.update([says(number, *verdict) for verdict in found], window(number), POLICY, dated)
+
+    log = IncidentLog()
+    (opened,) = hour(10, (AGE, CHANGED))
+    (grown,) = hour(11, (AGE, CHANGED), (COUNTRY, CHANGED, 1e-7))  # COUNTRY is weaker
+    log = IncidentLog.load(json.loads(json.dumps(log.dump())))
+    (led,) = hour(12, (AGE, CHANGED), (SCORE, MATERIAL))
+    assert [change.change_point for change in (opened, grown, led)] == [8, 8, 10]
+    closed = [change for number in range(13, 16) for change in hour(number, (AGE, OK))]
+    assert [(change.kind, change.change_point) for change in closed] == [("closed", 10)]
+    hour(20, (AGE, CHANGED))
+    assert asked == [(AGE, 0), (SCORE, 0), (AGE, 13)]  # never back into an incident that is closed
+
+
 def test_hours_without_data_are_not_quiet_hours():
     hours = [[(AGE, CHANGED)], [(AGE, OK)], *[[(AGE, SILENT)]] * 10, [(AGE, OK)], [(AGE, SILENT)], [(AGE, OK)]]
     story, _ = told(IncidentLog(), hours)

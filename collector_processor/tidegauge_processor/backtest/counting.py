@@ -1,0 +1,247 @@
+"""Counting the rows of windows, cell by cell, as the SDK and the processor together would have counted them.
+
+The counts of a window are one vector: the cells of each feature, each kind of violation, the cells of the outputs. A
+chunk of rows is counted column by column for all of its windows at once; adding chunks up is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference, codes_of
+from tidegauge.columns import category, is_missing
+from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
+from tidegauge.summaries import UNSEEN
+from tidegauge.summaries.bins import Bins
+from tidegauge_processor.backtest.outputs import OutputColumns, classes_of, scores_of, values_of
+from tidegauge_processor.backtest.reading import Chunk
+from tidegauge_processor.backtest.texts import label_of_text
+from tidegauge_processor.comparison import Cells
+
+_MOST_WINDOWS: Final = 256
+"""Windows that are counted at once; rows that are out of order may touch more of them than memory should hold."""
+
+_KINDS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE, UNSEEN_CATEGORY)
+_NOTHING: Final = -1
+_NO_CATEGORY: Final = -2
+
+_ROWS: Final = "rows"
+_JOINT: Final = "joint"
+_CLASSES: Final = "classes"
+_VALUE: Final = "value"
+_SCORE: Final = "score"
+
+Floats = NDArray[np.float64]
+
+Key = str | tuple[str, str]
+"""What is counted: an output, or the joint errors, by its name; a feature and ``cells`` or a kind of violation."""
+
+
+class Layout:
+    """Where in the vector of a window each count stands: the rows, the violations, the cells.
+
+    Args:
+        baseline: says what is counted.
+
+    Attributes:
+        violations: feature and kind of each.
+        size: of the vector.
+    """
+
+    def __init__(self, baseline: Baseline) -> None:
+        self.size = 0
+        self._places: dict[Key, slice] = {}
+        self._reserve(_ROWS, 1)
+        self.violations = [(feature.name, kind) for feature in baseline.features for kind in _KINDS]
+        for violation in self.violations:
+            self._reserve(violation, 1)
+        for feature in baseline.features:
+            self._reserve((feature.name, "cells"), feature.counts.shape[1])
+        self._reserve(_JOINT, 0 if baseline.joint is None else baseline.joint.error.counts.shape[1])
+        self._reserve(_CLASSES, len(baseline.classes) + 1)
+        self._reserve(_VALUE, 0 if baseline.value is None else baseline.value.counts.shape[1])
+        self._reserve(_SCORE, 0 if baseline.score is None else baseline.score.counts.shape[2])
+
+    def __getitem__(self, key: Key) -> slice:
+        return self._places[key]
+
+    def _reserve(self, key: Key, cells: int) -> None:
+        self._places[key] = slice(self.size, self.size + cells)
+        self.size += cells
+
+
+class WindowCounts:
+    """What the rows of one window showed; a `comparison.Seen`.
+
+    Args:
+        vector: the counts, shape ``(layout.size,)``.
+        layout: where each of them stands.
+
+    Attributes:
+        rows: number of rows.
+    """
+
+    def __init__(self, vector: Cells, layout: Layout) -> None:
+        self._vector = vector
+        self._layout = layout
+        self.rows, *violations = vector[: 1 + len(layout.violations)].tolist()
+        self._violations: dict[tuple[str, str], int] = dict(zip(layout.violations, violations, strict=True))
+
+    def broken(self) -> set[tuple[str, str]]:
+        """Feature and kind of the violations that occurred."""
+        return {violation for violation, count in self._violations.items() if count}
+
+    def feature(self, feature: Feature) -> Cells:
+        """See `comparison.Seen`."""
+        return self._vector[self._layout[feature.name, "cells"]]
+
+    def violations(self, feature: Feature, kind: str) -> int:
+        """See `comparison.Seen`."""
+        return self._violations[feature.name, kind]
+
+    def joint(self, reference: JointReference) -> Cells:
+        """See `comparison.Seen`."""
+        return self._vector[self._layout[_JOINT]]
+
+    def attribution(self, reference: NumericFeature) -> Cells:
+        """See `comparison.Seen`; rows of a file are not explained."""
+        return np.zeros(reference.counts.shape[1], dtype=np.int64)
+
+    def classes(self) -> Cells:
+        """See `comparison.Seen`."""
+        return self._vector[self._layout[_CLASSES]]
+
+    def value(self, reference: NumericFeature) -> Cells:
+        """See `comparison.Seen`."""
+        return self._vector[self._layout[_VALUE]]
+
+    def score(self, reference: ScoreReference) -> Cells:
+        """See `comparison.Seen`."""
+        return self._vector[self._layout[_SCORE]]
+
+
+class Tally:
+    """Counts of the windows that are not complete yet.
+
+    Args:
+        baseline: gives the bins, categories and classes.
+        outputs: columns of what the model said.
+    """
+
+    def __init__(self, baseline: Baseline, outputs: OutputColumns) -> None:
+        self._baseline = baseline
+        self._outputs = outputs
+        self._layout = Layout(baseline)
+        self._open: dict[int, Cells] = {}
+
+    def add(self, chunk: Chunk, windows: NDArray[np.int64]) -> None:
+        """Count the rows of a chunk, of which ``windows`` says the window, shape ``(rows,)``."""
+        touched, place = np.unique(windows, return_inverse=True)
+        if touched.size > _MOST_WINDOWS:
+            for first in range(0, touched.size, _MOST_WINDOWS):
+                rows = np.flatnonzero((place >= first) & (place < first + _MOST_WINDOWS))
+                self.add(chunk.take(rows), windows[rows])
+            return
+        table = _Table(self._layout, place, touched.size)
+        table.count(_ROWS, np.zeros(chunk.rows, np.intp))
+        joint, encoded = self._baseline.joint, dict[str, Floats]()
+        for feature in self._baseline.features:
+            if isinstance(feature, NumericFeature):
+                encoded[feature.name] = _count_numbers(table, chunk, feature)
+            else:
+                encoded[feature.name] = _count_categories(table, chunk, feature)
+        if joint is not None:
+            table.bin(_JOINT, joint.errors(encoded, chunk.rows), joint.error.bins)
+        self._count_outputs(table, chunk)
+        for window, vector in zip(touched.tolist(), table.counts, strict=True):
+            known = self._open.get(window)
+            self._open[window] = vector.copy() if known is None else known + vector
+
+    def take(self, before: int | None) -> list[tuple[int, WindowCounts]]:
+        """Take out the windows below ``before``, or all of them, in order."""
+        ripe = sorted(window for window in self._open if before is None or window < before)
+        return [(window, WindowCounts(self._open.pop(window), self._layout)) for window in ripe]
+
+    def _count_outputs(self, table: _Table, chunk: Chunk) -> None:
+        baseline = self._baseline
+        classes = classes_of(chunk, self._outputs, baseline)
+        if classes is not None:
+            table.count(_CLASSES, classes)
+        values = values_of(chunk, self._outputs, baseline)
+        if values is not None and baseline.value is not None:
+            table.bin(_VALUE, values, baseline.value.bins)
+        scores = scores_of(chunk, self._outputs, baseline)
+        if scores is not None and baseline.score is not None:
+            table.bin(_SCORE, scores, baseline.score.bins)
+
+
+class _Table:
+    """Vectors of several windows: ``place`` says in which of ``windows`` lines each row is counted."""
+
+    def __init__(self, layout: Layout, place: NDArray[np.intp], windows: int) -> None:
+        self.counts = np.zeros((windows, layout.size), dtype=np.int64)
+        self._layout = layout
+        self._place = place
+
+    def count(self, key: Key, cells: NDArray[np.intp], rows: NDArray[np.bool_] | None = None) -> None:
+        """Count all rows, or those of ``rows``, in the ``cells`` that are given for each of them."""
+        where = self._layout[key]
+        width, windows = where.stop - where.start, len(self.counts)
+        place = self._place if rows is None else self._place[rows]
+        found = np.bincount(place * width + cells, minlength=windows * width)
+        self.counts[:, where] += found.reshape(windows, width)
+
+    def mark(self, key: Key, rows: NDArray[np.bool_]) -> None:
+        """Count the rows where ``rows`` is true."""
+        if rows.any():
+            self.count(key, np.zeros(int(rows.sum()), np.intp), rows)
+
+    def bin(self, key: Key, values: NDArray[np.float64], bins: Bins) -> NDArray[np.bool_]:
+        """Count finite values in their bins; where values are finite."""
+        finite = np.isfinite(values)
+        if finite.all():
+            self.count(key, bins.index(values))
+        else:
+            self.count(key, bins.index(values[finite]), finite)
+        return finite
+
+
+def _count_numbers(table: _Table, chunk: Chunk, feature: NumericFeature) -> Floats:
+    """Count a column; its values as `tidegauge.baseline.joint.encode` gives them."""
+    name = feature.name
+    column = chunk.numbers(name)
+    values = column.values
+    finite = table.bin((name, "cells"), values, feature.bins)
+    if not finite.all():
+        table.mark((name, MISSING), column.missing)
+        table.mark((name, TYPE_MISMATCH), column.mismatched)
+        table.mark((name, NON_FINITE), np.isinf(values))
+    table.mark((name, OUT_OF_RANGE), ((values < feature.low) | (values > feature.high)) & finite)
+    return values
+
+
+def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) -> Floats:
+    """The same for categories. Each different value is read once: its cell, or what is wrong with it."""
+    name = feature.name
+    cell_of = {label: cell for cell, label in enumerate(feature.labels)}
+    values, places = chunk.distinct(name)
+    cells = np.array([_cell(value, feature, cell_of, text=chunk.text) for value in values], np.intp)[places]
+    known = cells >= 0
+    table.count((name, "cells"), cells[known], known)
+    table.mark((name, MISSING), cells == _NOTHING)
+    table.mark((name, TYPE_MISMATCH), cells == _NO_CATEGORY)
+    table.mark((name, UNSEEN_CATEGORY), cells == cell_of[UNSEEN])
+    return np.where(known, codes_of(feature)[cells], np.nan)
+
+
+def _cell(value: object, feature: CategoricalFeature, cell_of: dict[str, int], *, text: bool) -> int:
+    if is_missing(value):
+        return _NOTHING
+    if text:
+        return cell_of[label_of_text(str(value), feature)]
+    spelled = category(value)
+    return _NO_CATEGORY if spelled is None else cell_of[feature.place(spelled)]

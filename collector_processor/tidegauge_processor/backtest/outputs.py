@@ -1,0 +1,94 @@
+"""What the model said, from the columns of predictions and scores: the same classes and numbers that the SDK would see.
+
+| task | prediction column | score column |
+|---|---|---|
+| binary | class; left out, the score's side of the baseline's threshold | of the positive class |
+| multiclass | class | of the predicted class |
+| regression, ranking | number | ranking only |
+| anomaly | class | any number |
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline
+from tidegauge.columns import is_missing
+from tidegauge.errors import DataError
+from tidegauge.observation import class_name
+from tidegauge_processor.backtest.reading import Chunk
+from tidegauge_processor.backtest.texts import class_of_text
+from tidegauge_processor.comparison import class_cells
+
+
+class OutputColumns(NamedTuple):
+    """Names of the columns that hold what the model said; None where there is none."""
+
+    prediction: str | None = None
+    score: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names that there are."""
+        return [name for name in self if name is not None]
+
+
+NO_OUTPUTS: Final = OutputColumns()
+"""Nothing of what the model said is there."""
+
+
+def check_outputs(columns: OutputColumns, baseline: Baseline) -> None:
+    """Check that the baseline has something to compare the columns with.
+
+    Raises:
+        DataError: it has not.
+    """
+    if columns.prediction is not None and baseline.value is None and baseline.class_counts is None:
+        raise DataError("the baseline has no predictions to compare with: leave --prediction out, or build it with one")
+    if columns.score is not None and baseline.score is None and not _class_from_score(columns, baseline):
+        raise DataError("the baseline has no scores to compare with: leave --score out, or build it with one")
+
+
+def classes_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.intp] | None:
+    """Cell of each row's predicted class, see `comparison.class_cells`; None when no class is to be compared."""
+    if baseline.value is not None or baseline.class_counts is None:
+        return None
+    place, others = class_cells(baseline)
+    if columns.prediction is not None:
+        values, places = chunk.distinct(columns.prediction)
+        read = class_of_text if chunk.text else class_name
+        names = [None if is_missing(value) else read(value, baseline.classes) for value in values]
+        return np.array([others if name is None else place.get(name, others) for name in names], np.intp)[places]
+    if not _class_from_score(columns, baseline):
+        return None
+    scores = _numbers(chunk, columns.score)
+    low, high = baseline.classes if len(baseline.classes) == 2 else ("0", "1")
+    sides = np.array([place.get(low, others), place.get(high, others)], np.intp)
+    return np.where(np.isnan(scores), others, sides[(scores >= baseline.threshold).astype(np.intp)])
+
+
+def scores_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:
+    """Score of each row, not finite where it has none; None when scores are not to be compared."""
+    return None if baseline.score is None or columns.score is None else _numbers(chunk, columns.score)
+
+
+def values_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:
+    """Predicted number of each row, not finite where it has none; None when numbers are not to be compared."""
+    return None if baseline.value is None or columns.prediction is None else _numbers(chunk, columns.prediction)
+
+
+def _class_from_score(columns: OutputColumns, baseline: Baseline) -> bool:
+    has_classes = baseline.class_counts is not None
+    return columns.prediction is None and columns.score is not None and baseline.task == "binary" and has_classes
+
+
+def _numbers(chunk: Chunk, name: str | None) -> NDArray[np.float64]:
+    assert name is not None
+    column = chunk.numbers(name)
+    if column.mismatched.any():
+        odd = chunk.column(name)[int(column.mismatched.argmax())].as_py()
+        raise DataError(f"column {name!r} should hold numbers, but holds {odd!r}: name another column")
+    return column.values

@@ -1,0 +1,94 @@
+"""The backtest itself: rows of a file, counted by window, judged in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tidegauge.baseline import Baseline
+from tidegauge.baseline.frame import nearest
+from tidegauge.errors import DataError
+from tidegauge_processor import comparison
+from tidegauge_processor.backtest.counting import Tally
+from tidegauge_processor.backtest.outputs import NO_OUTPUTS, OutputColumns, check_outputs
+from tidegauge_processor.backtest.reading import Source
+from tidegauge_processor.backtest.results import Backtest, Recorder, shortened
+from tidegauge_processor.backtest.timeline import Timeline, times_of
+from tidegauge_processor.judging import judge_window
+from tidegauge_processor.verdicts.incidents import IncidentLog
+from tidegauge_processor.verdicts.types import Policy, Window
+
+_MOST_NAMES: Final = 8
+
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done, in rows counted and rows judged."""
+
+
+@dataclass(slots=True)
+class _Past:
+    history: list[Window] = field(default_factory=list)
+    incidents: IncidentLog = field(default_factory=IncidentLog)
+    violations: set[tuple[str, str]] = field(default_factory=set)
+
+
+def run(
+    source: Source,
+    baseline: Baseline,
+    policy: Policy,
+    timestamp: str,
+    outputs: OutputColumns = NO_OUTPUTS,
+    progress: Progress = lambda done, rows: None,
+) -> Backtest:
+    """Say what the processor would have said about the rows of ``source``.
+
+    Args:
+        source: one row a prediction, in any order.
+        baseline: what they are compared with.
+        policy: thresholds, budget and the length of windows.
+        timestamp: column of the time of each prediction.
+        outputs: columns of what the model said.
+        progress: is told how far it is.
+
+    Raises:
+        DataError: the rows cannot be read, or lack a column.
+    """
+    features = [feature.name for feature in baseline.features]
+    check_outputs(outputs, baseline)
+    _check_columns(source, [timestamp, *outputs.names], features)
+    length, past, recorder = policy.window_length, _Past(), Recorder(baseline, policy)
+    timeline = Timeline(times_of(source, timestamp), length)
+    tally, rows, counted, judged = Tally(baseline, outputs), timeline.windows.size, 0, 0
+    for chunk in source.chunks([*features, *outputs.names]):
+        if counted + chunk.rows > rows:
+            raise DataError(f"{str(source.path)!r} grew while it was read: start again")
+        tally.add(chunk, timeline.windows[counted : counted + chunk.rows])
+        counted += chunk.rows
+        for number, seen in tally.take(timeline.first_after(counted)):
+            start, end = number * length, (number + 1) * length
+            past.violations |= seen.broken()
+            counts = comparison.counts(seen, baseline)
+            recorder.add(start, end, seen.rows, judge_window(past, start, end, counts, baseline, policy))
+            judged += seen.rows
+            progress(counted + judged, 2 * rows)
+        progress(counted + judged, 2 * rows)
+    if counted < rows:
+        raise DataError(f"{str(source.path)!r} shrank while it was read: start again")
+    return recorder.finish()
+
+
+def _check_columns(source: Source, named: list[str], features: list[str]) -> None:
+    known = source.names
+    where = str(source.path)
+    for name in named:
+        if name not in known:
+            raise DataError(f"{where!r} has no column {name!r}{nearest(name, known)}")
+    lacking = [name for name in features if name not in known]
+    if lacking:
+        free = [name for name in known if name not in features]
+        what = "a column" if len(lacking) == 1 else f"{len(lacking)} columns"
+        told = shortened((f"{name!r}{nearest(name, free).replace(';', ',')}" for name in lacking), _MOST_NAMES)
+        raise DataError(f"{where!r} lacks {what} of the baseline: {told}; rename or add what is missing")
+    twice = sorted(name for name in {*named, *features} if known.count(name) > 1)
+    if twice:
+        raise DataError(f"{where!r} has two columns named {twice[0]!r}: rename one")

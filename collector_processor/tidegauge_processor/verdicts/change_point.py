@@ -1,0 +1,78 @@
+"""When did it begin? The run of latest windows that differs most from the reference.
+
+Windows before the change are like the reference and windows after it are not. So of the runs that end now, the one that
+begins with the change has the largest likelihood ratio: a shorter one leaves out evidence, a longer one waters it down.
+All lengths are tried, not only the scales that are judged, with a statistic of the kind that has raised the alarm:
+
+| strongest test | statistic |
+|---|---|
+| Anderson-Darling | Anderson-Darling |
+| Klotz | Klotz |
+| G | G on pooled cells, less its degrees of freedom, of which longer runs have more |
+| Fisher's exact test | G on the cells as they are: pooling would hide the rare one |
+
+The place of the largest statistic is an estimate and no confidence bound: how far off it is depends on the size of the
+change and on the rows, not on how long ago it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.statistics import season
+from tidegauge.statistics.anderson_darling import anderson_darling
+from tidegauge.statistics.g_test import g_statistic
+from tidegauge.statistics.klotz import klotz
+from tidegauge.statistics.pooling import pool_neighbours, pool_smallest
+from tidegauge_processor.verdicts.scales import merge_latest, stack
+from tidegauge_processor.verdicts.types import Reference, Verdict, Window
+
+Floats = NDArray[np.float64]
+
+
+def change_point(windows: Sequence[Window], reference: Reference, verdict: Verdict) -> int:
+    """Start of the run of latest windows that differs most from the reference, ns since the epoch.
+
+    Args:
+        windows: as they were judged, oldest first; the change is not looked for before the first of them.
+        reference: of the stream.
+        verdict: the alarm; its strongest test says what kind of change to look for.
+
+    Raises:
+        ValueError: there are no windows, or counts do not fit the reference.
+
+    Example:
+        >>> from tidegauge_processor.verdicts.state import State
+        >>> from tidegauge_processor.verdicts.types import Stream, TestResult
+        >>> age, quiet, loud = Stream("feature", "age"), np.array([50, 50]), np.array([20, 80])
+        >>> def hour(number, counts):
+        ...     return Window(number, number + 1, {age: counts}, np.array([True]))
+        >>> hours = [hour(number, quiet if number < 7 else loud) for number in range(12)]
+        >>> alarm = Verdict(age, 12, 0, 12, 1200, State.CHANGED, (TestResult("fisher_exact", 2.0, 1e-9),))
+        >>> change_point(hours, Reference(np.array([[5000, 5000]])), alarm)
+        7
+    """
+    stacked = stack(windows, [verdict.stream], reference.cells)
+    lengths = tuple(range(1, len(windows) + 1))
+    rows = stacked.sum(axis=2)
+    mixed = season.mix(reference.counts[None], rows, np.stack([window.slots for window in windows]), lengths)
+    merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), lengths).astype(np.float64)
+    method = min(verdict.tests, key=lambda test: test.p_value).method if verdict.tests else ""
+    differing = _statistic(mixed.reference[0, 0], merged[0, 0], method, ordered=reference.bounds is not None)
+    return windows[-1 - int(differing.argmax())].start
+
+
+def _statistic(reference: Floats, window: Floats, method: str, *, ordered: bool) -> Floats:
+    """How far each of ``n`` runs differs from its reference, both of shape ``(n, K)``; shape ``(n,)``."""
+    if method == "anderson_darling":
+        return anderson_darling(reference, window).statistic
+    if method == "klotz":
+        return klotz(reference, window).statistic
+    if method == "fisher_exact":
+        return g_statistic(reference, window).statistic
+    pooled = (pool_neighbours if ordered else pool_smallest)(reference, window)
+    found = g_statistic(pooled.reference, pooled.window)
+    return found.statistic - found.degrees

@@ -1,0 +1,175 @@
+"""What the data points of a window say about the streams of a baseline, counted in its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge import semconv
+from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline.joint import JointReference
+from tidegauge.baseline.loss import LossModel
+from tidegauge.observation import UNSEEN_CATEGORY
+from tidegauge.summaries import ExponentialSummary, NumericSummary
+from tidegauge_processor.comparison import Cells, class_cells
+from tidegauge_processor.performance.evaluate import Evaluation
+from tidegauge_processor.performance.evaluations import estimated
+from tidegauge_processor.records import StreamKey, Summary
+from tidegauge_processor.state.aggregates import Aggregates
+
+
+def between(summary: Summary | None, bounds: NDArray[np.float64]) -> Cells:
+    """Counts of a summary between ``bounds`` (shape ``(K,)``), shape ``(K + 1,)``; none where its bins do not fit."""
+    if isinstance(summary, ExponentialSummary) and ExponentialSummary.fits(bounds):
+        return summary.count_between(bounds)
+    if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
+        return summary.counts
+    return np.zeros(bounds.size + 1, dtype=np.int64)
+
+
+class Points:
+    """The points of a window that can be counted in the cells of one baseline; a `comparison.Seen`.
+
+    Args:
+        sums: of the window.
+        baseline: whose cells they are counted in.
+        unreferenced: what came without a baseline counts too, where its bins fit the cells.
+        also: another baseline; what came with it counts too where both have the same cells.
+    """
+
+    def __init__(
+        self, sums: Aggregates, baseline: Baseline, *, unreferenced: bool = False, also: Baseline | None = None
+    ) -> None:
+        self._sums = sums
+        self._baseline = baseline
+        self._unreferenced = unreferenced
+        self._by_feature: dict[tuple[str, str], list[StreamKey]] = {}
+        for stream in (*sums.histograms, *sums.counts):
+            name = stream.dimension(semconv.FEATURE_NAME)
+            if (
+                stream.baseline == baseline.id
+                or (unreferenced and not stream.baseline)
+                or (also and stream.baseline == also.id and _same_cells(also, baseline, name))
+            ):
+                self._by_feature.setdefault((stream.metric, name), []).append(stream)
+
+    def feature(self, feature: Feature) -> Cells:
+        """See `comparison.Seen`."""
+        if isinstance(feature, NumericFeature):
+            return self._histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
+        place = {label: cell for cell, label in enumerate(feature.labels)}
+        return self._cells(
+            len(place),
+            semconv.METRIC_FEATURE_OCCURRENCES,
+            feature.name,
+            lambda stream: _place(place, feature, stream.dimension(semconv.FEATURE_CATEGORY)),
+        )
+
+    def classes(self) -> Cells:
+        """See `comparison.Seen`."""
+        place, others = class_cells(self._baseline)
+        return self._cells(
+            len(place) + 1,
+            semconv.METRIC_PREDICTIONS,
+            "",
+            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), others),
+        )
+
+    def joint(self, reference: JointReference) -> Cells:
+        """See `comparison.Seen`."""
+        return self._histogram(semconv.METRIC_RECONSTRUCTION_ERROR, reference.error.bounds)
+
+    def attribution(self, reference: NumericFeature) -> Cells:
+        """See `comparison.Seen`."""
+        return self._histogram(semconv.METRIC_FEATURE_ATTRIBUTION, reference.bounds, reference.name)
+
+    def value(self, reference: NumericFeature) -> Cells:
+        """See `comparison.Seen`."""
+        return self._histogram(semconv.METRIC_PREDICTION_VALUE, reference.bounds)
+
+    def score(self, reference: ScoreReference) -> Cells:
+        """See `comparison.Seen`."""
+        return self._histogram(semconv.METRIC_PREDICTION_SCORE, reference.bounds)
+
+    def scores_by_class(self, reference: ScoreReference) -> dict[str, Cells]:
+        """Scores by predicted class and bin."""
+        found: dict[str, Cells] = {}
+        for stream, summary in self._numeric(semconv.METRIC_PREDICTION_SCORE, reference.bounds):
+            name = stream.dimension(semconv.PREDICTION_CLASS)
+            found[name] = found.get(name, 0) + summary.counts
+        return found
+
+    def expected_loss(self, reference: LossModel) -> tuple[float, int]:
+        """Sum of the errors that the baseline expects of the rows, and the number of rows."""
+        found = [summary for _, summary in self._numeric(semconv.METRIC_ESTIMATED_LOSS, reference.error.bounds)]
+        return sum(summary.sum.value for summary in found), sum(summary.count for summary in found)
+
+    def violations(self, feature: Feature, kind: str) -> int:
+        """See `comparison.Seen`."""
+        if self._unreferenced and kind == UNSEEN_CATEGORY:  # nobody who knows no baseline can say what is unseen
+            return int(self.feature(feature)[-1])
+        return int(
+            self._cells(
+                2,
+                semconv.METRIC_VIOLATIONS,
+                feature.name,
+                lambda stream: int(stream.dimension(semconv.VIOLATION_TYPE) == kind),
+            )[1]
+        )
+
+    def _numeric(self, metric: str, bounds: NDArray[np.float64]) -> Iterator[tuple[StreamKey, NumericSummary]]:
+        for stream in self._by_feature.get((metric, ""), ()):
+            summary = self._sums.histograms.get(stream)
+            if isinstance(summary, NumericSummary) and np.array_equal(summary.bounds, bounds):
+                yield stream, summary
+
+    def _histogram(self, metric: str, bounds: NDArray[np.float64], feature: str = "") -> Cells:
+        cells = np.zeros(bounds.size + 1, dtype=np.int64)
+        for stream in self._by_feature.get((metric, feature), ()):
+            cells += between(self._sums.histograms.get(stream), bounds)
+        return cells
+
+    def _cells(self, size: int, metric: str, feature: str, cell: Callable[[StreamKey], int]) -> Cells:
+        cells = np.zeros(size, dtype=np.int64)
+        for stream in self._by_feature.get((metric, feature), ()):
+            cells[cell(stream)] += self._sums.counts[stream]
+        return cells
+
+
+def estimates(points: Points, baseline: Baseline) -> list[Evaluation]:
+    """Performance of one window, estimated without its labels."""
+    if baseline.score is not None:
+        return estimated(baseline, scores=points.scores_by_class(baseline.score))
+    if baseline.loss is not None:
+        return estimated(baseline, expected=points.expected_loss(baseline.loss))
+    return []
+
+
+def _same_cells(one: Baseline, other: Baseline, name: str) -> bool:
+    """Whether two baselines count a feature, or what was predicted when none is named, in the same cells."""
+    if not name:
+        return (one.classes, _bounds(one.score), _bounds(one.value)) == (
+            other.classes,
+            _bounds(other.score),
+            _bounds(other.value),
+        )
+    try:
+        first, second = one.feature(name), other.feature(name)
+    except KeyError:
+        return False
+    if isinstance(first, NumericFeature) and isinstance(second, NumericFeature):
+        return np.array_equal([first.low, *first.bounds, first.high], [second.low, *second.bounds, second.high])
+    if isinstance(first, NumericFeature) or isinstance(second, NumericFeature):
+        return False
+    return (first.labels, first.others, first.open) == (second.labels, second.others, second.open)
+
+
+def _place(place: Mapping[str, int], feature: CategoricalFeature, category: str) -> int:
+    """Cell of a category; of those without one, a writer that knows the baseline has said which they are."""
+    return place[category] if category in place else place[feature.place(category)]
+
+
+def _bounds(part: NumericFeature | ScoreReference | None) -> list[float] | None:
+    return None if part is None else part.bounds.tolist()
