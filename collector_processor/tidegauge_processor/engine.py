@@ -21,7 +21,7 @@ from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import Signal, Standing, rests_on_labels
+from tidegauge_processor.signals import Signal, Standing, group_of
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.models import ModelState, Timing, load_models
@@ -245,7 +245,7 @@ class Engine:
             if unreadable:
                 self._fates.count("unreadable_outcome", unreadable)
             yield from said
-            standing = [signal for signal in state.memory.standing if rests_on_labels(signal)]
+            standing = [signal for signal in state.memory.standing if group_of(signal) == "cohort"]
             if not standing or standing[0].subject.start <= start:
                 state.memory.stand("cohort", said)
         for start in state.forget_cohorts(timing):

@@ -279,11 +279,6 @@ class PerformanceSignal:
     labels: int
 
 
-def rests_on_labels(signal: Standing) -> bool:
-    """Whether a signal holds until labels say otherwise, and not until the next window closes."""
-    return isinstance(signal, FairnessSignal) or (isinstance(signal, EvaluationSignal) and signal.type == "realized")
-
-
 Standing = DriftSignal | RateSignal | EvaluationSignal | FairnessSignal | WindowSignal | TotalsSignal
 """Signals that hold until a newer one replaces them."""
 
@@ -297,7 +292,7 @@ Group = Literal["window", "comparison", "cohort"]
 
 def group_of(signal: Standing) -> Group:
     """What a standing signal came from; newer ones of a group replace all older ones."""
-    if rests_on_labels(signal):
+    if isinstance(signal, FairnessSignal) or (isinstance(signal, EvaluationSignal) and signal.type == "realized"):
         return "cohort"
     return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"
 

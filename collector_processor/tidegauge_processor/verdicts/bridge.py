@@ -14,6 +14,7 @@ computed at once, in a time that grows with the number of edges and not with its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,17 @@ Floats = NDArray[np.float64]
 _STEPS: Final = 30
 _SETTLED: Final = 1e-5  # each step cubes the distance
 _SHORT: Final = 1 - 1e-6  # of a step, to stay below the root
+
+
+def joined(parts: Sequence[AndersonDarling]) -> AndersonDarling:
+    """Statistics over different numbers of cells in the same arrays: edges that one lacks have no weight."""
+    width = max(part.weight.shape[1] for part in parts)
+    statistic, mean = (np.concatenate([part[field] for part in parts]) for field in (0, 1))
+    padded = [
+        np.concatenate([np.pad(part[field], ((0, 0), (0, width - part[field].shape[1]))) for part in parts])
+        for field in (2, 3, 4)
+    ]
+    return AndersonDarling(statistic, mean, *padded)
 
 
 class Bridge:

@@ -20,10 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from tidegauge.statistics.anderson_darling import anderson_darling
-from tidegauge.statistics.pooling import FEWEST_ROWS
 from tidegauge_processor.verdicts.bridge import Bridge
-from tidegauge_processor.verdicts.comparisons import Comparisons
 from tidegauge_processor.verdicts.effects import points_of, standard_deviation
 from tidegauge_processor.verdicts.types import Reference
 from tidegauge_processor.verdicts.uncertain import NODES
@@ -35,27 +32,25 @@ _JUST_BELOW: Final = 1e-6
 _HALVINGS: Final = 40
 
 
-def detectable_shifts(compared: Comparisons, references: Sequence[Reference], level: Floats) -> Floats:
+def detectable_shifts(
+    law: Bridge, excess: Floats, effective: Floats, level: Floats, references: Sequence[Reference]
+) -> Floats:
     """Smallest shifts in standard deviations of the reference.
 
     Args:
-        compared: ``k`` comparisons of ordered cells.
-        references: theirs.
-        level: theirs.
+        law: of Anderson-Darling's statistic in ``k`` comparisons.
+        excess: what has to be added to its mean, at the nodes of `uncertain`, shape ``(k, nodes)``.
+        effective: effective rows, shape ``(k,)``.
+        level: of the comparisons, shape ``(k,)``.
+        references: of the comparisons, all with ordered cells.
 
     Returns:
         Shape ``(k,)``; NaN where no shift would be found, or where there is no spread.
     """
-    n, m = compared.size, compared.rows
-    effective = n * m / (n + m)
-    found = anderson_darling(compared.reference, compared.window)
-    law = Bridge(found)
-    excess = compared.beyond["anderson_darling"] * effective[:, None]
-    needed = (_critical(law, excess, level) - law.mean - excess.mean(axis=1)) / effective
-    shifts = np.full(n.size, np.nan)
-    for place in np.flatnonzero((np.minimum(n, m) >= FEWEST_ROWS) & (law.weights > 0)).tolist():
-        seen = _sensitivity(references[place])
-        shifts[place] = np.interp(needed[place], seen, _SHIFTS, right=np.nan)
+    needed = (_critical(law, excess, level) - law.mean - (excess * NODES).sum(axis=1)) / effective
+    shifts = np.full(effective.size, np.nan)
+    for place in np.flatnonzero(law.weights > 0).tolist():
+        shifts[place] = np.interp(needed[place], _sensitivity(references[place]), _SHIFTS, right=np.nan)
     return shifts
 
 

@@ -30,6 +30,7 @@ from tidegauge_processor.verdicts.bridge import Bridge
 from tidegauge_processor.verdicts.fisher import fisher_exact, smallest_p
 from tidegauge_processor.verdicts.g_test import g_test
 from tidegauge_processor.verdicts.linear import two_sided
+from tidegauge_processor.verdicts.quadratic import Quadratic
 from tidegauge_processor.verdicts.uncertain import least_p, p_values, widened
 
 Floats = NDArray[np.float64]
@@ -62,7 +63,13 @@ class Evidence(NamedTuple):
 
 
 def gather(
-    reference: Floats, window: Floats, beyond: Mapping[str, Floats], *, ordered: bool, exact_below: Floats | None = None
+    reference: Floats,
+    window: Floats,
+    beyond: Mapping[str, Floats],
+    *,
+    ordered: bool,
+    exact_below: Floats | None = None,
+    quadratic: Quadratic | None = None,
 ) -> Evidence:
     """Run the tests that fit.
 
@@ -74,6 +81,7 @@ def gather(
         ordered: whether the cells have an order.
         exact_below: p-values above these, shape ``(n,)``, need not be exact: a bound or the law of many rows may stand
             for them. All are exact when left out.
+        quadratic: what Anderson-Darling's test says, where it has been asked already.
     """
     if not ordered and reference.shape[1] > 2:  # the order of categories must not change anything, to the bit
         order = np.lexsort((window, reference + window), axis=-1)
@@ -90,9 +98,13 @@ def gather(
         return more
 
     if ordered and enough.any():
-        found = anderson_darling(reference[enough], window[enough])
-        statistic[enough, _ANDERSON_DARLING] = found.statistic
-        p_value[enough, _ANDERSON_DARLING] = _quadratic(found, excess(_ANDERSON_DARLING, enough), wanted[enough])
+        if quadratic is not None:
+            statistic[enough, _ANDERSON_DARLING] = quadratic.statistic[enough]
+            p_value[enough, _ANDERSON_DARLING] = quadratic.p_value[enough]
+        else:
+            found = anderson_darling(reference[enough], window[enough])
+            statistic[enough, _ANDERSON_DARLING] = found.statistic
+            p_value[enough, _ANDERSON_DARLING] = _quadratic(found, excess(_ANDERSON_DARLING, enough), wanted[enough])
         found_spread = klotz(reference[enough], window[enough])
         statistic[enough, _KLOTZ] = found_spread.statistic
         rows = effective[enough, 0]

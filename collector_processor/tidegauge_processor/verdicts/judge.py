@@ -7,6 +7,7 @@ other rows, so a verdict has the same bits whatever else is judged beside it, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,10 @@ from tidegauge.statistics.pooling import FEWEST_ROWS
 from tidegauge.statistics.wobble import FEWEST_BLOCKS, METHODS
 from tidegauge_processor.verdicts import budget
 from tidegauge_processor.verdicts.comparisons import HOUR, Comparisons, Shape, compare, shape_of
-from tidegauge_processor.verdicts.detectable import detectable_shifts
 from tidegauge_processor.verdicts.effects import effects_of
 from tidegauge_processor.verdicts.evidence import Evidence, gather
 from tidegauge_processor.verdicts.lower_bounds import greatest_distance, least_distance
+from tidegauge_processor.verdicts.quadratic import Quadratic, quadratic
 from tidegauge_processor.verdicts.scales import stack
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, TestResult, Verdict, Window
@@ -65,11 +66,19 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     for stream, reference in sorted(references.items(), key=lambda item: item[0]):
         shapes.setdefault(shape_of(reference), []).append(stream)
     slots = np.stack([window.slots for window in latest])
+    parts: list[_Part] = []
     for shape, streams in shapes.items() if ready else ():
         counts = stack(latest, streams, shape.cells)
         known = [references[stream] for stream in streams]
         compared = compare(counts, known, slots, ready, policy.window_length)
-        verdicts += _verdicts(compared, streams, ready, latest, references, levels, policy)
+        silent, part = _split(compared, streams, ready, latest, references, levels, policy)
+        verdicts += silent
+        if part.keys:
+            parts.append(part)
+    ordered = [part for part in parts if part.compared.ordered]
+    asked = quadratic([p.compared for p in ordered], [p.level for p in ordered], [p.references for p in ordered])
+    for part in parts:
+        verdicts += _verdicts(part, asked.pop(0) if part.compared.ordered else None, latest, policy)
     unknown = {stream for window in windows[-1:] for stream in window.counts if stream not in references}
     for stream in unknown:
         rows = int(windows[-1].counts[stream].sum())
@@ -77,7 +86,16 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     return sorted(verdicts, key=lambda verdict: (verdict.stream, verdict.scale))
 
 
-def _verdicts(
+class _Part(NamedTuple):
+    """Comparisons of streams of one shape that can be tested."""
+
+    keys: list[tuple[Stream, int]]
+    references: list[Reference]
+    compared: Comparisons
+    level: Floats
+
+
+def _split(
     compared: Comparisons,
     streams: Sequence[Stream],
     scales: tuple[int, ...],
@@ -85,27 +103,32 @@ def _verdicts(
     references: Mapping[Stream, Reference],
     levels: Mapping[Stream, float],
     policy: Policy,
-) -> list[Verdict]:
+) -> tuple[list[Verdict], _Part]:
+    """What cannot be tested, with the reason, and the rest."""
     keys = [(stream, scale) for stream in streams for scale in scales]
     reasons = [_why_not(compared, place, scale, policy) for place, (_, scale) in enumerate(keys)]
-    verdicts = [
+    silent = [
         _silent(stream, scale, windows, int(compared.rows[place]), reasons[place])
         for place, (stream, scale) in enumerate(keys)
         if reasons[place]
     ]
     places = [place for place, reason in enumerate(reasons) if not reason]
-    if not places:
-        return verdicts
-    chosen = compared.at(np.array(places, dtype=np.intp))
     keys = [keys[place] for place in places]
-    known = [references[stream] for stream, _ in keys]
-    bounds = np.stack([r.bounds for r in known if r.bounds is not None]) if chosen.ordered else None
     level = np.array([levels[stream] for stream, _ in keys])
-    evidence = gather(chosen.reference, chosen.window, chosen.beyond, ordered=chosen.ordered)
+    chosen = compared.at(np.array(places, dtype=np.intp))
+    return silent, _Part(keys, [references[stream] for stream, _ in keys], chosen, level)
+
+
+def _verdicts(part: _Part, asked: Quadratic | None, windows: Sequence[Window], policy: Policy) -> list[Verdict]:
+    keys, known, chosen, level = part
+    bounds = np.stack([r.bounds for r in known if r.bounds is not None]) if chosen.ordered else None
+    evidence = gather(chosen.reference, chosen.window, chosen.beyond, ordered=chosen.ordered, quadratic=asked)
     effects = effects_of(chosen.reference, chosen.window, bounds)
     lower = least_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
     upper = greatest_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
-    shifts = detectable_shifts(chosen, known, level).tolist() if chosen.ordered else [float("nan")] * len(keys)
+    enough = np.minimum(chosen.rows, chosen.size) >= FEWEST_ROWS
+    shifts = [float("nan")] * len(keys) if asked is None else np.where(enough, asked.shift, np.nan).tolist()
+    verdicts: list[Verdict] = []
     sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
     tests, smallest = _tests(evidence), evidence.smallest
     for place, (stream, scale) in enumerate(keys):
