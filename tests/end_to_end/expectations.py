@@ -69,6 +69,7 @@ def check_sent(requests: Iterable[Request], history: CreditHistory, baseline: Ba
             (semconv.METRIC_PREDICTION_DURATION,): len(history.calls) + 1,
             (semconv.METRIC_FEATURE_VALUE, "income"): rows["income"].count(),
             (semconv.METRIC_FEATURE_VALUE, "age"): len(rows),
+            (semconv.METRIC_RECONSTRUCTION_ERROR,): len(rows),
             (semconv.METRIC_VIOLATIONS, "missing", "income"): rows["income"].isna().sum(),
         }
     )
