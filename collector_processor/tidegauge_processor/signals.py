@@ -286,7 +286,6 @@ Event = IncidentSignal | BaselineSignal | PerformanceSignal
 """Signals that are said once."""
 
 Signal = Standing | Event
-
 Group = Literal["window", "comparison", "cohort"]
 
 

@@ -79,5 +79,5 @@ def zipf(rng: np.random.Generator, categories: int) -> Law:
     is_open = seen.sum() - own.size > 1000
     rest = 1 - shares[own].sum()
     unseen = 0.0 if is_open else shares[~seen].sum()
-    cells = np.array([*shares[own], rest - unseen, unseen])
+    cells = np.array([*shares[own], max(rest - unseen, 0.0), unseen])
     return Law(None, lambda shift, spread: np.repeat(cells[None], shift.size, axis=0))

@@ -89,7 +89,11 @@ def check_sent(requests: Iterable[Request], history: CreditHistory, baseline: Ba
 
 def check_accuracy(requests: Sequence[Request], history: CreditHistory) -> None:
     """Assert that the realized accuracy of each hour is the share of its labelled rows that were predicted right."""
-    said = gauge(requests, semconv.METRIC_EVALUATION_SCORE, {semconv.EVALUATION_NAME: "accuracy"})
+    said = gauge(
+        requests,
+        semconv.METRIC_EVALUATION_SCORE,
+        {semconv.EVALUATION_NAME: "accuracy", semconv.EVALUATION_TYPE: "realized"},
+    )
     expected = {}
     for hour in range(history.hours):
         rows = history.labelled(hour)

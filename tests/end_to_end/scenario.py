@@ -97,7 +97,11 @@ def finished(requests: Iterable[Request], history: CreditHistory) -> bool:
     """Whether the last hour of the history has been judged and its outcomes evaluated."""
     end = history.start + history.hours * HOUR
     judged = gauge(requests, semconv.METRIC_WINDOW_END).values()
-    evaluated = gauge(requests, semconv.METRIC_EVALUATION_SCORE, {semconv.EVALUATION_NAME: "accuracy"})
+    evaluated = gauge(
+        requests,
+        semconv.METRIC_EVALUATION_SCORE,
+        {semconv.EVALUATION_NAME: "accuracy", semconv.EVALUATION_TYPE: "realized"},
+    )
     return max(judged, default=0.0) * SECOND >= end and max(evaluated, default=0) >= end
 
 

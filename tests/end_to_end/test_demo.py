@@ -116,14 +116,15 @@ def test_four_weeks_of_the_demo(year: pd.DataFrame, tmp_path: Path) -> None:
     assert max(values(signals, "ml.window.samples")) == len(february)
     assert max(values(signals, "ml.window.end")) == pd.Timestamp(until, tz="UTC").timestamp()
 
-    late = values(signals, "ml.evaluation.score", **{"ml.evaluation.name": "mean_label"})
+    realized = {"ml.evaluation.name": "mean_label", "ml.evaluation.type": "realized"}
+    late = values(signals, "ml.evaluation.score", **realized)
     by_day = february["late"].astype(float).groupby(february["time"].dt.floor("D")).mean()
     assert late == pytest.approx(by_day.tolist())
 
-    week = {"ml.feature.name": "temp", "ml.drift.method": "ks_distance", "ml.window.name": "168h"}
-    distances = values(signals, "ml.drift.score", **week)
-    assert len(distances) == 22  # the last seven days, each day from the seventh on
-    assert all(0.1 < distance < 0.6 for distance in distances)  # no warmer than January, but other days
+    stretch = {"ml.feature.name": "temp", "ml.drift.method": "ks_distance", "ml.window.name": "72h"}
+    distances = values(signals, "ml.drift.score", **stretch)
+    assert len(distances) == 26  # the last three days, each day from the third on
+    assert all(0.1 < distance < 0.8 for distance in distances)  # no warmer than January, but other days
     opened = next(signal for signal in signals if signal["name"] == "ml.drift.state_changed")
     assert opened["attributes"]["ml.incident.change"] == "opened"
     assert not any(signal["name"] == "tidegauge.processor.late" for signal in signals)
@@ -150,7 +151,11 @@ def test_a_processor_killed_twice_counts_every_flight_once(
         return max(gauge(requests, semconv.METRIC_WINDOW_END).values(), default=0.0)
 
     def labels(requests: Iterable[Request]) -> dict[int, float]:
-        return gauge(requests, semconv.METRIC_EVALUATION_LABELS, {semconv.EVALUATION_NAME: "roc_auc"})
+        return gauge(
+            requests,
+            semconv.METRIC_EVALUATION_LABELS,
+            {semconv.EVALUATION_NAME: "roc_auc", semconv.EVALUATION_TYPE: "realized"},
+        )
 
     last, evaluated = until - pd.Timedelta(days=1), until - pd.Timedelta(days=4)
     with Sink() as sink:

@@ -65,13 +65,17 @@ def test_outcomes_before_after_repeated_and_revised_count_once_over_a_kill(tmp_p
             )
             sink.wait(lambda requests: latest(requests, semconv.METRIC_PROCESSOR_REVISED) == 5, "revisions are counted")
     found = sink.requests
-    accuracy = {semconv.EVALUATION_NAME: "accuracy", semconv.MODEL_NAME: MODEL, semconv.MODEL_VERSION: VERSION}
+    identity = {semconv.MODEL_NAME: MODEL, semconv.MODEL_VERSION: VERSION}
+    accuracy = identity | {semconv.EVALUATION_NAME: "accuracy", semconv.EVALUATION_TYPE: "realized"}
     right = sum((scores[order] >= 0.5) == truth[order] for order in orders)
     assert latest(found, semconv.METRIC_EVALUATION_LABELS, **accuracy) == 60
     assert latest(found, semconv.METRIC_EVALUATION_SCORE, **accuracy) == right / 60
-    (point,) = [
-        leaf for leaf in leaves(found, semconv.METRIC_EVALUATION_SCORE) if accuracy.items() <= leaf.attributes.items()
+    said = [
+        leaf
+        for leaf in leaves(found, semconv.METRIC_EVALUATION_SCORE)
+        if accuracy.items() <= leaf.attributes.items() and semconv.SEGMENT_NAME not in leaf.attributes
     ]
+    (point,) = said
     assert point.data.time_unix_nano == MONDAY + HOUR
     assert latest(found, semconv.METRIC_JOIN_SIZE) == 60
     assert latest(found, semconv.METRIC_PROCESSOR_DUPLICATE) == 10

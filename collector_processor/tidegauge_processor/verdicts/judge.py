@@ -51,7 +51,7 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
         >>> policy = Policy(scales=(1, 3))
         >>> for verdict in judge([hour(0, [250, 250, 0, 500])], {age: Reference(cells, np.arange(3.0))}, policy):
         ...     print(verdict.scale, verdict.state, round(verdict.effect_lower, 2), repr(verdict.reason))
-        1 material 0.17 ''
+        1 material 0.16 ''
         3 insufficient_data 0.0 'waits for 3 windows: 1 so far'
     """
     if not windows:

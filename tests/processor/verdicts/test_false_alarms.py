@@ -96,5 +96,5 @@ def test_a_spike_in_the_tail_is_found_although_anderson_darling_is_blind_to_it()
         (verdict,) = judge([Window(0, HOUR, counts, np.array([True]))], reference, Policy(scales=(1,)))
         for test in verdict.tests:
             found[test.method] += test.p_value <= 1e-6
-    assert found["fisher_exact"] == 50
+    assert found["fisher_exact"] >= 47  # of about 21 rows, 11 are enough: so many come in 98.5 % of the windows
     assert found["anderson_darling"] < 10
