@@ -5,6 +5,7 @@ Pure: counts, baseline and memory in, signals out. The memory moves on by one wi
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
@@ -35,6 +36,7 @@ from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, ro
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 from tidegauge_processor.verdicts.incidents import IncidentChange
+from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream
 from tidegauge_processor.versions import Champion
 from tidegauge_processor.window_points import Points, estimates
@@ -122,7 +124,12 @@ def _drift(
     learned = subject.origin == "learned"
     found = judge_window(memory, subject.start, subject.end, known, baseline, policy, learned=learned)
     for verdict in found.verdicts:
-        yield DriftSignal.of(verdict, subject, window_name(verdict.scale * (subject.end - subject.start)))
+        window = window_name(verdict.scale * (subject.end - subject.start))
+        yield DriftSignal.of(verdict, subject, window)
+        if verdict.state is State.OK and math.isfinite(verdict.detectable_shift):
+            named = {semconv.FEATURE_NAME: verdict.stream.name} if verdict.stream.name else {}
+            dimensions = {semconv.DRIFT_TARGET: verdict.stream.target, semconv.WINDOW_NAME: window} | named
+            yield RateSignal(subject, semconv.METRIC_DETECTABLE_SHIFT, dimensions, verdict.detectable_shift)
     for change in found.changes:
         traces = _traces(change, sums)
         if change.kind == "opened":

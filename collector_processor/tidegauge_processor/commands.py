@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel
 
+from tidegauge_processor.budgets import describe_budget
 from tidegauge_processor.cli_backtest import backtest
 from tidegauge_processor.cli_baseline import app as baseline
 from tidegauge_processor.config import Config, load
@@ -90,6 +91,8 @@ def validate(file: Annotated[Path, typer.Argument(metavar="FILE", help="Configur
     width = max(len(name) for name, _, _ in rows)
     for name, value, given in rows:
         typer.echo(f"  {name:<{width}}  {value}{'' if given else '  (default)'}")
+    for line in describe_budget(config):
+        typer.echo(line)
 
 
 def _settings(section: BaseModel, prefix: str) -> Iterator[tuple[str, str, bool]]:

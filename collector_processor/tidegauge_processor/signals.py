@@ -94,12 +94,12 @@ class DriftSignal:
 
 @dataclass(frozen=True, slots=True)
 class RateSignal:
-    """A share of rows or calls: violations of the schema, or errors; or a score without a verdict.
+    """A number without a verdict: a share of rows or calls, a score, a shift that would have been found.
 
     Attributes:
-        metric: ``ml.data_quality.rate``, ``ml.prediction.error.rate`` or ``ml.drift.score``.
+        metric: such as ``ml.data_quality.rate`` or ``ml.drift.detectable_shift``.
         dimensions: attributes such as the feature's name.
-        value: between 0 and 1.
+        value: in the unit of the metric.
     """
 
     subject: Subject

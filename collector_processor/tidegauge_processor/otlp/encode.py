@@ -3,7 +3,7 @@
 | signal | becomes |
 |---|---|
 | `DriftSignal` | ``ml.drift.score``, ``.p_value``, ``.threshold`` and one ``ml.drift.status`` point a state |
-| `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate`` |
+| `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate``, ``ml.drift.detectable_shift`` |
 | `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels``, ``.completeness`` |
 | `FairnessSignal` | ``ml.fairness.difference``, ``.lower``, ``.upper`` |
 | `WindowSignal` | ``ml.window.end``, ``ml.baseline.age``, ``ml.baseline.progress`` |

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream
 
@@ -61,6 +61,46 @@ def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Strea
         comparisons = members[family] * policy.windows_per_month * len(policy.scales)
         found[stream] = share / (comparisons * statistics(reference))
     return found
+
+
+class Share(NamedTuple):
+    """What a family of streams may spend, and on what.
+
+    Attributes:
+        family: its name.
+        budget: false incidents a month.
+        streams: how many there are.
+        comparisons: tests of all of them in a month.
+        level: of the strictest of them.
+    """
+
+    family: str
+    budget: float
+    streams: int
+    comparisons: float
+    level: float
+
+
+def spending(references: Mapping[Stream, Reference], policy: Policy) -> list[Share]:
+    """How the budget is spent, family by family.
+
+    Example:
+        >>> import numpy as np
+        >>> age = {Stream("feature", "age"): Reference(np.array([[50, 50]]), np.array([0.0]))}
+        >>> [(share.family, share.budget, share.comparisons) for share in spending(age, Policy(scales=(1, 24)))]
+        [('features', 0.9, 5760.0)]
+    """
+    found = levels(references, policy)
+    month = policy.windows_per_month * len(policy.scales)
+    shares: list[Share] = []
+    for family in SHARES:
+        streams = [stream for stream in references if _family(stream) == family]
+        if streams:
+            tests = month * sum(statistics(references[stream]) for stream in streams)
+            budget = month * sum(found[stream] * statistics(references[stream]) for stream in streams)
+            strictest = min(found[stream] for stream in streams)
+            shares.append(Share(family, round(budget, 12), len(streams), tests, strictest))
+    return shares
 
 
 def statistics(reference: Reference) -> int:
