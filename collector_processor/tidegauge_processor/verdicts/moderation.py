@@ -8,8 +8,9 @@ chi-square with ``d0`` degrees of freedom around ``s0``. What is then known of o
 
     ratio = (d0 s0 + d own) / (d0 + d)                with          d0 + d  degrees of freedom.
 
-Streams that truly differ have a small ``d0`` and keep to themselves; streams that do not learn all from each other. The
-spread is taken one standard error larger than estimated, for it is itself only estimated.
+Streams that truly differ have a small ``d0`` and keep to themselves; streams that do not learn all from each other: as
+much as they know together, and no more, so ``d0`` is at most the sum of all ``d``. The spread is taken one standard
+error larger than estimated, for it is itself only estimated.
 
 Source: G. K. Smyth (2004), Linear models and empirical Bayes methods for assessing differential expression in
 microarray experiments, Statistical Applications in Genetics and Molecular Biology 3(1), article 3.
@@ -87,7 +88,7 @@ def learn(own: Sequence[Excess]) -> list[Excess]:
     logs = np.log(ratio[positive]) - special.digamma(half) + np.log(half)
     chance = float(special.polygamma(1, half).mean())
     spread = float(logs.var(ddof=1)) - chance + np.sqrt(2 / (logs.size - 1)) * chance
-    prior = _degrees_of(spread)
+    prior = min(_degrees_of(spread), float(degrees.sum()))
     centre = float(np.exp(logs.mean() + special.digamma(prior / 2) - np.log(prior / 2)))
     return [
         Excess(

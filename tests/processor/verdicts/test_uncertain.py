@@ -84,6 +84,11 @@ def test_streams_that_are_alike_learn_from_each_other_and_others_do_not():
     assert (np.argsort([excess.ratio for excess in far]) == order).all()
 
 
+def test_streams_together_know_no_more_than_all_of_them():
+    same = [Excess(1.0, 0.01, 9.0)] * 20
+    assert learn(same)[0].degrees == pytest.approx(20 * 9 + 9)
+
+
 def test_a_few_streams_say_too_little():
     few = [Excess(1.0 + i, 0.01, 9.0) for i in range(FEWEST_STREAMS - 1)]
     assert learn(few) == few
