@@ -162,6 +162,7 @@ def _single_cells(reference: Floats, window: Floats) -> _Observed:
     squares = pearson(reference, window)
     filled = pooled >= enough_rows(reference, window)[:, None]
     rare = _summed(np.where(filled, np.nan, squares))
+    filled &= np.isfinite(squares)  # all rows in one cell say nothing of it
     common = np.flatnonzero(filled.mean(axis=0) > _MOSTLY)
     if not common.size:
         return rare
