@@ -39,7 +39,7 @@ def test_the_detectable_shift_is_found_about_every_other_time(rows, wobble):
     assert 0.3 < found / 400 < 0.75
     if not wobble:  # the best test knows that the law is normal; this one comes within a few per cent
         best = stats.norm.isf(LEVEL / 2) * np.sqrt(1 / rows + 1 / (200 * 672))
-        assert shift == pytest.approx(best, rel=0.05)
+        assert shift == pytest.approx(best, rel=0.1)
 
 
 def test_nothing_is_said_of_categories_and_of_few_rows():
