@@ -37,7 +37,7 @@ def test_the_detectable_shift_is_found_about_every_other_time(rows, wobble):
         if test.method == "anderson_darling"
     )
     assert 0.3 < found / 400 < 0.75
-    if not wobble:  # the best test knows that the law is normal; this one comes within a few per cent
+    if not wobble and rows < 1_000:  # beyond, what the blocks cannot rule out counts; the best test knows the law
         best = stats.norm.isf(LEVEL / 2) * np.sqrt(1 / rows + 1 / (200 * 672))
         assert shift == pytest.approx(best, rel=0.1)
 
