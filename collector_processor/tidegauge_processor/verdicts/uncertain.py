@@ -83,16 +83,20 @@ def p_values(law: Law, statistic: Floats, excess: Floats) -> Floats:
     """
     uncertain = excess.any(axis=1)
     far = least_p(statistic, law.largest, excess) > _FAR
-    result = np.ones_like(statistic)
-    for where, nodes, weights in (
-        (~uncertain, slice(1), np.ones(1)),
-        (uncertain & far, _COARSE, _COARSE_NODES),
-        (uncertain & ~far, slice(None), NODES),
-    ):
-        at = np.repeat(np.flatnonzero(where), weights.size)
-        if at.size:
-            tails = survival(law, statistic[at], excess[where][:, nodes].ravel(), at)
-            result[where] = (tails.reshape(-1, weights.size) * weights).sum(axis=1)
+    groups = [
+        (np.flatnonzero(~uncertain), np.arange(1), np.ones(1)),
+        (np.flatnonzero(uncertain & far), _COARSE, _COARSE_NODES),
+        (np.flatnonzero(uncertain & ~far), np.arange(NODES.size), NODES),
+    ]
+    # all in one call, whose price is that of its steps and hardly of their width
+    at = np.concatenate([np.repeat(places, nodes.size) for places, nodes, _ in groups])
+    extra = np.concatenate([excess[np.ix_(places, nodes)].ravel() for places, nodes, _ in groups])
+    tails = survival(law, statistic[at], extra, at)
+    result, done = np.ones_like(statistic), 0
+    for places, nodes, weights in groups:
+        here = tails[done : done + places.size * nodes.size].reshape(places.size, nodes.size)
+        result[places] = (here * weights).sum(axis=1)
+        done += here.size
     return result
 
 
