@@ -42,7 +42,7 @@ from tidegauge._summarise import ModelSummary
 from tidegauge.clock import Clock, ManualClock
 
 _MOST_INTERVALS_BEHIND: Final = 64
-_REPLAY_WAIT: Final = 60.0
+_REPLAY_WAIT: Final = 600.0
 
 
 class Pipeline:
