@@ -46,8 +46,13 @@ class Journal:
         self._lock = threading.Lock()
         self._feedback: list[Feedback] = []
 
-    def record(self, feedback: Feedback, wait: float) -> None:
-        """Take an outcome in; with a full outbox wait up to ``wait`` seconds, then drop the batch and count it."""
+    def record(self, feedback: Feedback, wait: float, replays: bool = False) -> None:
+        """Take an outcome in; with a full outbox wait up to ``wait`` seconds, then drop the batch and count it.
+
+        A replay waits with every outcome: `send` hands on what was gathered so far, so a batch may never be full.
+        """
+        if replays:
+            self._outbox.wait_for_room(wait)
         with self._lock:
             self._feedback.append(feedback)
             if len(self._feedback) < _MOST_EVENTS_A_REQUEST:

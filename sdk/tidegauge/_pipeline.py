@@ -156,7 +156,7 @@ class Pipeline:
         try:
             if self._thread is None:
                 self._start()
-            self._journal.record(feedback, _REPLAY_WAIT if self._replays else self.settings.outcome_wait)
+            self._journal.record(feedback, _REPLAY_WAIT if self._replays else self.settings.outcome_wait, self._replays)
         except Exception as error:
             self.safety.failed("record", error)
 
