@@ -7,15 +7,11 @@ Rows of one day have much in common, and a test that takes them for independent 
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST_DAYS: Final = 8
-"""Days without which nothing is known of their differences."""
-FEWEST_ROWS: Final = 20
-"""Rows without which a day does not count."""
+from tidegauge.statistics.pooling import FEWEST_ROWS
+from tidegauge.statistics.wobble import FEWEST_BLOCKS
 
 
 def wobble(
@@ -39,7 +35,7 @@ def wobble(
     rows = np.bincount(days)
     good = rows >= FEWEST_ROWS
     number = int(good.sum())
-    if number < FEWEST_DAYS:
+    if number < FEWEST_BLOCKS:
         return 0.0, 0
     means = np.bincount(days, residuals)[good] / rows[good]
     chance = np.bincount(days, variances)[good] / rows[good] ** 2
