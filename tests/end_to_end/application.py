@@ -16,7 +16,7 @@ import pandas as pd
 from opentelemetry import trace
 
 import tidegauge
-from tests.workloads import FEATURES, HOUR, MODEL, VERSION, CreditHistory, Outcome, score
+from tests.workloads import FEATURES, HOUR, MODEL, VERSION, Call, CreditHistory, Outcome, score
 
 
 def main() -> None:
@@ -24,11 +24,15 @@ def main() -> None:
     parser.add_argument("--baseline", type=Path, help="without it, the model has none")
     parser.add_argument("--history", type=json.loads, required=True, help="fields of CreditHistory, as JSON")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds before each call")
+    parser.add_argument("--part", choices=("all", "history", "closing"), default="all", help="what to replay of it")
     options = parser.parse_args()
-    replay(CreditHistory(**options.history), options.baseline, options.pause)
+    history = CreditHistory(**options.history)
+    parts = {"history": [*history.events()], "closing": [*history.closing]}
+    events = [event for part, events in parts.items() if options.part in ("all", part) for event in events]
+    replay(history, events, options.baseline, options.pause)
 
 
-def replay(history: CreditHistory, baseline: Path | None, pause: float) -> None:
+def replay(history: CreditHistory, events: list[Call | Outcome], baseline: Path | None, pause: float) -> None:
     """Make every call at its time and report every outcome at its own."""
     clock = tidegauge.ManualClock(history.start)
     tidegauge.configure(clock=clock)
@@ -42,7 +46,7 @@ def replay(history: CreditHistory, baseline: Path | None, pause: float) -> None:
 
     receipts: dict[int, str] = {}
     hour = 0
-    for event in [*history.events(), *history.closing]:
+    for event in events:
         if (event.at - history.start) // HOUR > hour:
             hour = (event.at - history.start) // HOUR
             tidegauge.flush()

@@ -40,13 +40,15 @@ def application(
     folder: Path,
     *,
     pause: float = 0.0,
+    part: str = "all",
     **environment: str,
 ) -> Child:
     """Start the application that replays ``history`` and sends its telemetry to ``endpoint``.
 
-    It rests for ``pause`` seconds before each call, so that a test finds it at work.
+    It rests for ``pause`` seconds before each call, so that a test finds it at work. ``part`` is ``"history"``,
+    ``"closing"`` (what moves event time past it) or both.
     """
-    options = ["--history", json.dumps(asdict(history)), "--pause", str(pause)]
+    options = ["--history", json.dumps(asdict(history)), "--pause", str(pause), "--part", part]
     if baseline is not None:
         options += ["--baseline", str(baseline)]
     return Child(
@@ -61,14 +63,14 @@ def application(
     )
 
 
-def configuration(receiver: str, exporter: str, folder: Path) -> dict[str, Any]:
+def configuration(receiver: str, exporter: str, folder: Path, lateness: str = "6h") -> dict[str, Any]:
     """A processor's configuration for replayed history, with its state in ``folder``."""
     return {
         "receiver": {"endpoint": receiver},
         "exporter": {"endpoint": exporter},
         "storage": {"directory": str(folder / "state")},
         # Only event time closes windows here: a slow machine is not a silent one.
-        "windows": {"duration": "1h", "allowed_lateness": "6h", "idle_timeout": "1h"},
+        "windows": {"duration": "1h", "allowed_lateness": lateness, "idle_timeout": "1h"},
         "labels": {"window": "1h", "wait": "9h"},
         "metrics_flush_interval": "1s",
         "replay": True,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.end_to_end.expectations import check_accuracy, check_counts, check_sent
-from tests.end_to_end.leaves import leaves, multiset
+from tests.end_to_end.leaves import leaves, multiset, points
 from tests.end_to_end.processes import Processor, free_endpoint, wait_until
 from tests.end_to_end.scenario import application, configuration, finished, write_baseline
 from tests.end_to_end.sink import (
@@ -28,6 +28,11 @@ from tidegauge import Baseline, semconv
 
 pytestmark = pytest.mark.interop
 
+_REQUESTS = {
+    "traces": ExportTraceServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+    "logs": ExportLogsServiceRequest,
+}
 GZIPPED_MESSAGE = re.compile(rb"\x01.{4}\x1f\x8b\x08", re.DOTALL)
 """The head of a compressed gRPC message: a flag, a length of four bytes, and what each gzip stream begins with."""
 
@@ -124,16 +129,21 @@ def test_sampled_traces_leave_the_numbers_exact(
 
 
 def _travel(otelcol: Path, history: CreditHistory, baseline: Path, folder: Path, **environment: str) -> Journey:
+    # A collector batches metrics and events apart, and in a replay a moment is hours of event time: so no window closes
+    # until all of the history has arrived, and only then comes what closes them.
     receiver = free_endpoint()
     with (
         Cable(receiver) as cable,
         running_tap(otelcol, cable.endpoint, folder) as tap,
         Sink(forward=tap.signals_receiver) as said,
-        Processor(configuration(receiver, said.endpoint, folder), folder) as processor,
+        Processor(configuration(receiver, said.endpoint, folder, lateness="24h"), folder) as processor,
         Sink(forward=tap.receiver) as sent,
     ):
-        with application(history, baseline, sent.endpoint, folder, **environment) as app:
-            assert app.wait() == 0, app.output
+        for part in ("history", "closing"):
+            with application(history, baseline, sent.endpoint, folder, part=part, **environment) as app:
+                assert app.wait() == 0, app.output
+            _wait_until_tapped(tap.witness, sent.requests)
+            _wait_until_accepted(said, tap.witness.requests)
         tap.signals.wait(lambda requests: finished(requests, history), "the last hour is judged")
         assert processor.stop() == 0, processor.output
         _wait_for_all(lambda: tap.traces.requests, only(ExportTraceServiceRequest, sent.requests))
@@ -148,6 +158,26 @@ def _travel(otelcol: Path, history: CreditHistory, baseline: Path, folder: Path,
             tap.signals.requests,
             tap.written,
         )
+
+
+def _wait_until_tapped(witness: Sink, sent: list[Request]) -> None:
+    # The collector hands on all but the spans that are of no model.
+    count = sum(1 for leaf in leaves(sent) if leaf.kind != "span" or semconv.MODEL_NAME in leaf.attributes)
+    wait_until(lambda: sum(1 for _ in leaves(witness.requests)) >= count, f"{count} leaves are handed on")
+
+
+def _wait_until_accepted(said: Sink, tapped: list[Request]) -> None:
+    # The processor gets the same batches as the witness, and says every second how many it has taken.
+    wanted = {kind: len(only(requests, tapped)) for kind, requests in _REQUESTS.items()}
+    wait_until(
+        lambda: all(_accepted(said.requests, kind) >= count for kind, count in wanted.items()),
+        f"the processor has accepted {wanted}",
+    )
+
+
+def _accepted(said: list[Request], kind: str) -> int:
+    counted = points(said, semconv.METRIC_RECEIVER_ACCEPTED, {semconv.KIND: kind})
+    return max((point.as_int for point in counted.values()), default=0)
 
 
 def _wait_for_all(arrived: Callable[[], list[Request]], expected: list[Request]) -> None:
