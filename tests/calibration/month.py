@@ -21,6 +21,7 @@ from tidegauge_processor.verdicts.evidence import gather
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.moderation import moderate
+from tidegauge_processor.verdicts.quadratic import Quadratic
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Window
 
 Floats = NDArray[np.float64]
@@ -160,7 +161,7 @@ def _alarms(
     start = max(0, first + 1 - max(policy.scales))
     compared = compare(counts[:, start:last], references, slots[start:last], policy.scales, HOUR, ends=last - first)
     wanted = np.full(compared.rows.size, level)
-    found = gather(compared.reference, compared.window, compared.beyond, ordered=compared.ordered, exact_below=wanted)
+    (found,) = gather([compared], Quadratic([compared]) if compared.ordered else None, exact_below=[wanted])
     shape = len(references), last - first, len(policy.scales)
     ready = np.arange(first, last)[:, None] + 1 >= np.array(policy.scales)
     known = (compared.blocks >= FEWEST_BLOCKS).reshape(shape)

@@ -72,6 +72,12 @@ class Comparisons:
         return result
 
     @cached_property
+    def effective(self) -> Floats:
+        """Rows of one sample whose mean varies as much as the difference of both: shape ``(k,)``."""
+        result: Floats = self.size * self.rows / np.maximum(self.size + self.rows, 1.0)
+        return result
+
+    @cached_property
     def new(self) -> NDArray[np.bool_]:
         """Whether the second of two cells, empty in the reference, has most of the rows now: shape ``(k,)``.
 

@@ -10,12 +10,12 @@ An approximation was preferred to drawing permutations: levels of 1e-6 would nee
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.statistics.g_test import g_statistic
+from tidegauge.statistics.g_test import GStatistic
 from tidegauge_processor.verdicts.saddlepoint import Equal
 from tidegauge_processor.verdicts.uncertain import p_values
 
@@ -24,31 +24,22 @@ Floats = NDArray[np.float64]
 _BEYOND_WILLIAMS: Final = 1.5
 
 
-class GTest(NamedTuple):
-    """Results, each of shape ``(n,)``."""
-
-    statistic: Floats
-    p_value: Floats
-
-
-def g_test(reference: Floats, window: Floats, excess: Floats) -> GTest:
-    """Test whether two samples have the same shares.
+def g_p_values(found: GStatistic, excess: Floats) -> Floats:
+    """Probability of a G at least as large when both samples have the same shares.
 
     Args:
-        reference: counts, shape ``(n, K)``; an effective size may make them fractions. Each occupied cell should
-            expect five rows in either sample (see `tidegauge.statistics.pooling`).
-        window: counts, shape ``(n, K)``.
+        found: G of ``n`` pairs of samples. Each occupied cell should expect five rows in either sample (see
+            `tidegauge.statistics.pooling`).
         excess: what has to be added to the mean of G, at the nodes of `uncertain`, shape ``(n, nodes)``.
 
     Returns:
-        G, not corrected, and its p-value, corrected; 0 and 1 where a side is empty or all rows share a cell.
+        Shape ``(n,)``; 1 where a side is empty or all rows share a cell.
 
     Example:
-        >>> found = g_test(np.array([[500.0, 300, 200]]), np.array([[30.0, 30, 40]]), np.zeros((1, 15)))
-        >>> round(float(found.statistic[0]), 6), round(float(found.p_value[0]), 8)
+        >>> from tidegauge.statistics.g_test import g_statistic
+        >>> found = g_statistic(np.array([[500.0, 300, 200]]), np.array([[30.0, 30, 40]]))
+        >>> round(float(found.statistic[0]), 6), round(float(g_p_values(found, np.zeros((1, 15)))[0]), 8)
         (22.300524, 1.629e-05)
     """
-    found = g_statistic(reference, window)
     corrected = 1 + _BEYOND_WILLIAMS * found.williams
-    p_value = p_values(Equal(found.degrees), found.statistic / corrected, excess / corrected[:, None])
-    return GTest(found.statistic, p_value)
+    return p_values(Equal(found.degrees), found.statistic / corrected, excess / corrected[:, None])

@@ -19,7 +19,7 @@ from tidegauge_processor.verdicts.comparisons import HOUR, Comparisons, Shape, c
 from tidegauge_processor.verdicts.effects import effects_of
 from tidegauge_processor.verdicts.evidence import Evidence, gather
 from tidegauge_processor.verdicts.lower_bounds import greatest_distance, least_distance
-from tidegauge_processor.verdicts.quadratic import Quadratic, quadratic
+from tidegauge_processor.verdicts.quadratic import Quadratic
 from tidegauge_processor.verdicts.scales import stack
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, TestResult, Verdict, Window
@@ -76,9 +76,13 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
         if part.keys:
             parts.append(part)
     ordered = [part for part in parts if part.compared.ordered]
-    asked = quadratic([p.compared for p in ordered], [p.level for p in ordered], [p.references for p in ordered])
-    for part in parts:
-        verdicts += _verdicts(part, asked.pop(0) if part.compared.ordered else None, latest, policy)
+    quadratic = Quadratic([part.compared for part in ordered]) if ordered else None
+    shifts = (
+        quadratic.detectable_shifts([p.level for p in ordered], [p.references for p in ordered]) if quadratic else []
+    )
+    for part, evidence in zip(parts, gather([part.compared for part in parts], quadratic), strict=True):
+        shift = shifts.pop(0) if part.compared.ordered else np.full(len(part.keys), np.nan)
+        verdicts += _verdicts(part, evidence, shift, latest, policy)
     unknown = {stream for window in windows[-1:] for stream in window.counts if stream not in references}
     for stream in unknown:
         rows = int(windows[-1].counts[stream].sum())
@@ -119,15 +123,16 @@ def _split(
     return silent, _Part(keys, [references[stream] for stream, _ in keys], chosen, level)
 
 
-def _verdicts(part: _Part, asked: Quadratic | None, windows: Sequence[Window], policy: Policy) -> list[Verdict]:
+def _verdicts(
+    part: _Part, evidence: Evidence, shift: Floats, windows: Sequence[Window], policy: Policy
+) -> list[Verdict]:
     keys, known, chosen, level = part
     bounds = np.stack([r.bounds for r in known if r.bounds is not None]) if chosen.ordered else None
-    evidence = gather(chosen.reference, chosen.window, chosen.beyond, ordered=chosen.ordered, quadratic=asked)
     effects = effects_of(chosen.reference, chosen.window, bounds)
     lower = least_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
     upper = greatest_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
     enough = np.minimum(chosen.rows, chosen.size) >= FEWEST_ROWS
-    shifts = [float("nan")] * len(keys) if asked is None else np.where(enough, asked.shift, np.nan).tolist()
+    shifts = np.where(enough, shift, np.nan).tolist()
     verdicts: list[Verdict] = []
     sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
     tests, smallest = _tests(evidence), evidence.smallest

@@ -7,49 +7,60 @@ stream lacks adds nothing: so all streams of a model go through one pass, and th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.statistics.anderson_darling import anderson_darling
+from tidegauge.statistics.anderson_darling import AndersonDarling, anderson_darling
 from tidegauge_processor.verdicts.bridge import Bridge, joined
 from tidegauge_processor.verdicts.comparisons import Comparisons
 from tidegauge_processor.verdicts.detectable import detectable_shifts
 from tidegauge_processor.verdicts.types import Reference
-from tidegauge_processor.verdicts.uncertain import p_values
+from tidegauge_processor.verdicts.uncertain import least_p, p_values
 
 Floats = NDArray[np.float64]
 
-
-class Quadratic(NamedTuple):
-    """Results of some comparisons, each of shape ``(k,)``."""
-
-    statistic: Floats
-    p_value: Floats
-    shift: Floats
-    """Smallest shift that would have been found every other time; see `detectable`."""
+_LEAST_SHARE: Final = 0.45  # of the mean of AD, that its largest weight has: a half with ever more cells, more with few
 
 
-def quadratic(
-    parts: Sequence[Comparisons], levels: Sequence[Floats], references: Sequence[Sequence[Reference]]
-) -> list[Quadratic]:
-    """Test all comparisons of ordered cells.
+class Quadratic:
+    """The statistics of comparisons of ordered cells.
 
     Args:
-        parts: comparisons, of one shape in each part, none without rows.
-        levels: of the comparisons of each part.
-        references: of the comparisons of each part.
+        parts: comparisons, of one shape in each part.
     """
-    if not parts:
-        return []
-    found = joined([anderson_darling(part.reference, part.window) for part in parts])
-    n, m = (np.concatenate([getattr(part, side) for part in parts]) for side in ("size", "rows"))
-    effective = n * m / (n + m)
-    excess = np.concatenate([part.beyond["anderson_darling"] for part in parts]) * effective[:, None]
-    law = Bridge(found)
-    known = [reference for part in references for reference in part]
-    shifts = detectable_shifts(law, excess, effective, np.concatenate(levels), known)
-    together = found.statistic, p_values(law, found.statistic, excess), shifts
-    ends = np.cumsum([part.rows.size for part in parts])[:-1]
-    return [Quadratic(*part) for part in zip(*(np.split(values, ends) for values in together), strict=True)]
+
+    def __init__(self, parts: Sequence[Comparisons]) -> None:
+        self._found = joined([anderson_darling(part.reference, part.window) for part in parts])
+        self._effective = np.concatenate([part.effective for part in parts])
+        self._excess = np.concatenate([part.beyond["anderson_darling"] for part in parts]) * self._effective[:, None]
+        self._ends = np.cumsum([part.rows.size for part in parts])[:-1]
+
+    @property
+    def statistic(self) -> list[Floats]:
+        """By part."""
+        return np.split(self._found.statistic, self._ends)
+
+    def p_values(self, exact_below: Sequence[Floats] | None = None) -> list[Floats]:
+        """By part; where they are above ``exact_below`` a lower bound may stand for them."""
+        found, excess = self._found, self._excess
+        if exact_below is None:
+            return np.split(p_values(self._law, found.statistic, excess), self._ends)
+        result = least_p(found.statistic, _LEAST_SHARE * found.mean, excess)
+        near = np.flatnonzero((result <= np.concatenate(exact_below)) & (found.mean > 0))
+        if near.size:
+            some = AndersonDarling(*(values[near] for values in found))
+            result[near] = p_values(Bridge(some), some.statistic, excess[near])
+        return np.split(result, self._ends)
+
+    def detectable_shifts(self, levels: Sequence[Floats], references: Sequence[Sequence[Reference]]) -> list[Floats]:
+        """The smallest shift that would have been found every other time, by part; see `detectable`."""
+        known = [reference for part in references for reference in part]
+        shifts = detectable_shifts(self._law, self._excess, self._effective, np.concatenate(levels), known)
+        return np.split(shifts, self._ends)
+
+    @cached_property
+    def _law(self) -> Bridge:
+        return Bridge(self._found)

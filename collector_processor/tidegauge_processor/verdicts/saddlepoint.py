@@ -183,8 +183,8 @@ def _root(law: Law, x: Floats, extra: Floats, at: Places) -> Floats:
         found, slope = _slopes(law, here, extra[open_], at[open_])
         low[open_] = np.where(found < wanted, here, low[open_])
         high[open_] = np.where(found < wanted, high[open_], here)
-        moved = here - found * (1 - found / wanted) / slope
-        inside = (moved > low[open_]) & (moved < high[open_])
+        moved = here + found * (1 - found / wanted) / slope
+        inside = (moved >= low[open_]) & (moved <= high[open_])
         moved = np.where(inside, moved, (low[open_] + high[open_]) / 2)
         s[open_] = moved
         open_ = open_[np.abs(moved - here) > _SETTLED * (1 / top[open_] - here)]

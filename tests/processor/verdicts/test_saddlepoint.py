@@ -101,3 +101,14 @@ def test_the_bits_of_one_result_do_not_depend_on_its_neighbours():
     weights, x = rng.dirichlet(np.ones(30), 50), rng.exponential(2, 50)
     together = survival(Weights(weights), x, np.zeros(50), np.arange(50))
     assert [sf(x[i], weights[i]) for i in range(50)] == together.tolist()
+
+
+@pytest.mark.parametrize("factor", [0.3, 0.9, 1.0, 1.5, 4.0, 30.0, 1e4])
+@pytest.mark.parametrize("extra", [0.0, 0.1, 3.0, 1e3])
+def test_a_root_takes_few_steps(factor, extra):
+    law = Weights(ANDERSON_DARLING[None])
+    asked = []
+    slopes = law.slopes
+    law.slopes = lambda s, at: asked.append(s) or slopes(s, at)
+    survival(law, np.array([factor]), np.array([extra]), np.array([0]))
+    assert len(asked) <= 12  # by bisection alone it takes 25
