@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tests.calibration import laws
-from tests.calibration.month import DAY, World, alarmed, level_of, model
+from tests.calibration.month import DAY, World, alarmed, levels_of, model
 from tidegauge_processor.verdicts.types import Policy
 
 Floats = NDArray[np.float64]
@@ -110,7 +110,7 @@ def ours(change: Change, rows: int, seed: int) -> Floats:
     after = np.stack([change.shares(law.bounds, part) for part in change.amount(np.arange(float(PATIENCE)))])
     shares = np.concatenate([before, after])
     counts = np.stack([rng.multinomial(rows, shares) for _ in references])
-    return _first(alarmed(references, counts, policy, level_of(references[0], FEATURES, policy))[:, QUIET:])
+    return _first(alarmed(references, counts, policy, levels_of(references[0], FEATURES, policy))[:, QUIET:])
 
 
 def oracle(change: Change, rows: int, seed: int) -> Floats:

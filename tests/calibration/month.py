@@ -102,7 +102,7 @@ def incidents(
     streams = [Stream("feature", f"f{place:03d}") for place in range(len(references))]
     by_stream = dict(zip(streams, references, strict=True))
     slots = slots_of(counts.shape[1], references[0].counts.shape[0])
-    loud = alarmed(references, counts, policy, level_of(references[0], len(references), policy)).any(axis=0)
+    loud = alarmed(references, counts, policy, levels_of(references[0], len(references), policy)).any(axis=0)
     log = IncidentLog()
     opened: list[tuple[int, list[str]]] = []
     for window, is_loud in enumerate(loud.tolist()):
@@ -122,7 +122,7 @@ def incidents(
 
 
 def alarmed(
-    references: Sequence[Reference], counts: NDArray[np.int64], policy: Policy, level: float
+    references: Sequence[Reference], counts: NDArray[np.int64], policy: Policy, levels: Floats
 ) -> NDArray[np.bool_]:
     """Whether each stream alarms in each window at any scale: shape ``(n, T)``.
 
@@ -130,10 +130,10 @@ def alarmed(
         references: of ``n`` streams of one shape.
         counts: their windows, shape ``(n, T, K)``.
         policy: scales.
-        level: of each stream.
+        levels: of each stream, by scale.
     """
     slots = slots_of(counts.shape[1], references[0].counts.shape[0])
-    found = [_alarms(references, counts, slots, policy, level, first) for first in range(0, counts.shape[1], BATCH)]
+    found = [_alarms(references, counts, slots, policy, levels, first) for first in range(0, counts.shape[1], BATCH)]
     return np.concatenate(found, axis=1)
 
 
@@ -142,8 +142,8 @@ def slots_of(windows: int, slots: int) -> NDArray[np.bool_]:
     return np.arange(windows)[:, None] % slots == np.arange(slots)
 
 
-def level_of(reference: Reference, features: int, policy: Policy) -> float:
-    """Level of each of so many features with references of one shape."""
+def levels_of(reference: Reference, features: int, policy: Policy) -> Floats:
+    """Levels of each of so many features with references of one shape, by scale."""
     streams = {Stream("feature", str(place)): reference for place in range(features)}
     return budget.levels(streams, policy)[Stream("feature", "0")]
 
@@ -153,16 +153,16 @@ def _alarms(
     counts: NDArray[np.int64],
     slots: NDArray[np.bool_],
     policy: Policy,
-    level: float,
+    levels: Floats,
     first: int,
 ) -> NDArray[np.bool_]:
     """Alarms of a batch of windows that begins with ``first``: shape ``(n, windows)``."""
     last = min(first + BATCH, counts.shape[1])
     start = max(0, first + 1 - max(policy.scales))
     compared = compare(counts[:, start:last], references, slots[start:last], policy.scales, HOUR, ends=last - first)
-    wanted = np.full(compared.rows.size, level)
+    wanted = np.tile(levels, compared.rows.size // levels.size)
     (found,) = gather([compared], Quadratic([compared]) if compared.ordered else None, exact_below=[wanted])
     shape = len(references), last - first, len(policy.scales)
     ready = np.arange(first, last)[:, None] + 1 >= np.array(policy.scales)
     known = (compared.blocks >= FEWEST_BLOCKS).reshape(shape)
-    return ((found.smallest <= level).reshape(shape) & ready & known).any(axis=2)
+    return ((found.smallest <= wanted).reshape(shape) & ready & known).any(axis=2)

@@ -105,7 +105,7 @@ def _split(
     scales: tuple[int, ...],
     windows: Sequence[Window],
     references: Mapping[Stream, Reference],
-    levels: Mapping[Stream, float],
+    levels: Mapping[Stream, Floats],
     policy: Policy,
 ) -> tuple[list[Verdict], _Part]:
     """What cannot be tested, with the reason, and the rest."""
@@ -118,7 +118,7 @@ def _split(
     ]
     places = [place for place, reason in enumerate(reasons) if not reason]
     keys = [keys[place] for place in places]
-    level = np.array([levels[stream] for stream, _ in keys])
+    level = np.array([levels[stream][policy.scales.index(scale)] for stream, scale in keys])
     chosen = compared.at(np.array(places, dtype=np.intp))
     return silent, _Part(keys, [references[stream] for stream, _ in keys], chosen, level)
 

@@ -99,7 +99,7 @@ def measure(
         for method, observe in methods.items():
             found = [seen for blocks in cut if (seen := _excess(observe(*blocks), blocks)) is not None]
             if found:
-                excess.append((length, method, max(found)))
+                excess.append((length, method, _worst_phase(found)))
     return Wobble(tuple(numbers), tuple(excess))
 
 
@@ -156,11 +156,7 @@ def _one_cell(reference: Floats, window: Floats) -> _Observed:
 
 
 def _single_cells(reference: Floats, window: Floats) -> _Observed:
-    """The cell that differs most from block to block, or the rare ones together where these differ more.
-
-    The largest of many means is large by chance; so each is first drawn towards the mean of all, as far as their
-    spread is no more than chance (James and Stein's estimator).
-    """
+    """The cell that differs most from block to block, or the rare ones together where these differ more."""
     pooled = reference + window
     squares = pearson(reference, window)
     filled = pooled >= enough_rows(reference, window)[:, None]
@@ -171,13 +167,32 @@ def _single_cells(reference: Floats, window: Floats) -> _Observed:
         return rare
     own = np.where(filled[:, common], squares[:, common], np.nan)
     means = np.nanmean(own, axis=0)
-    centre, chance = float(means.mean()), 2 * float((means**2).mean()) / window.shape[0]
-    spread = float(means.var())
-    drawn = centre + max(1 - chance / spread, 0.0) * (means - centre) if spread > 0 else means
+    drawn = _drawn_together(means, 2 * float((means**2).mean()) / window.shape[0])
     worst = int(drawn.argmax())
     found = _summed(own[:, [worst]])
     found = found._replace(statistic=found.statistic * (drawn[worst] / means[worst] if means[worst] > 0 else 1.0))
     return max(found, rare, key=lambda seen: float(seen.statistic.sum() / max(seen.mean.sum(), 1.0)))
+
+
+def _worst_phase(found: Sequence[Excess]) -> Excess:
+    """The phase that shows most."""
+    ratios, degrees = (np.array([excess[field] for excess in found]) for field in (0, 2))
+    drawn = _drawn_together(ratios, float((2 * ratios**2 / degrees).mean()))
+    worst = int(drawn.argmax())
+    return found[worst]._replace(ratio=_rounded(float(drawn[worst])))
+
+
+def _drawn_together(means: Floats, chance: float) -> Floats:
+    """Means drawn towards that of all, as far as their spread is no more than ``chance``, their variance.
+
+    The largest of several means is large by chance as well; so drawn, it is not (James and Stein's estimator).
+    """
+    centre, spread = float(means.mean()), float(means.var())
+    return centre + max(1 - chance / spread, 0.0) * (means - centre) if spread > 0 else means
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def _summed(squares: Floats) -> _Observed:
@@ -200,8 +215,7 @@ def _excess(observed: _Observed, blocks: Blocks) -> Excess | None:
     spread = max(float(expected.mean()), float(seen.mean())) / float((mean + beyond).mean()) ** 2
     independent = statistic.size / _alike((statistic - mean) / effective)
     degrees = 2 * independent / spread
-    values = (ratio, mean.sum() / effective.sum(), degrees)
-    return Excess(*(float(f"{value:.{_DIGITS}g}") for value in values))
+    return Excess(*(_rounded(float(value)) for value in (ratio, mean.sum() / effective.sum(), degrees)))
 
 
 def _alike(values: Floats) -> float:
