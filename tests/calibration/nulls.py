@@ -30,14 +30,12 @@ class Null:
     law: Callable[[np.random.Generator], laws.Law]
     world: World
     features: int = 50
-    months: int = 4
+    months: int = 8
 
 
 def _nulls() -> Iterator[Null]:
     for rows in (20, 50, 200, 1_000, 10_000):
-        yield Null(
-            f"independent rows, {rows:,} a window", laws.normal, World(rows, rows), months=8 if rows == 200 else 4
-        )
+        yield Null(f"independent rows, {rows:,} a window", laws.normal, World(rows, rows))
     for name, law in (
         ("heavy tail (t with 2 degrees)", laws.heavy),
         ("zero-inflated", laws.zero_inflated),
@@ -53,7 +51,7 @@ def _nulls() -> Iterator[Null]:
             yield Null(
                 f"season and wobble {wobble} sd, {traffic}", seasonal, World(rows, 200, season=0.5, wobble=wobble)
             )
-    yield Null("independent rows, 200 a window, 500 features", laws.normal, World(200, 200), features=500, months=2)
+    yield Null("independent rows, 200 a window, 500 features", laws.normal, World(200, 200), features=500, months=4)
 
 
 NULLS = tuple(_nulls())

@@ -33,6 +33,7 @@ MOST_BLOCKS: Final = 512
 _DIGITS: Final = 6
 _MOSTLY: Final = 0.5  # of the blocks, in which a cell must have enough rows
 _PHASES: Final = 4
+_APART: Final = 0.3125  # spread of their means by chance, as part of a mean's variance: blocks overlap those of others
 _RUNS: Final = 8  # a mean of runs needs so many runs
 
 
@@ -177,18 +178,19 @@ def _single_cells(reference: Floats, window: Floats) -> _Observed:
 def _worst_phase(found: Sequence[Excess]) -> Excess:
     """The phase that shows most."""
     ratios, degrees = (np.array([excess[field] for excess in found]) for field in (0, 2))
-    drawn = _drawn_together(ratios, float((2 * ratios**2 / degrees).mean()))
+    drawn = _drawn_together(ratios, _APART * float((2 * ratios**2 / degrees).mean()))
     worst = int(drawn.argmax())
     return found[worst]._replace(ratio=_rounded(float(drawn[worst])))
 
 
 def _drawn_together(means: Floats, chance: float) -> Floats:
-    """Means drawn towards that of all, as far as their spread is no more than ``chance``, their variance.
+    """Means drawn towards that of all, as far as their spread is no more than ``chance`` and its standard error.
 
     The largest of several means is large by chance as well; so drawn, it is not (James and Stein's estimator).
     """
     centre, spread = float(means.mean()), float(means.var())
-    return centre + max(1 - chance / spread, 0.0) * (means - centre) if spread > 0 else means
+    by_chance = chance * (1 + np.sqrt(2 / max(means.size - 1, 1)))
+    return centre + max(1 - by_chance / spread, 0.0) * (means - centre) if spread > 0 else means
 
 
 def _rounded(value: float) -> float:
