@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,8 @@ class ModelSpec:
         baseline: its baseline, when there is one.
         task: its task, when it is known.
         threshold: score from which on a row is of the positive class, when it is known.
+        model_id: its identifier in a registry, when it has one.
+        framework: package that computes predictions and its version, when they are known.
     """
 
     name: str
@@ -41,6 +43,8 @@ class ModelSpec:
     baseline: Baseline | None = None
     task: str | None = None
     threshold: float | None = None
+    model_id: str | None = None
+    framework: tuple[str, str] | None = None
 
 
 class Model:
@@ -74,13 +78,18 @@ class Model:
         known = self.spec
         if spec is known:
             return
-        task = spec.task or known.task
-        threshold = known.threshold if spec.threshold is None else spec.threshold
         is_news = spec.baseline is not None and (known.baseline is None or spec.baseline.id != known.baseline.id)
-        if not is_news and (task, threshold) == (known.task, known.threshold):
+        together = replace(
+            known,
+            baseline=spec.baseline if is_news else known.baseline,
+            task=spec.task or known.task,
+            threshold=known.threshold if spec.threshold is None else spec.threshold,
+            model_id=spec.model_id or known.model_id,
+            framework=spec.framework or known.framework,
+        )
+        if together == known:
             return
-        baseline = spec.baseline if is_news else known.baseline
-        self._configure(ModelSpec(spec.name, spec.version, baseline, task, threshold))
+        self._configure(together)
         if is_news:
             self.rests = {}
             self.publish_at = None
@@ -117,6 +126,12 @@ class Model:
         self.span_attributes = {**self.identity, semconv.OPERATION_NAME: "predict"}
         if task is not None:
             self.span_attributes[semconv.TASK_TYPE] = task
+        if spec.model_id is not None:
+            self.span_attributes[semconv.MODEL_ID] = spec.model_id
+        if spec.framework is not None:
+            self.span_attributes[semconv.FRAMEWORK_NAME], self.span_attributes[semconv.FRAMEWORK_VERSION] = (
+                spec.framework
+            )
 
 
 def _score_bins(reference: ScoreReference | None) -> Bins:

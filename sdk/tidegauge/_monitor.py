@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
 from os import PathLike
 from typing import Any, Final, TypeVar, cast
 
@@ -43,6 +45,8 @@ def monitor(
     deny: Iterable[str] | None = None,
     hash: Iterable[str] | None = None,
     threshold: float | None = None,
+    model_id: str | None = None,
+    framework: str | None = None,
     explain: Callable[[Any], Any] | None = None,
     explain_rate: float | None = None,
 ) -> Callable[[_Function], _Function]:
@@ -65,6 +69,9 @@ def monitor(
         deny: features that leave in no form.
         hash: features of which only a digest leaves.
         threshold: score from which on a row is of the positive class.
+        model_id: the model's identifier in a registry; on spans.
+        framework: the package that computes predictions, as it is installed, such as ``"scikit-learn"``; on spans, with
+            its version.
         explain: takes the features of a call (one row as a dictionary, a batch as it was given) and gives what each
             added to the prediction: by name, or an array in the order of the features, for each row. Runs in a thread
             of its own and never in the call; a failure is counted and logged once.
@@ -84,7 +91,7 @@ def monitor(
         >>> seen.spans[0]["name"], seen.spans[0]["attributes"]["ml.prediction.class"]
         ('predict credit-risk', '1')
     """
-    spec = _spec(name, version, baseline, task, threshold)
+    spec = _spec(name, version, baseline, task, threshold, model_id, framework)
     options = _options(
         names, segments, prediction_id, capture, allow, deny, hash, explain_option(explain, explain_rate)
     )
@@ -115,6 +122,8 @@ def prediction(
     deny: Iterable[str] | None = None,
     hash: Iterable[str] | None = None,
     threshold: float | None = None,
+    model_id: str | None = None,
+    framework: str | None = None,
     explain: Callable[[Any], Any] | None = None,
     explain_rate: float | None = None,
 ) -> Prediction:
@@ -132,7 +141,7 @@ def prediction(
         >>> [point["value"] for point in seen.points if point["name"] == "ml.predictions"]
         [1]
     """
-    spec = _spec(name, version, baseline, task, threshold)
+    spec = _spec(name, version, baseline, task, threshold, model_id, framework)
     options = _options(
         names, segments, prediction_id, capture, allow, deny, hash, explain_option(explain, explain_rate)
     )
@@ -140,7 +149,15 @@ def prediction(
     return Prediction(pipeline, pipeline.model(spec), options.completed(pipeline.settings))
 
 
-def _spec(name: str, version: str, baseline: Any, task: str | None, threshold: float | None) -> ModelSpec:
+def _spec(
+    name: str,
+    version: str,
+    baseline: Any,
+    task: str | None,
+    threshold: float | None,
+    model_id: str | None,
+    framework: str | None,
+) -> ModelSpec:
     if not isinstance(name, str) or not name:
         raise ConfigurationError(f"the model's name is a text that is not empty, not {name!r}")
     if not isinstance(version, str) or not version:
@@ -153,9 +170,25 @@ def _spec(name: str, version: str, baseline: Any, task: str | None, threshold: f
         if not isinstance(baseline, str | PathLike):
             raise ConfigurationError(f"baseline= is a path or a Baseline, not {type(baseline).__name__}")
         baseline = _loaded(os.path.abspath(baseline))
+    if baseline is not None and baseline.model != name:
+        raise ConfigurationError(f"the baseline was made for model {baseline.model!r}, and this is {name!r}")
     if baseline is not None and task is not None and task != baseline.task:
         raise ConfigurationError(f"task={task!r}, but the baseline of {name!r} was made for {baseline.task!r}")
-    return ModelSpec(name, version, baseline, task, None if threshold is None else float(threshold))
+    if model_id is not None and (not isinstance(model_id, str) or not model_id):
+        raise ConfigurationError(f"model_id= is a text that is not empty, not {model_id!r}")
+    return ModelSpec(
+        name, version, baseline, task, None if threshold is None else float(threshold), model_id, _framework(framework)
+    )
+
+
+def _framework(name: str | None) -> tuple[str, str] | None:
+    """A package and its version."""
+    if name is None:
+        return None
+    try:
+        return name, package_version(name)
+    except (PackageNotFoundError, ValueError, TypeError):
+        raise ConfigurationError(f"framework={name!r} is not installed: name the package as pip lists it") from None
 
 
 def _loaded(path: str) -> Baseline:

@@ -144,6 +144,8 @@ def test_late_rows_are_counted_into_the_open_interval(predict):
         ({"output": 3}, "output= is a path or a callable"),
         ({"threshold": "high"}, "threshold= is a number"),
         ({"version": ""}, "version= is a text that is not empty"),
+        ({"model_id": 7}, "model_id= is a text that is not empty, not 7"),
+        ({"framework": "sklearm"}, "framework='sklearm' is not installed: name the package as pip lists it"),
     ],
 )
 def test_mistakes_are_one_clear_line_at_decoration(options, message):
@@ -155,6 +157,11 @@ def test_mistakes_are_one_clear_line_at_decoration(options, message):
 
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_baseline_of_another_model_is_refused():
+    with pytest.raises(ConfigurationError, match="was made for model 'credit', and this is 'fraud'"):
+        monitor("fraud", version="7", baseline=small_baseline())
 
 
 def test_outcomes_are_checked_where_they_are_recorded(predict):

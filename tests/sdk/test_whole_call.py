@@ -2,6 +2,7 @@
 
 import gzip
 
+import numpy as np
 import pytest
 
 from tests.sdk.builders import HOUR, SECOND, small_baseline
@@ -16,7 +17,7 @@ def test_a_call_on_one_row_becomes_this_span_these_points_and_these_events():
     clock = ManualClock(5 * HOUR)
     clock.timer = clock
 
-    @monitor("credit", version="7", baseline=baseline)
+    @monitor("credit", version="7", baseline=baseline, model_id="models:/credit/7", framework="numpy")
     def predict(row):
         clock.advance(2 * SECOND)
         return 0.75
@@ -41,6 +42,9 @@ def test_a_call_on_one_row_becomes_this_span_these_points_and_these_events():
                 **IDENTITY,
                 "ml.operation.name": "predict",
                 "ml.task.type": "binary",
+                "ml.model.id": "models:/credit/7",
+                "ml.framework.name": "numpy",
+                "ml.framework.version": np.__version__,
                 "ml.batch.size": 1,
                 "ml.features.count": 3,
                 "ml.features.missing": 0,
