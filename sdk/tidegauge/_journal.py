@@ -84,16 +84,18 @@ class Journal:
     def publish(self, models: Iterable[Model], now: int) -> None:
         """Publish the baselines that are due; ``now`` stamps the events, nanoseconds since the epoch."""
         for model in models:
-            if model.baseline is None or (model.publish_at is not None and time.monotonic() < model.publish_at):
+            baseline = model.baseline  # a call may bring another one meanwhile
+            known, due = model.published
+            if baseline is None or (baseline.id == known and time.monotonic() < due):
                 continue
             try:
-                for part in publications(model.baseline, model.identity, now):
+                for part in publications(baseline, model.identity, now):
                     self._put([part])
             except Exception as error:
                 self._safety.failed("publish", error)
             # Processes that started together must not stay together; the application's own random state is not ours.
             jitter = 1 + random.SystemRandom().uniform(-_JITTER, _JITTER)
-            model.publish_at = time.monotonic() + self._publish_interval * jitter
+            model.published = baseline.id, time.monotonic() + self._publish_interval * jitter
 
     def _put(self, events: Sequence[Announcement | Feedback | Publication]) -> None:
         resource = self._resource()

@@ -52,6 +52,9 @@ class Model:
 
     Args:
         spec: what the first of them said.
+
+    Attributes:
+        published: id of the baseline that was published last, and when it is due again by the monotonic clock.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -71,7 +74,7 @@ class Model:
         self.features_seen = Vocabulary(_MOST_FEATURES)
         self.categories_seen: dict[str, Vocabulary] = {}
         self.numeric_seen: dict[str, bool] = {}
-        self.publish_at: float | None = None
+        self.published: tuple[str, float] = ("", 0.0)
 
     def adopt(self, spec: ModelSpec) -> None:
         """Take over what another decorator says about the same model; the latest baseline holds."""
@@ -92,7 +95,6 @@ class Model:
         self._configure(together)
         if is_news:
             self.rests = {}
-            self.publish_at = None
 
     def categories_of(self, feature: str) -> Vocabulary:
         """Categories that a feature without a baseline may name."""
