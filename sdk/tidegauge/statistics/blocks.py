@@ -115,17 +115,25 @@ def leave_one_out(
         chosen = chosen[np.linspace(0, chosen.size - 1, MOST_BLOCKS).astype(np.intp)]
     number = np.full(block.size, -1)
     number[chosen] = np.arange(chosen.size)
-    own = np.zeros((chosen.size, slots, counts.shape[1]))
     within = number[place] >= 0
-    np.add.at(own, (number[place[within]], slot[within]), counts[within])
-    total = np.zeros((slots, counts.shape[1]))
-    np.add.at(total, slot, counts)
-    rest = total - own
+    cell = number[place[within]] * slots + slot[within]
+    own = _totals(cell, counts[within], chosen.size * slots).reshape(chosen.size, slots, counts.shape[1])
+    rest = _totals(slot, counts, slots) - own
     own[rest.sum(axis=2) == 0] = 0.0  # nothing to compare the rows of such a slot with
     window = own.sum(axis=1)
     reference = mixture(rest, own.sum(axis=2)[:, None])[:, 0]
     enough = np.minimum(window.sum(axis=1), reference.sum(axis=1)) >= FEWEST_ROWS
     return Blocks(reference[enough], window[enough])
+
+
+def _totals(place: NDArray[np.intp], counts: NDArray[np.int64], places: int) -> Floats:
+    """Sums of rows of counts by place, shape ``(places, K)``."""
+    result = np.zeros((places, counts.shape[1]))
+    if place.size:
+        order = np.argsort(place, kind="stable")
+        known, first = np.unique(place[order], return_index=True)
+        result[known] = np.add.reduceat(counts[order], first, axis=0)
+    return result
 
 
 def _quadratic(reference: Floats, window: Floats) -> _Observed:
