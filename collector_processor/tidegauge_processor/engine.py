@@ -238,7 +238,7 @@ class Engine:
                 learn_arrivals([each.table() for each in state.mature_cohorts(timing)], baseline, state.memory)
                 predicted = state.predicted(start, timing)
                 of = cohort.table(), start, end, baseline, state.memory, policy, predicted
-                said, unreadable = evaluate_cohort(key, *of)
+                said, unreadable, _ = evaluate_cohort(key, *of)
             except Exception:
                 _log.exception("cohort %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.label_incidents import incidents
@@ -18,12 +18,34 @@ from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
 from tidegauge_processor.performance.fairness import Difference, Spread
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal, Signal, Subject
+from tidegauge_processor.signals import (
+    EvaluationSignal,
+    FairnessSignal,
+    IncidentSignal,
+    PerformanceSignal,
+    Signal,
+    Subject,
+)
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy
 
 _MONTH: Final = 30 * 24 * 3600 * 1e9
+
+
+class Evaluated(NamedTuple):
+    """What labels say of a cohort.
+
+    Attributes:
+        signals: all that there is to say.
+        unreadable: outcomes that do not fit the task.
+        changes: what became of incidents; the signals tell of them too.
+    """
+
+    signals: list[Signal]
+    unreadable: int
+    changes: list[IncidentChange]
 
 
 def evaluate_cohort(
@@ -35,7 +57,7 @@ def evaluate_cohort(
     memory: Memory,
     policy: Policy,
     predictions: int | None = None,
-) -> tuple[list[Signal], int]:
+) -> Evaluated:
     """Measure a cohort of predictions on the labels that have arrived, and compare it with the baseline.
 
     Args:
@@ -47,14 +69,12 @@ def evaluate_cohort(
         memory: of the model version: what it does, where there is no baseline, and what labels have said before.
         policy: thresholds and budget.
         predictions: how many there are; None when nobody has counted them.
-
-    Returns:
-        What there is to say, and the number of outcomes that do not fit the task.
     """
     subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
     task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
     said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
+    changes: list[IncidentChange] = []
     level = judging.level(policy.false_incidents_per_month, _MONTH / (end - start))
     if baseline:
         memory.labelled[start] = judging.labelled(table, baseline)
@@ -66,13 +86,14 @@ def evaluate_cohort(
             found = judging.strongest(scaled)
             now = found.state, found.difference, found.lower, found.p_value, found.labels
             signals += _changed(subject, memory, name, "", *now)
-        signals += incidents(subject, memory, compared, level, policy)
+        changes = incidents(subject, memory, compared, level, policy)
+        signals += [replace(IncidentSignal.of(change, subject), cause="labels") for change in changes]
     if task == "binary":
         share = completeness(table.kind.size, predictions)
         for name, (differences, spreads) in judging.between_groups(table, positive, level, policy.effect_floor).items():
             signals += _rates(subject, name, differences, share)
             signals += _fairness(subject, memory, name, differences, spreads)
-    return signals, said.unreadable
+    return Evaluated(signals, said.unreadable, changes)
 
 
 def learn_arrivals(mature: Iterable[Table], baseline: Baseline | None, memory: Memory) -> None:

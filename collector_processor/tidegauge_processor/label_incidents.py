@@ -11,7 +11,7 @@ of groups, so there is no before; `ml.evaluation.state_changed` says it once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -19,8 +19,9 @@ import numpy as np
 
 from tidegauge_processor.performance.judging import Scaled
 from tidegauge_processor.performance.worse import Comparison
-from tidegauge_processor.signals import IncidentSignal, Subject
+from tidegauge_processor.signals import Subject
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream, TestResult, Verdict, Window
 
@@ -32,8 +33,8 @@ _ONE_SLOT: Final = np.ones(1, dtype=np.bool_)
 
 def incidents(
     subject: Subject, memory: Memory, compared: Mapping[str, Scaled], level: float, policy: Policy
-) -> Iterator[IncidentSignal]:
-    """Take up what the labels of a cohort say.
+) -> list[IncidentChange]:
+    """Take up what the labels of a cohort say; what became of incidents.
 
     Args:
         subject: the cohort.
@@ -54,9 +55,9 @@ def incidents(
         memory.label_judged = subject.start
     newest = max(memory.labelled)  # what is old news is counted from there, whichever cohort is judged again
     window = Window(newest, newest + length, {}, _ONE_SLOT)
-    for change in memory.label_incidents.update(verdicts, window, policy):
-        memory.opened += change.kind == "opened"
-        yield replace(IncidentSignal.of(change, subject), id=f"{change.id}-labels", cause="labels")
+    changes = memory.label_incidents.update(verdicts, window, policy)
+    memory.opened += sum(change.kind == "opened" for change in changes)
+    return [replace(change, id=f"{change.id}-labels") for change in changes]
 
 
 def _verdict(name: str, scale: int, found: Comparison, subject: Subject, level: float) -> Verdict:

@@ -41,7 +41,7 @@ def cohort(number: int, seed: int, noise: float = 0.0, unfair: float = 0.0) -> C
 def evaluate(found: Cohort, memory: Memory):
     end = hour(0) + 24 * HOUR
     of = found.table(), hour(0), end, baseline(), memory, Policy()
-    return evaluate_cohort(KEY, *of, predictions=2 * found.labels)[0]
+    return evaluate_cohort(KEY, *of, predictions=2 * found.labels).signals
 
 
 def events(said) -> dict[tuple[str, str], State]:

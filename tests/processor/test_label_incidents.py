@@ -29,7 +29,8 @@ class Days:
 
     def judge(self, day: int, found: Cohort) -> list[Signal]:
         start = hour(24 * day)
-        said, _ = evaluate_cohort(KEY, found.table(), start, start + DAY, baseline(), self.memory, self.policy)
+        of = found.table(), start, start + DAY, baseline(), self.memory, self.policy
+        said = evaluate_cohort(KEY, *of).signals
         self.memory = Memory.load(self.memory.dump())
         return said
 
