@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, StateChangeRecord
 from tidegauge_processor.backtest.results import Backtest
+from tidegauge_processor.verdicts.state import State
 
 _MOST_LINES: Final = 14
 _MOST_CHANGES: Final = 12
@@ -32,10 +34,10 @@ def show_evaluations(backtest: Backtest, console: Console) -> None:
         console.print()
         console.print(_table(whole))
         console.print(
-            "Means, weighted by labels, or rows of an estimate (est.), which takes it that there is no concept drift."
+            "Means, weighted by labels; estimates (est.) by rows, and they assume that there is no concept drift."
         )
     _show_groups(backtest, console)
-    _show_changes(backtest.state_changes, console)
+    _show_changes([each for each in backtest.state_changes if each.segment is None], console)
     if backtest.labels is not None:
         _show_labels(backtest.labels, backtest.rows, console)
 
@@ -56,6 +58,8 @@ def _table(found: list[EvaluationRecord]) -> Table:
         cells += [_mean(of_line, name, "realized") for name in measured]
         cells += [_mean(of_line, name, "estimated") for name in promised]
         table.add_row(line, *cells)
+    if len(lines) > _MOST_LINES:
+        table.caption = f"the last {_MOST_LINES} of {len(lines)}"
     return table
 
 
@@ -99,9 +103,14 @@ def _show_groups(backtest: Backtest, console: Console) -> None:
     for heading in ("largest less smallest", "at least", "labels"):
         table.add_column(heading, justify="right")
     table.add_column("cohort from")
+    table.add_column("said material, changed, ok", justify="right")
     for (segment, name), each in widest.items():
+        rate = name.removesuffix("_difference")
         numbers = f"{each.value or 0.0:.3f}", f"{each.lower or 0.0:.3f}", f"{each.labels:,}"
-        table.add_row(segment, _heading(name.removesuffix("_difference")), *numbers, f"{each.start:%Y-%m-%d %H:%M}")
+        changes = (change for change in backtest.state_changes if (change.segment, change.name) == (segment, rate))
+        said = Counter(change.state for change in changes)
+        times = ", ".join(str(said[state]) for state in (State.MATERIAL, State.CHANGED, State.OK))
+        table.add_row(segment, _heading(rate), *numbers, f"{each.start:%Y-%m-%d %H:%M}", times)
     console.print(table)
 
 
