@@ -67,7 +67,10 @@ def backtest(
         raise DataError(f"cannot write {str(json)!r}: there is no folder {str(json.parent)!r}")
     policy = policy_of(settings, reference.model, length)
     with _bar() as told:
-        outputs, labels = OutputColumns(prediction, score), LabelColumns(label, label_time, tuple(segment or ()))
+        outputs, labels = (
+            OutputColumns(prediction, score),
+            LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ()))),
+        )
         found = run(Source(data), reference, policy, timestamp, outputs, labels, settings.labels, told)
     if json is not None:
         found.write(json)

@@ -75,9 +75,9 @@ class Realized:
         aside, label = self._outcomes.aside, self._columns.label
         unreadable = self._unreadable + aside[UNREADABLE]
         if unreadable and self._used == self._unreadable:
-            classes = ", ".join(map(repr, self._baseline.classes)) or "numbers"
-            known = f": the model knows {classes}" if self._baseline.task != "regression" else ", which are numbers"
-            raise DataError(f"column {label!r} holds no label of a {self._baseline.task} model{known}; name another")
+            task, classes = self._baseline.task, ", ".join(map(repr, self._baseline.classes))
+            known = "its labels are numbers" if task == "regression" else f"its classes are {classes or 'not known'}"
+            raise DataError(f"column {label!r} holds no label of a {task} model: {known}; name another column")
         return LabelsRecord(
             window=window_name(self._settings.window),
             wait=window_name(self._settings.wait),
