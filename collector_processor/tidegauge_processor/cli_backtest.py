@@ -67,10 +67,8 @@ def backtest(
         raise DataError(f"cannot write {str(json)!r}: there is no folder {str(json.parent)!r}")
     policy = policy_of(settings, reference.model, length)
     with _bar() as told:
-        outputs, labels = (
-            OutputColumns(prediction, score),
-            LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ()))),
-        )
+        outputs = OutputColumns(prediction, score)
+        labels = LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ())))
         found = run(Source(data), reference, policy, timestamp, outputs, labels, settings.labels, told)
     if json is not None:
         found.write(json)

@@ -85,9 +85,8 @@ class Outcomes:
 
     def __init__(self, source: Source, baseline: Baseline, outputs: OutputColumns, columns: LabelColumns) -> None:
         if baseline.task == "ranking":
-            raise DataError(
-                "a ranking is evaluated by its lists, and no column says which rows are one: leave --label out"
-            )
+            why = "a ranking is evaluated by its lists, and no column says which rows are one"
+            raise DataError(f"{why}: leave --label out")
         self.aside: Counter[str] = Counter()
         self._source = source
         self._baseline = baseline
