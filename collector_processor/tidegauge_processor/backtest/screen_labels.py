@@ -15,7 +15,7 @@ from tidegauge_processor.backtest.results import Backtest
 from tidegauge_processor.verdicts.state import State
 
 _MOST_LINES: Final = 14
-_MOST_CHANGES: Final = 12
+_MOST_CHANGES: Final = 20
 
 _SHOWN: Final = (
     *("accuracy", "roc_auc", "macro_f1", "mean_score", "mean_label"),

@@ -148,3 +148,17 @@ def test_a_label_is_one_in_whatever_type_it_is_stored(kind: str, suffix: str) ->
     said = numbers(found, f"{FIRST:%Y-%m-%dT%H:%M:%SZ}", whole)["mean_label"]
     assert said["value"] == pytest.approx(day["late"].mean())
     assert said["labels"] == len(day)
+
+
+def test_a_third_class_spoils_the_day_on_which_it_was_predicted_and_no_other() -> None:
+    frame = rows().drop(columns="landed").dropna()
+    frame["said"] = (frame["score"] > 0.5).astype(int)
+    fit(frame[["income", "score", "said", "late"]], task="binary", prediction="said", score="score", label="late")
+    frame.loc[frame.index[10], "said"] = 7
+    frame.to_parquet("rows.parquet")
+    found = backtest("rows.parquet", "--prediction", "said", "--score", "score", "--label", "late")
+    first, second, _ = (f"{FIRST + pd.Timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}" for day in range(3))
+    assert numbers(found, first, whole) == {}
+    assert "accuracy" in numbers(found, second, whole)
+    spoilt = int((frame["at"] < FIRST + pd.Timedelta(days=1)).sum())
+    assert (found["labels"]["unreadable"], found["labels"]["used"]) == (spoilt, len(frame) - spoilt)
