@@ -194,18 +194,11 @@ class Tally:
     def take(self, before: int | None) -> list[tuple[int, WindowCounts]]:
         """Take out the windows below ``before``, or all of them, in order."""
         ripe = sorted(window for window in self._open if before is None or window < before)
-        return [
-            (
-                window,
-                WindowCounts(
-                    self._open.pop(window),
-                    self._layout,
-                    self._chosen,
-                    self._expected.pop(window, NOTHING_EXPECTED),
-                ),
-            )
-            for window in ripe
-        ]
+        found = []
+        for window in ripe:
+            expected = self._expected.pop(window, NOTHING_EXPECTED)
+            found.append((window, WindowCounts(self._open.pop(window), self._layout, self._chosen, expected)))
+        return found
 
     def _count_outputs(self, table: _Table, chunk: Chunk) -> None:
         baseline = self._baseline
