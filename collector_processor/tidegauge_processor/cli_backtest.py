@@ -31,6 +31,14 @@ def backtest(
     timestamp: Annotated[str, typer.Option(metavar="COL", help="Time of the prediction.")],
     prediction: Annotated[str | None, typer.Option(metavar="COL", help="Predicted class or number.")] = None,
     score: Annotated[str | None, typer.Option(metavar="COL", help="Predicted probability or score.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="COL", help="What came true; empty while nobody knows.")] = None,
+    label_time: Annotated[
+        str | None, typer.Option(metavar="COL", help="When the label was known; it has until labels.wait to arrive.")
+    ] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="Groups to measure and, of a binary task, to compare; may be repeated."),
+    ] = None,
     window: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Length of a window, such as 1h; the configuration's else.")
     ] = None,
@@ -42,12 +50,16 @@ def backtest(
     ] = None,
 ) -> None:
     """Say what the processor would have said on history: the same code, by the time of the rows."""
-    from tidegauge_processor.backtest import OutputColumns, Source, run  # here: other commands need not wait for these
+    # here: other commands need not wait for these
+    from tidegauge_processor.backtest import LabelColumns, OutputColumns, Source, run
     from tidegauge_processor.backtest.reading import FORMATS
     from tidegauge_processor.backtest.screen import show
 
     if data.suffix.lower() not in FORMATS:
         _stop(f"cannot read {str(data)!r}: its name should end in {' or '.join(FORMATS)}")
+    for option, given in (("--label-time", label_time), ("--segment", segment)):
+        if given and label is None:
+            _stop(f"{option} goes with labels: name their column with --label")
     length = None if window is None else _length(window)
     settings = load(config)
     reference = Baseline.load(baseline)
@@ -55,7 +67,9 @@ def backtest(
         raise DataError(f"cannot write {str(json)!r}: there is no folder {str(json.parent)!r}")
     policy = policy_of(settings, reference.model, length)
     with _bar() as told:
-        found = run(Source(data), reference, policy, timestamp, OutputColumns(prediction, score), told)
+        outputs = OutputColumns(prediction, score)
+        labels = LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ())))
+        found = run(Source(data), reference, policy, timestamp, outputs, labels, settings.labels, told)
     if json is not None:
         found.write(json)
     console = Console(markup=False, highlight=False)

@@ -19,6 +19,7 @@ from tidegauge_processor.cumulative import settle
 from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.judging import judge_window, window_name
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
+from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
@@ -39,7 +40,7 @@ from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream
 from tidegauge_processor.versions import Champion
-from tidegauge_processor.window_points import Points, estimates
+from tidegauge_processor.window_points import Points
 from tidegauge_processor.without_baseline import learn
 
 _SECOND: Final = 1e9

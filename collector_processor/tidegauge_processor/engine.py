@@ -235,9 +235,10 @@ class Engine:
             cohort, end = state.judge_cohort(start), start + timing.cohort
             try:
                 policy, baseline = self._policy(key.model), self._baselines.of(key)
-                learn_arrivals(state.mature_cohorts(timing), baseline, state.memory)
+                learn_arrivals([each.table() for each in state.mature_cohorts(timing)], baseline, state.memory)
                 predicted = state.predicted(start, timing)
-                said, unreadable = evaluate_cohort(key, cohort, start, end, baseline, state.memory, policy, predicted)
+                of = cohort.table(), start, end, baseline, state.memory, policy, predicted
+                said, unreadable, _ = evaluate_cohort(key, *of)
             except Exception:
                 _log.exception("cohort %d of %s %s could not be judged", start, *key)
                 self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from pydantic import TypeAdapter
-
 from tidegauge.baseline import Baseline
 from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
@@ -122,6 +120,7 @@ class EvaluationSignal:
         klass: class that it is about; empty for all.
         segment: name and value of the slice that it is about; None for all rows.
         completeness: share of the predictions whose label has arrived; None when it is not known.
+        unweighted: the number with all labels counting alike, where they are weighed.
     """
 
     subject: Subject
@@ -134,6 +133,7 @@ class EvaluationSignal:
     klass: str = ""
     segment: tuple[str, str] | None = None
     completeness: float | None = None
+    unweighted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,7 @@ class IncidentSignal:
         streams: the streams concerned, strongest evidence first, each as a sentence.
         traces: example calls, as (trace id, span id).
         versus: the version compared with; empty where it is the baseline.
+        cause: what showed it: ``drift`` of what came in and went out, or ``labels``.
     """
 
     subject: Subject
@@ -231,6 +232,7 @@ class IncidentSignal:
     streams: tuple[str, ...]
     traces: tuple[tuple[str, str], ...]
     versus: str = ""
+    cause: Literal["drift", "labels"] = "drift"
 
     @classmethod
     def of(cls, change: IncidentChange, subject: Subject, traces: tuple[tuple[str, str], ...] = ()) -> Self:
@@ -294,7 +296,3 @@ def group_of(signal: Standing) -> Group:
     if isinstance(signal, FairnessSignal) or (isinstance(signal, EvaluationSignal) and signal.type == "realized"):
         return "cohort"
     return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"
-
-
-STANDING: TypeAdapter[list[Standing]] = TypeAdapter(list[Standing])
-"""Reads and writes standing signals as JSON."""

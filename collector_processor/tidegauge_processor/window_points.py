@@ -14,8 +14,6 @@ from tidegauge.baseline.loss import LossModel
 from tidegauge.observation import UNSEEN_CATEGORY
 from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge_processor.comparison import Cells, class_cells
-from tidegauge_processor.performance.evaluate import Evaluation
-from tidegauge_processor.performance.evaluations import estimated
 from tidegauge_processor.records import StreamKey, Summary
 from tidegauge_processor.state.aggregates import Aggregates
 
@@ -94,7 +92,7 @@ class Points:
         return self._histogram(semconv.METRIC_PREDICTION_SCORE, reference.bounds)
 
     def scores_by_class(self, reference: ScoreReference) -> dict[str, Cells]:
-        """Scores by predicted class and bin."""
+        """See `evaluations.Estimable`."""
         found: dict[str, Cells] = {}
         for stream, summary in self._numeric(semconv.METRIC_PREDICTION_SCORE, reference.bounds):
             name = stream.dimension(semconv.PREDICTION_CLASS)
@@ -102,7 +100,7 @@ class Points:
         return found
 
     def expected_loss(self, reference: LossModel) -> tuple[float, int]:
-        """Sum of the errors that the baseline expects of the rows, and the number of rows."""
+        """See `evaluations.Estimable`."""
         found = [summary for _, summary in self._numeric(semconv.METRIC_ESTIMATED_LOSS, reference.error.bounds)]
         return sum(summary.sum.value for summary in found), sum(summary.count for summary in found)
 
@@ -136,15 +134,6 @@ class Points:
         for stream in self._by_feature.get((metric, feature), ()):
             cells[cell(stream)] += self._sums.counts[stream]
         return cells
-
-
-def estimates(points: Points, baseline: Baseline) -> list[Evaluation]:
-    """Performance of one window, estimated without its labels."""
-    if baseline.score is not None:
-        return estimated(baseline, scores=points.scores_by_class(baseline.score))
-    if baseline.loss is not None:
-        return estimated(baseline, expected=points.expected_loss(baseline.loss))
-    return []
 
 
 def _same_cells(one: Baseline, other: Baseline, name: str) -> bool:

@@ -37,7 +37,7 @@ class Signals:
         states: ``time``, ``target``, ``stream``, ``window``, ``state``: one row a verdict.
         sizes: ``time``, ``target``, ``stream``, ``window``, ``method``, ``value``: one row an effect size.
         violations: ``time``, ``stream``, ``rate``: shares of rows that broke the schema.
-        incidents: attributes of each ``ml.drift.state_changed`` event, with its ``time``.
+        incidents: attributes of each event about an incident, of drift or of labels, with its ``time``.
     """
 
     evaluations: pd.DataFrame
@@ -71,7 +71,7 @@ def read(path: Path) -> Signals:
                 sizes.append((end, *_stream(attributes), attributes[semconv.DRIFT_METHOD], value))
             elif name == semconv.METRIC_VIOLATION_RATE:
                 violations.append((end, _name(attributes), value))
-            elif name == semconv.EVENT_DRIFT_STATE:
+            elif semconv.INCIDENT_ID in attributes:
                 incidents.append(attributes | {"time": pd.Timestamp(end, tz="UTC")})
     keys = ["time", "target", "stream", "window"]
     return Signals(

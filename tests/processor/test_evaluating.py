@@ -12,9 +12,7 @@ from tests.processor.test_engine import LATER, TIMING, Bench, hours
 from tidegauge import semconv
 from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
 from tidegauge_processor.otlp import encode
-from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.cohort import Cohort
-from tidegauge_processor.performance.evaluations import plain, read_classes, realized
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal
@@ -42,7 +40,8 @@ def cohort(number: int, seed: int, noise: float = 0.0, unfair: float = 0.0) -> C
 
 def evaluate(found: Cohort, memory: Memory):
     end = hour(0) + 24 * HOUR
-    return evaluate_cohort(KEY, found, hour(0), end, baseline(), memory, Policy(), predictions=2 * found.labels)[0]
+    of = found.table(), hour(0), end, baseline(), memory, Policy()
+    return evaluate_cohort(KEY, *of, predictions=2 * found.labels).signals
 
 
 def events(said) -> dict[tuple[str, str], State]:
@@ -101,26 +100,17 @@ def test_a_group_that_is_selected_more_often_is_an_event_and_a_record() -> None:
     assert semconv.METRIC_EVALUATION_COMPLETENESS.encode() in metrics
 
 
-def test_evaluations_as_plain_values() -> None:
+def test_young_labels_are_weighed_and_the_plain_number_stands_beside() -> None:
     mature = cohort(4_000, 9).table()
-    learned = Arrivals()
-    learned.learn(read_classes(mature, "binary", "1"), mature)
-    young = cohort(500, 10).table()
-    found = realized(young, "binary", "1", predictions=1_000, arrivals=learned, now=hour(0) + 3 * HOUR)
-    accuracy = plain(found.evaluations[0], 1, 2)
-    assert accuracy.pop("unweighted") == pytest.approx(accuracy["value"])  # all labels arrive within an hour
-    assert accuracy["lower"] < accuracy["value"] < accuracy["upper"]
-    assert {name: accuracy[name] for name in ("start", "end", "name", "type", "segment", "class", "labels")} == {
-        "start": 1,
-        "end": 2,
-        "name": "accuracy",
-        "type": "realized",
-        "segment": None,
-        "class": None,
-        "labels": 500,
-    }
-    assert accuracy["completeness"] == 0.5
-    assert "region=north" in {plain(each, 1, 2)["segment"] for each in found.evaluations}
+    memory = Memory()
+    learn_arrivals([mature], baseline(), memory)
+    memory.label_watermark = hour(0) + 3 * HOUR
+    said = evaluate(cohort(500, 10), memory)
+    found = {each.name: each for each in said if isinstance(each, EvaluationSignal) and each.segment is None}
+    accuracy = found["accuracy"]
+    assert accuracy.unweighted == pytest.approx(accuracy.value)  # all labels arrive within an hour
+    assert accuracy.lower < accuracy.value < accuracy.upper
+    assert (accuracy.type, accuracy.labels, accuracy.completeness) == ("realized", 500, 0.5)
 
 
 def test_the_engine_counts_predictions_and_learns_arrivals() -> None:
@@ -135,7 +125,7 @@ def test_the_engine_counts_predictions_and_learns_arrivals() -> None:
             )
     assert len(state.mature_cohorts(timing)) == 3
     assert state.mature_cohorts(timing) == []
-    learn_arrivals([state.cohorts[start] for start in (hour(0), hour(1))], baseline(), state.memory)
+    learn_arrivals([state.cohorts[start].table() for start in (hour(0), hour(1))], baseline(), state.memory)
     memory = Memory.load(state.memory.dump())
     assert memory.arrivals.share("1", np.array([250 * SECOND])) == pytest.approx(0.5, abs=0.05)
     state.predictions(hour(0), 900, timing)

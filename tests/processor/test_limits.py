@@ -84,6 +84,9 @@ def test_what_a_baseline_lists_finds_room_beyond_the_limit() -> None:
         (semconv.METRIC_PREDICTIONS, {"ml.prediction.class": "7"}, False),
         (semconv.METRIC_PREDICTIONS, {"ml.segment.region": "north"}, False),
         (semconv.METRIC_PREDICTION_VALUE, {}, True),
+        (semconv.METRIC_RECONSTRUCTION_ERROR, {}, True),
+        (semconv.METRIC_ESTIMATED_LOSS, {}, True),
+        (semconv.METRIC_ESTIMATED_LOSS, {"pod": "a"}, False),
         (semconv.METRIC_PREDICTION_DURATION, {"error.type": "ValueError"}, False),
     ],
 )

@@ -6,6 +6,7 @@ chunk of rows is counted column by column for all of its windows at once; adding
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -13,14 +14,16 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.joint import JointReference, codes_of
+from tidegauge.baseline.loss import LossModel, encode_numbers
 from tidegauge.columns import category, is_missing
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.summaries import UNSEEN
 from tidegauge.summaries.bins import Bins
+from tidegauge_processor.backtest.expecting import NOTHING_EXPECTED, Codes, Expected, expectations
 from tidegauge_processor.backtest.outputs import OutputColumns, classes_of, scores_of, values_of
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.texts import label_of_text
-from tidegauge_processor.comparison import Cells
+from tidegauge_processor.comparison import Cells, class_cells
 
 _MOST_WINDOWS: Final = 256
 """Windows that are counted at once; rows that are out of order may touch more of them than memory should hold."""
@@ -28,12 +31,14 @@ _MOST_WINDOWS: Final = 256
 _KINDS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE, UNSEEN_CATEGORY)
 _NOTHING: Final = -1
 _NO_CATEGORY: Final = -2
+_NO_CODES: Final = np.zeros(0, dtype=np.intp)
 
 _ROWS: Final = "rows"
 _JOINT: Final = "joint"
 _CLASSES: Final = "classes"
 _VALUE: Final = "value"
 _SCORE: Final = "score"
+_CHOSEN: Final = "chosen"
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +70,7 @@ class Layout:
         self._reserve(_CLASSES, len(baseline.classes) + 1)
         self._reserve(_VALUE, 0 if baseline.value is None else baseline.value.counts.shape[1])
         self._reserve(_SCORE, 0 if baseline.score is None else baseline.score.counts.shape[2])
+        self._reserve(_CHOSEN, 0 if baseline.score is None else baseline.score.counts.shape[2])
 
     def __getitem__(self, key: Key) -> slice:
         return self._places[key]
@@ -80,14 +86,18 @@ class WindowCounts:
     Args:
         vector: the counts, shape ``(layout.size,)``.
         layout: where each of them stands.
+        chosen: the positive class of a binary task; empty for others.
+        expected: errors that the baseline's loss model expects.
 
     Attributes:
         rows: number of rows.
     """
 
-    def __init__(self, vector: Cells, layout: Layout) -> None:
+    def __init__(self, vector: Cells, layout: Layout, chosen: str, expected: Expected) -> None:
         self._vector = vector
         self._layout = layout
+        self._chosen = chosen
+        self._expected = expected
         self.rows, *violations = vector[: 1 + len(layout.violations)].tolist()
         self._violations: dict[tuple[str, str], int] = dict(zip(layout.violations, violations, strict=True))
 
@@ -123,6 +133,16 @@ class WindowCounts:
         """See `comparison.Seen`."""
         return self._vector[self._layout[_SCORE]]
 
+    def scores_by_class(self, reference: ScoreReference) -> Mapping[str, Cells]:
+        """See `evaluations.Estimable`; of a binary task by whether the positive class was predicted, else all."""
+        chosen = self._vector[self._layout[_CHOSEN]]
+        others = self.score(reference) - chosen
+        return {self._chosen: chosen, "": others} if self._chosen else {"": others}
+
+    def expected_loss(self, reference: LossModel) -> tuple[float, int]:
+        """See `evaluations.Estimable`."""
+        return self._expected.sum.value, self._expected.rows
+
 
 class Tally:
     """Counts of the windows that are not complete yet.
@@ -136,7 +156,9 @@ class Tally:
         self._baseline = baseline
         self._outputs = outputs
         self._layout = Layout(baseline)
+        self._chosen = baseline.positive or ""
         self._open: dict[int, Cells] = {}
+        self._expected: dict[int, Expected] = {}
 
     def add(self, chunk: Chunk, windows: NDArray[np.int64]) -> None:
         """Count the rows of a chunk, of which ``windows`` says the window, shape ``(rows,)``."""
@@ -148,15 +170,23 @@ class Tally:
             return
         table = _Table(self._layout, place, touched.size)
         table.count(_ROWS, np.zeros(chunk.rows, np.intp))
-        joint, encoded = self._baseline.joint, dict[str, Floats]()
+        joint, loss, encoded, codes = self._baseline.joint, self._baseline.loss, dict[str, Floats](), dict[str, Codes]()
         for feature in self._baseline.features:
             if isinstance(feature, NumericFeature):
-                encoded[feature.name] = _count_numbers(table, chunk, feature)
+                encoded[feature.name] = values = _count_numbers(table, chunk, feature)
+                codes[feature.name] = encode_numbers(feature, values) if loss else _NO_CODES
             else:
-                encoded[feature.name] = _count_categories(table, chunk, feature)
+                cells = _count_categories(table, chunk, feature)
+                encoded[feature.name] = np.where(cells >= 0, codes_of(feature)[cells], np.nan)
+                codes[feature.name] = np.where(cells >= 0, cells, len(feature.labels))
         if joint is not None:
             table.bin(_JOINT, joint.errors(encoded, chunk.rows), joint.error.bins)
         self._count_outputs(table, chunk)
+        predicted = values_of(chunk, self._outputs, self._baseline)
+        if loss is not None and predicted is not None:
+            for at, found in enumerate(expectations(self._baseline, loss, codes, predicted, place, touched.size)):
+                window = int(touched[at])
+                self._expected[window] = self._expected.get(window, NOTHING_EXPECTED) + found
         for window, vector in zip(touched.tolist(), table.counts, strict=True):
             known = self._open.get(window)
             self._open[window] = vector.copy() if known is None else known + vector
@@ -164,7 +194,11 @@ class Tally:
     def take(self, before: int | None) -> list[tuple[int, WindowCounts]]:
         """Take out the windows below ``before``, or all of them, in order."""
         ripe = sorted(window for window in self._open if before is None or window < before)
-        return [(window, WindowCounts(self._open.pop(window), self._layout)) for window in ripe]
+        found = []
+        for window in ripe:
+            expected = self._expected.pop(window, NOTHING_EXPECTED)
+            found.append((window, WindowCounts(self._open.pop(window), self._layout, self._chosen, expected)))
+        return found
 
     def _count_outputs(self, table: _Table, chunk: Chunk) -> None:
         baseline = self._baseline
@@ -176,7 +210,10 @@ class Tally:
             table.bin(_VALUE, values, baseline.value.bins)
         scores = scores_of(chunk, self._outputs, baseline)
         if scores is not None and baseline.score is not None:
-            table.bin(_SCORE, scores, baseline.score.bins)
+            finite = table.bin(_SCORE, scores, baseline.score.bins)
+            if self._chosen and classes is not None:
+                rows = finite & (classes == class_cells(baseline)[0].get(self._chosen, _NOTHING))
+                table.count(_CHOSEN, baseline.score.bins.index(scores[rows]), rows)
 
 
 class _Table:
@@ -224,8 +261,8 @@ def _count_numbers(table: _Table, chunk: Chunk, feature: NumericFeature) -> Floa
     return values
 
 
-def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) -> Floats:
-    """The same for categories. Each different value is read once: its cell, or what is wrong with it."""
+def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) -> Codes:
+    """Count a column of categories; its cells, below zero where there is none. Each different value is read once."""
     name = feature.name
     cell_of = {label: cell for cell, label in enumerate(feature.labels)}
     values, places = chunk.distinct(name)
@@ -235,7 +272,7 @@ def _count_categories(table: _Table, chunk: Chunk, feature: CategoricalFeature) 
     table.mark((name, MISSING), cells == _NOTHING)
     table.mark((name, TYPE_MISMATCH), cells == _NO_CATEGORY)
     table.mark((name, UNSEEN_CATEGORY), cells == cell_of[UNSEEN])
-    return np.where(known, codes_of(feature)[cells], np.nan)
+    return cells
 
 
 def _cell(value: object, feature: CategoricalFeature, cell_of: dict[str, int], *, text: bool) -> int:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -56,28 +57,49 @@ def classes_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDAr
     """Cell of each row's predicted class, see `comparison.class_cells`; None when no class is to be compared."""
     if baseline.value is not None or baseline.class_counts is None:
         return None
+    found = named_classes(chunk, columns, baseline)
+    if found is None:
+        return None
+    names, places = found
     place, others = class_cells(baseline)
+    return np.array([others if name is None else place.get(name, others) for name in names], np.intp)[places]
+
+
+def named_classes(
+    chunk: Chunk, columns: OutputColumns, baseline: Baseline
+) -> tuple[list[str | None], NDArray[np.intp]] | None:
+    """Names of the predicted classes, None for none, and the place of each row's among them; None without classes."""
+    if baseline.value is not None:
+        return None
     if columns.prediction is not None:
-        values, places = chunk.distinct(columns.prediction)
-        read = class_of_text if chunk.text else class_name
-        names = [None if is_missing(value) else read(value, baseline.classes) for value in values]
-        return np.array([others if name is None else place.get(name, others) for name in names], np.intp)[places]
+        return read_classes(chunk, columns.prediction, baseline.classes)
     if not _class_from_score(columns, baseline):
         return None
     scores = _numbers(chunk, columns.score)
     low, high = baseline.classes if len(baseline.classes) == 2 else ("0", "1")
-    sides = np.array([place.get(low, others), place.get(high, others)], np.intp)
-    return np.where(np.isnan(scores), others, sides[(scores >= baseline.threshold).astype(np.intp)])
+    return [low, high, None], np.where(np.isnan(scores), 2, scores >= baseline.threshold).astype(np.intp)
+
+
+def read_classes(chunk: Chunk, name: str, classes: Sequence[str]) -> tuple[list[str | None], NDArray[np.intp]]:
+    """Read a column of classes: their names, None where there is none, and the place of each row's among them."""
+    values, places = chunk.distinct(name)
+    read = class_of_text if chunk.text else class_name
+    return [None if is_missing(value) else read(value, classes) for value in values], places
 
 
 def scores_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:
     """Score of each row, not finite where it has none; None when scores are not to be compared."""
-    return None if baseline.score is None or columns.score is None else _numbers(chunk, columns.score)
+    return None if baseline.score is None else numbers_of(chunk, columns.score)
 
 
 def values_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:
     """Predicted number of each row, not finite where it has none; None when numbers are not to be compared."""
-    return None if baseline.value is None or columns.prediction is None else _numbers(chunk, columns.prediction)
+    return None if baseline.value is None else numbers_of(chunk, columns.prediction)
+
+
+def numbers_of(chunk: Chunk, name: str | None) -> NDArray[np.float64] | None:
+    """A column of numbers, not finite where one is missing; None without a column."""
+    return None if name is None else _numbers(chunk, name)
 
 
 def _class_from_score(columns: OutputColumns, baseline: Baseline) -> bool:

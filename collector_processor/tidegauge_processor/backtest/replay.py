@@ -11,15 +11,20 @@ from tidegauge.baseline.frame import nearest
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
 from tidegauge_processor.backtest.counting import Tally
+from tidegauge_processor.backtest.labels import NO_LABELS, LabelColumns
 from tidegauge_processor.backtest.outputs import NO_OUTPUTS, OutputColumns, check_outputs
 from tidegauge_processor.backtest.reading import Source
+from tidegauge_processor.backtest.realized import Realized
 from tidegauge_processor.backtest.results import Backtest, Recorder, shortened
 from tidegauge_processor.backtest.timeline import Timeline, times_of
+from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.judging import judge_window
+from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Policy, Window
 
 _MOST_NAMES: Final = 8
+_AS_USUAL: Final = Labels()
 
 Progress = Callable[[int, int], None]
 """Told how much of how much is done, in rows counted and rows judged."""
@@ -38,6 +43,8 @@ def run(
     policy: Policy,
     timestamp: str,
     outputs: OutputColumns = NO_OUTPUTS,
+    labels: LabelColumns = NO_LABELS,
+    settings: Labels = _AS_USUAL,
     progress: Progress = lambda done, rows: None,
 ) -> Backtest:
     """Say what the processor would have said about the rows of ``source``.
@@ -48,6 +55,8 @@ def run(
         policy: thresholds, budget and the length of windows.
         timestamp: column of the time of each prediction.
         outputs: columns of what the model said.
+        labels: columns of what came true.
+        settings: how long cohorts of predictions are, and how long they wait for labels.
         progress: is told how far it is.
 
     Raises:
@@ -55,26 +64,31 @@ def run(
     """
     features = [feature.name for feature in baseline.features]
     check_outputs(outputs, baseline)
-    _check_columns(source, [timestamp, *outputs.names], features)
+    _check_columns(source, [timestamp, *outputs.names, *labels.names], features)
     length, past, recorder = policy.window_length, _Past(), Recorder(baseline, policy)
-    timeline = Timeline(times_of(source, timestamp), length)
+    times = times_of(source, timestamp)
+    timeline = Timeline(times, length)
+    realized = Realized(source, baseline, policy, outputs, labels, settings, times) if labels.label else None
     tally, rows, counted, judged = Tally(baseline, outputs), timeline.windows.size, 0, 0
-    for chunk in source.chunks([*features, *outputs.names]):
+    for chunk in source.chunks([*features, *outputs.names, *labels.names]):
         if counted + chunk.rows > rows:
             raise DataError(f"{str(source.path)!r} grew while it was read: start again")
         tally.add(chunk, timeline.windows[counted : counted + chunk.rows])
+        for cohort in realized.take_up(chunk, counted) if realized else ():
+            recorder.add_labels(cohort, settings.window)
         counted += chunk.rows
         for number, seen in tally.take(timeline.first_after(counted)):
             start, end = number * length, (number + 1) * length
             past.violations |= seen.broken()
             counts = comparison.counts(seen, baseline)
-            recorder.add(start, end, seen.rows, judge_window(past, start, end, counts, baseline, policy))
+            found = judge_window(past, start, end, counts, baseline, policy)
+            recorder.add(start, end, seen.rows, found, estimates(seen, baseline))
             judged += seen.rows
             progress(counted + judged, 2 * rows)
         progress(counted + judged, 2 * rows)
     if counted < rows:
         raise DataError(f"{str(source.path)!r} shrank while it was read: start again")
-    return recorder.finish()
+    return recorder.finish(realized.finish() if realized else None)
 
 
 def _check_columns(source: Source, named: list[str], features: list[str]) -> None:

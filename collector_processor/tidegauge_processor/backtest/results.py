@@ -5,19 +5,28 @@ Times are ISO 8601 in UTC. What is not known is null, never NaN. The README of t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from typing import Any, Final, Literal
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
+from tidegauge_processor.backtest.cohorts import JudgedCohort
+from tidegauge_processor.backtest.evaluations import (
+    EvaluationRecord,
+    LabelsRecord,
+    StateChangeRecord,
+    evaluation_records,
+    state_changes,
+)
+from tidegauge_processor.backtest.record import Number, Record, moment
+from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.judging import Judged, window_name
+from tidegauge_processor.performance.evaluate import Evaluation
+from tidegauge_processor.signals import Subject
 from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.ranking import strength
 from tidegauge_processor.verdicts.state import State
@@ -27,20 +36,6 @@ FORMAT: Final = "tidegauge.backtest/1"
 """Version of the JSON."""
 
 _MAIN_EFFECTS: Final = ("ks_distance", "l_infinity")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
-
-
-class Record(BaseModel):
-    """Frozen, and without fields that the contract does not name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class StreamRecord(Record):
@@ -50,7 +45,7 @@ class StreamRecord(Record):
         name: the feature's name; ``joint``; ``prediction``; ``score``; for quality the feature's name and the kind
             of violation.
         target: ``feature``, ``joint``, ``attribution``, ``prediction``, ``score`` or ``quality``; with the name it is
-            unique in a window.
+            unique in a window. ``performance``, in incidents only, is what labels say.
         state: the claim, see `State`.
         window: length of the merged windows that the claim rests on, such as ``24h``.
         rows: rows compared.
@@ -139,6 +134,9 @@ class Backtest(Record):
         effect_floor: effect that a material change is surely above.
         windows: windows that had rows, in order of time.
         incidents: in the order in which they opened.
+        labels: what became of the labels; null without a column of them.
+        evaluations: how good the predictions were, in order of time.
+        state_changes: when labels said something else than before.
     """
 
     format: Literal["tidegauge.backtest/1"] = FORMAT
@@ -151,15 +149,18 @@ class Backtest(Record):
     effect_floor: float
     windows: list[WindowRecord]
     incidents: list[IncidentRecord]
+    labels: LabelsRecord | None
+    evaluations: list[EvaluationRecord]
+    state_changes: list[StateChangeRecord]
 
     def write(self, path: Path) -> None:
-        """Write JSON, one line for each window and each incident.
+        """Write JSON, one line for each item of a list.
 
         Raises:
             DataError: the file cannot be written.
         """
-        head = self.model_dump_json(exclude={"windows", "incidents"}).removesuffix("}")
-        parts = ((name, ",\n".join(r.model_dump_json() for r in getattr(self, name))) for name in _LISTS)
+        head = self.model_dump_json(exclude=set(_LISTS)).removesuffix("}")
+        parts = ((name, ",\n".join(r.model_dump_json(by_alias=True) for r in getattr(self, name))) for name in _LISTS)
         lists = ",\n".join(f'"{name}": [\n{lines}\n]' for name, lines in parts)
         try:
             path.write_text(f"{head},\n{lists}}}\n", encoding="utf-8")
@@ -167,7 +168,7 @@ class Backtest(Record):
             raise DataError(f"cannot write {str(path)!r}: {problem.strerror or problem}") from problem
 
 
-_LISTS: Final = ("windows", "incidents")
+_LISTS: Final = ("windows", "incidents", "evaluations", "state_changes")
 
 
 class Recorder:
@@ -183,16 +184,27 @@ class Recorder:
         self._policy = policy
         self._windows: list[WindowRecord] = []
         self._incidents: dict[str, IncidentRecord] = {}
+        self._evaluations: list[EvaluationRecord] = []
+        self._changes: list[StateChangeRecord] = []
 
-    def add(self, start: int, end: int, rows: int, judged: Judged) -> None:
-        """Take up a window from ``start`` to ``end``, ns since the epoch."""
+    def add(self, start: int, end: int, rows: int, judged: Judged, estimated: Iterable[Evaluation]) -> None:
+        """Take up a window from ``start`` to ``end``, ns since the epoch, and how good its predictions should be."""
         by_stream = groupby(judged.verdicts, key=lambda verdict: verdict.stream)  # the judge has put them in order
         streams = [self._window_stream(list(verdicts)) for _, verdicts in by_stream]
-        self._windows.append(WindowRecord(start=_moment(start), end=_moment(end), rows=rows, streams=streams))
+        self._windows.append(WindowRecord(start=moment(start), end=moment(end), rows=rows, streams=streams))
         for change in judged.changes:
-            self._incidents[change.id] = self._incident(change, self._incidents.get(change.id))
+            self._incidents[change.id] = self._incident(change, change.end, self._policy.window_length)
+        subject = Subject(self._baseline.model, self._baseline.version, self._baseline.id, "metric", start, end)
+        self._evaluations += evaluation_records([evaluation_signal(subject, each) for each in estimated])
 
-    def finish(self) -> Backtest:
+    def add_labels(self, cohort: JudgedCohort, length: int) -> None:
+        """Take up what labels say of a cohort of ``length`` ns."""
+        self._evaluations += evaluation_records(cohort.evaluated.signals)
+        self._changes += state_changes(cohort.evaluated.signals, cohort.said_at)
+        for change in cohort.evaluated.changes:
+            self._incidents[change.id] = self._incident(change, cohort.said_at, length)
+
+    def finish(self, labels: LabelsRecord | None = None) -> Backtest:
         """All of it."""
         return Backtest(
             model=self._baseline.model,
@@ -203,33 +215,37 @@ class Recorder:
             false_incidents_per_month=self._policy.false_incidents_per_month,
             effect_floor=self._policy.effect_floor,
             windows=self._windows,
-            incidents=list(self._incidents.values()),
+            incidents=sorted(self._incidents.values(), key=lambda incident: incident.opened),
+            labels=labels,
+            evaluations=sorted(self._evaluations, key=lambda found: (found.end, found.start)),
+            state_changes=self._changes,
         )
 
     def _window_stream(self, verdicts: list[Verdict]) -> WindowStreamRecord:
         alarms = [verdict for verdict in verdicts if verdict.state.alarming]
         headline = min(alarms, key=strength) if alarms else verdicts[0]
         states = {window_name(v.scale * self._policy.window_length): v.state for v in verdicts}
-        return WindowStreamRecord(**self._fields(headline), states=states)
+        return WindowStreamRecord(**self._fields(headline, self._policy.window_length), states=states)
 
-    def _incident(self, change: IncidentChange, known: IncidentRecord | None) -> IncidentRecord:
+    def _incident(self, change: IncidentChange, said_at: int, length: int) -> IncidentRecord:
+        known = self._incidents.get(change.id)
         return IncidentRecord(
             id=change.id,
-            opened=known.opened if known else _moment(change.end),
-            closed=_moment(change.end) if change.kind == "closed" else None,
-            change_point=_moment(change.change_point),
+            opened=known.opened if known else moment(said_at),
+            closed=moment(said_at) if change.kind == "closed" else None,
+            change_point=moment(change.change_point),
             level="material" if change.state is State.MATERIAL else "changed",
-            streams=[StreamRecord(**self._fields(verdict)) for verdict in change.ranking],
+            streams=[StreamRecord(**self._fields(verdict, length)) for verdict in change.ranking],
         )
 
-    def _fields(self, verdict: Verdict) -> dict[str, Any]:
+    def _fields(self, verdict: Verdict, length: int) -> dict[str, Any]:
         tested = bool(verdict.tests)
         main = next((name for name in _MAIN_EFFECTS if name in verdict.effects), "")
         return {
             "name": stream_name(verdict.stream),
             "target": verdict.stream.target,
             "state": verdict.state,
-            "window": window_name(verdict.scale * self._policy.window_length),
+            "window": window_name(verdict.scale * length),
             "rows": verdict.rows,
             "p_value": verdict.p_value if tested else None,
             "threshold": verdict.level if tested else None,
@@ -262,7 +278,3 @@ def shortened(names: Iterable[str], most: int) -> str:
     listed = list(names)
     rest = len(listed) - most
     return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _moment(ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=ns // 1_000)

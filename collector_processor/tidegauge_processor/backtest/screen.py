@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.backtest.results import Backtest, IncidentRecord, StreamRecord, WindowStreamRecord, shortened
+from tidegauge_processor.backtest.screen_labels import show_evaluations
 from tidegauge_processor.verdicts.state import State
 
 _MOST_STREAMS: Final = 25
@@ -61,6 +62,7 @@ def show(backtest: Backtest, baseline: Baseline, console: Console) -> None:
     courses = _courses(backtest)
     _show_head(backtest, baseline, console)
     _show_moved(courses, console)
+    show_evaluations(backtest, console)
     _show_incidents(backtest, console)
     _show_unsaid(backtest, console)
 

@@ -53,14 +53,19 @@ def times_of(source: Source, name: str) -> NDArray[np.int64]:
     parts: list[NDArray[np.int64]] = []
     rows = 0
     for chunk in source.chunks([name]):
-        parts.append(_times(chunk, name, rows, source))
+        parts.append(times_in(chunk, name, np.arange(rows, rows + chunk.rows), source))
         rows += chunk.rows
     if not rows:
         raise DataError(f"{str(source.path)!r} has no rows")
     return np.concatenate(parts)
 
 
-def _times(chunk: Chunk, name: str, before: int, source: Source) -> NDArray[np.int64]:
+def times_in(chunk: Chunk, name: str, rows: NDArray[np.intp], source: Source) -> NDArray[np.int64]:
+    """Read the column ``name`` of a chunk as ns since the epoch; ``rows`` are the numbers of its rows in the file.
+
+    Raises:
+        DataError: a row has no time that can be read; the message says which row.
+    """
     column = chunk.column(name)
     if chunk.text:
         column = _numbers_if_all_are(column)
@@ -71,7 +76,7 @@ def _times(chunk: Chunk, name: str, before: int, source: Source) -> NDArray[np.i
         return read_times(values, name)[places]
     except BaselineError as problem:
         row, why = _first_unreadable(column, name) or (0, str(problem))
-        raise DataError(f"{str(source.path)!r}, row {before + row + 1:,}: {why}; {_HOW}") from problem
+        raise DataError(f"{str(source.path)!r}, row {int(rows[row]) + 1:,}: {why}; {_HOW}") from problem
 
 
 def _numbers_if_all_are(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -226,37 +226,37 @@ def _counter(
 
 
 def _record(signal: Event, time: int) -> LogRecord:
-    attributes = identity(signal.subject)
+    attributes, pages = identity(signal.subject), False
     record = LogRecord(time_unix_nano=time, observed_time_unix_nano=time)
     if isinstance(signal, IncidentSignal):
+        of_labels = signal.cause == "labels"
         attributes |= {
             semconv.INCIDENT_ID: signal.id,
             semconv.INCIDENT_CHANGE: signal.change,
             semconv.INCIDENT_SINCE: signal.since,
             semconv.INCIDENT_CHANGE_POINT: signal.change_point,
-            semconv.DRIFT_STATE: signal.state.value,
+            semconv.EVALUATION_STATE if of_labels else semconv.DRIFT_STATE: signal.state.value,
             semconv.INCIDENT_STREAMS: list(signal.streams),
         }
         if signal.versus:
             attributes[semconv.COMPARISON_VERSION] = signal.versus
-        record.event_name = semconv.EVENT_DRIFT_STATE
+        record.event_name = semconv.EVENT_EVALUATION_STATE if of_labels else semconv.EVENT_DRIFT_STATE
         pages = signal.state is State.MATERIAL and signal.change != "closed"
-        record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
         beside = f" against version {signal.versus}" if signal.versus else ""
-        record.body.string_value = f"{signal.subject.model} {signal.subject.version}{beside}: incident {signal.change}"
+        what = "incident of labels" if of_labels else "incident"
+        record.body.string_value = f"{signal.subject.model} {signal.subject.version}{beside}: {what} {signal.change}"
         if signal.traces:
             record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
     elif isinstance(signal, PerformanceSignal):
         attributes |= performance.said(signal)
         record.event_name = semconv.EVENT_EVALUATION_STATE
         pages = signal.state is State.MATERIAL
-        record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
         record.body.string_value = performance.sentence(signal)
     else:
         attributes[semconv.BASELINE_PREVIOUS] = signal.previous
         record.event_name = semconv.EVENT_BASELINE_CHANGED
         record.body.string_value = _changed(signal)
-        record.severity_number = SeverityNumber.SEVERITY_NUMBER_INFO
+    record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
     record.attributes.extend(_pairs(attributes))
     return record
 

@@ -34,6 +34,7 @@ METRICS: Final = frozenset(
         semconv.METRIC_PREDICTION_VALUE,
         semconv.METRIC_PREDICTION_SCORE,
         semconv.METRIC_FEATURE_VALUE,
+        semconv.METRIC_ESTIMATED_LOSS,
         semconv.METRIC_FEATURE_ATTRIBUTION,
         semconv.METRIC_FEATURE_OCCURRENCES,
         semconv.METRIC_RECONSTRUCTION_ERROR,

@@ -7,13 +7,14 @@ evaluations out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.baseline import Baseline, Calibration
+from tidegauge.baseline import Baseline, Calibration, ScoreReference
+from tidegauge.baseline.loss import LossModel
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.classes import Classified, read_binary, read_multiclass
 from tidegauge_processor.performance.cohort import Table
@@ -87,6 +88,25 @@ def completeness(labels: int, predictions: int | None) -> float | None:
     return min(labels / predictions, 1.0) if predictions else None
 
 
+class Estimable(Protocol):
+    """What a window must tell for its performance to be estimated, whether it comes from data points or from rows."""
+
+    def scores_by_class(self, reference: ScoreReference) -> Mapping[str, Counts]:
+        """Rows by predicted class and bin of the score."""
+
+    def expected_loss(self, reference: LossModel) -> tuple[float, int]:
+        """Sum of the errors that the baseline expects of the rows, and the number of rows."""
+
+
+def estimates(seen: Estimable, baseline: Baseline) -> list[Evaluation]:
+    """Performance of one window, estimated without its labels."""
+    if baseline.score is not None:
+        return estimated(baseline, scores=seen.scores_by_class(baseline.score))
+    if baseline.loss is not None:
+        return estimated(baseline, expected=seen.expected_loss(baseline.loss))
+    return []
+
+
 def estimated(
     baseline: Baseline,
     scores: Mapping[str, Counts] | None = None,
@@ -125,14 +145,6 @@ def estimated(
         Evaluation(name, each.value, each.lower, each.upper, each.labels, type="estimated")
         for name, each in found.items()
     ]
-
-
-def plain(evaluation: Evaluation, start: int, end: int) -> dict[str, Any]:
-    """An evaluation of the stretch from ``start`` to ``end`` as plain values, for JSON."""
-    values = {"start": start, "end": end} | asdict(evaluation)
-    values["class"] = values.pop("klass")
-    values["segment"] = None if evaluation.segment is None else "=".join(evaluation.segment)
-    return values
 
 
 def _window(calibration: Calibration, scores: Mapping[str, Counts]) -> Window:

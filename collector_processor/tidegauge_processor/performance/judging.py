@@ -78,9 +78,13 @@ def labelled(table: Table, baseline: Baseline) -> Labelled:
     return found
 
 
+Scaled = Mapping[int, Comparison]
+"""Comparisons of one kind, by the number of cohorts merged."""
+
+
 def against_reference(
     cohorts: Mapping[int, Labelled], start: int, length: int, baseline: Baseline, level: float, tolerance: float
-) -> dict[str, Comparison]:
+) -> dict[str, Scaled]:
     """Compare a cohort, alone and with those before it, with the baseline's reference.
 
     Args:
@@ -92,10 +96,9 @@ def against_reference(
         tolerance: a difference surely above it is material.
 
     Returns:
-        ``mistakes``, and ``calibration`` of a binary task: the scale with the strongest evidence, or else with the most
-        labels.
+        ``mistakes``, and ``calibration`` of a binary task, as far as the baseline knows of them.
     """
-    found: dict[str, list[Comparison]] = {"mistakes": [], "calibration": []}
+    found: dict[str, dict[int, Comparison]] = {"mistakes": {}, "calibration": {}}
     for scale in SCALES:
         merged = [each for at, each in cohorts.items() if start - scale * length < at <= start]
         days = max(len(merged) * length // _DAY, 1)
@@ -103,7 +106,7 @@ def against_reference(
         if known is not None:
             window = sum(each.mistakes[0] for each in merged), sum(each.mistakes[1] for each in merged)
             wobble = Days(known.wobble, known.days, days)
-            found["mistakes"].append(compare_mistakes((known.right, known.wrong), window, level, tolerance, wobble))
+            found["mistakes"][scale] = compare_mistakes((known.right, known.wrong), window, level, tolerance, wobble)
         if baseline.calibration:
             learned = baseline.calibration[0]
             scored = [each for each in merged if each.rows.size == learned.rows.size]
@@ -112,8 +115,13 @@ def against_reference(
                 positives = np.sum([each.positives for each in scored], axis=0)
                 counts = rows, positives, learned.probabilities, learned.rows
                 wobble = Days(learned.wobble, learned.days, days)
-                found["calibration"].append(compare_calibration(*counts, level, tolerance, wobble))
-    return {name: min(every, key=_strength) for name, every in found.items() if every}
+                found["calibration"][scale] = compare_calibration(*counts, level, tolerance, wobble)
+    return {name: scaled for name, scaled in found.items() if scaled}
+
+
+def strongest(scaled: Scaled) -> Comparison:
+    """The comparison with the strongest evidence, or else with the most labels."""
+    return min(scaled.values(), key=_strength)
 
 
 def _strength(found: Comparison) -> tuple[bool, float, int]:

@@ -16,6 +16,11 @@ from tidegauge_processor.records import StreamKey
 
 _KINDS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE, UNSEEN_CATEGORY)
 _BY_CLASS: Final = (semconv.METRIC_PREDICTIONS, semconv.METRIC_PREDICTION_SCORE)
+_OF_ROWS: Final = (
+    semconv.METRIC_PREDICTION_VALUE,
+    semconv.METRIC_RECONSTRUCTION_ERROR,
+    semconv.METRIC_ESTIMATED_LOSS,
+)
 
 
 def is_declared(stream: StreamKey, baseline: Baseline | None) -> bool:
@@ -27,7 +32,7 @@ def is_declared(stream: StreamKey, baseline: Baseline | None) -> bool:
     found = dict(stream.dimensions)
     if stream.metric in _BY_CLASS:
         return not found or (len(found) == 1 and found.get(semconv.PREDICTION_CLASS) in baseline.classes)
-    if stream.metric == semconv.METRIC_PREDICTION_VALUE:
+    if stream.metric in _OF_ROWS:
         return not found
     try:
         feature = baseline.feature(found.pop(semconv.FEATURE_NAME))

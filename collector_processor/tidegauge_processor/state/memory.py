@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from tidegauge.errors import WireError
 from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.records import StreamKey
-from tidegauge_processor.signals import STANDING, Event, Group, Signal, Standing, group_of
+from tidegauge_processor.signals import Event, Group, Signal, Standing, group_of
 from tidegauge_processor.state.aggregates import load_stream, load_summary
 from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.counted import dump_counted, load_counted
@@ -20,12 +22,14 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/2"
+FORMAT: Final = "tidegauge.memory/3"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
 MOST_VIOLATIONS: Final = 2_000
 """Kinds that have series of their own, as long as the model lives; what comes later shares one."""
+
+_STANDING: Final[TypeAdapter[list[Standing]]] = TypeAdapter(list[Standing])
 
 
 class Memory:
@@ -60,6 +64,8 @@ class Memory:
         learned_until: start of the latest cohort that ``arrivals`` has learned from.
         labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
         claims: what labels have said, and how many, by what was compared and in which segment.
+        label_incidents: open and past incidents that labels have shown.
+        label_judged: start of the latest cohort whose labels were enough for a verdict; -1 before there is one.
     """
 
     def __init__(self) -> None:
@@ -91,6 +97,8 @@ class Memory:
         self.learned_until = -1
         self.labelled: dict[int, Labelled] = {}
         self.claims: dict[str, tuple[str, int]] = {}
+        self.label_incidents = IncidentLog()
+        self.label_judged = -1
 
     def stand(self, group: Group, said: Iterable[Signal]) -> None:
         """Let what is said, but not events, stand in the place of the older signals of its group."""
@@ -135,7 +143,7 @@ class Memory:
             "errors": sorted(self.errors),
             "durations": {error: summary.dump() for error, summary in sorted(self.durations.items())},
             "traces": self.traces,
-            "standing": STANDING.dump_python(self.standing, mode="json"),
+            "standing": _STANDING.dump_python(self.standing, mode="json"),
             "learning": self.learning.head(),
             "recent": self.recent,
             "challenge": self.challenge.dump() if self.challenge else None,
@@ -143,6 +151,7 @@ class Memory:
             "arrivals": self.arrivals.dump(),
             "labelled": [[at, counts.dump()] for at, counts in sorted(self.labelled.items())],
             "claims": self.claims,
+            "label_incidents": self.label_incidents.dump(),
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -170,7 +179,7 @@ class Memory:
         memory.errors = set(plain["errors"])
         memory.durations = {error: NumericSummary.load(summary) for error, summary in plain["durations"].items()}
         memory.traces = tuple((trace, span) for trace, span in plain["traces"])
-        memory.standing = STANDING.validate_python(plain["standing"])
+        memory.standing = _STANDING.validate_python(plain["standing"])
         memory.learning = Learning.load(plain["learning"])
         memory.recent = [(start, rows) for start, rows in plain["recent"]]
         memory.challenge = Challenge.load(plain["challenge"]) if plain["challenge"] else None
@@ -178,6 +187,7 @@ class Memory:
         memory.arrivals = Arrivals.load(plain["arrivals"])
         memory.labelled = {at: Labelled.load(counts) for at, counts in plain["labelled"]}
         memory.claims = {key: (state, labels) for key, (state, labels) in plain["claims"].items()}
+        memory.label_incidents = IncidentLog.load(plain["label_incidents"])
         return memory
 
 
@@ -193,4 +203,5 @@ _PLAIN: Final = (
     "rows",
     "opened",
     "learned_until",
+    "label_judged",
 )

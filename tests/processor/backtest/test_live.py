@@ -19,7 +19,7 @@ from tidegauge_processor.backtest import Backtest, OutputColumns, Source, run
 from tidegauge_processor.backtest.counting import Tally
 from tidegauge_processor.backtest.results import stream_name
 from tidegauge_processor.backtest.timeline import Timeline, times_of
-from tidegauge_processor.signals import DriftSignal, IncidentSignal, WindowSignal
+from tidegauge_processor.signals import DriftSignal, EvaluationSignal, IncidentSignal, WindowSignal
 from tidegauge_processor.verdicts.types import Policy, Stream
 
 POLICY = Policy(scales=(1, 3, 9), quiet_windows=2)
@@ -66,13 +66,14 @@ def reference() -> pd.DataFrame:
             "score": rng.random(number),
             "predicted": rng.choice(["on_time", "late"], number),
             "late": rng.choice(["on_time", "late"], number),
+            "was": rng.gamma(2.0, size=number),
         }
     )
 
 
 def baseline(**columns: str | None) -> Baseline:
     outputs: dict[str, Any] = {"task": "binary", "score": "score"} | columns
-    unused = [name for name in ("predicted", "score", "late") if name not in outputs.values()]
+    unused = [name for name in ("predicted", "score", "late", "was") if name not in outputs.values()]
     categories = ["region", "rate"]
     return Baseline.fit(reference(), model="m", version="1", exclude=unused, categorical=categories, **outputs)
 
@@ -126,6 +127,7 @@ def assert_same(found: Backtest, counted: dict[int, dict[Stream, Any]], expected
             assert (stream.rows, stream.reason) == (headline.rows, headline.reason)
             assert stream.effects.items() <= headline.scores.items()
 
+    assert_same_estimates(found, expected)
     assert [window.rows for window in found.windows] == [s.rows for s in expected.said if isinstance(s, WindowSignal)]
     changes = [signal for signal in expected.said if isinstance(signal, IncidentSignal)]
     assert [i.id for i in found.incidents] == [s.id for s in changes if s.change == "opened"]
@@ -137,6 +139,20 @@ def assert_same(found: Backtest, counted: dict[int, dict[Stream, Any]], expected
         assert int(incident.change_point.timestamp()) * 10**9 == last.change_point
 
 
+def assert_same_estimates(found: Backtest, expected: Live) -> None:
+    there = {
+        (signal.subject.start, signal.name): (signal.value, signal.lower, signal.upper, signal.labels)
+        for signal in expected.said
+        if isinstance(signal, EvaluationSignal)
+    }
+    here = {
+        (int(each.start.timestamp()) * 10**9, each.name): (each.value, each.lower, each.upper, each.labels)
+        for each in found.evaluations
+    }
+    assert here.keys() == there.keys()
+    assert all(here[key] == pytest.approx(numbers, rel=1e-12) for key, numbers in there.items())
+
+
 def compare(source: Source, outputs: OutputColumns, reference: Baseline, calls: list[tuple[int, Any, Any]]) -> None:
     found = run(source, reference, POLICY, "at", outputs)
     tally, timeline, done = Tally(reference, outputs), Timeline(times_of(source, "at"), HOUR), 0
@@ -145,6 +161,7 @@ def compare(source: Source, outputs: OutputColumns, reference: Baseline, calls: 
         done += chunk.rows
     counted = {number * HOUR: comparison.counts(seen, reference) for number, seen in tally.take(None)}
     assert_same(found, counted, live(calls, reference, POLICY))
+    assert bool(found.evaluations) == bool(reference.calibration or reference.loss)
 
 
 FEATURES = ["income", "age", "height", "purpose", "region", "member", "rate"]
@@ -170,7 +187,8 @@ def test_parquet_with_a_class_and_a_score(tmp_path: Path) -> None:
 
 
 def test_parquet_with_a_predicted_number(tmp_path: Path) -> None:
-    frame, known = history(), baseline(task="regression", score=None, prediction="score")
+    frame, known = history(), baseline(task="regression", score=None, prediction="score", label="was")
+    assert known.loss is not None
     calls = by_hour(frame, lambda part: part["score"].to_numpy(), FEATURES)
     compare(written(frame, tmp_path / "rows.parquet"), OutputColumns("score"), known, calls)
 

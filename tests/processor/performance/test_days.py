@@ -5,11 +5,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tidegauge.baseline.wobble import wobble
-from tidegauge_processor.performance.judging import Labelled, against_reference, level
+from tidegauge_processor.label_incidents import incidents
+from tidegauge_processor.performance.judging import Labelled, against_reference, level, strongest
 from tidegauge_processor.performance.worse import Days, compare_mistakes
+from tidegauge_processor.signals import Subject
+from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.types import Policy
 
 DAY = 24 * 3600 * 10**9
 FLIGHTS = Path(__file__).parents[3] / "examples" / "flights" / "flights.py"
@@ -70,11 +75,19 @@ def test_new_york_loses_its_calibration_in_some_months_and_is_left_in_peace_in_t
     rows = rows[rows["late"].notna() & (rows["time"] >= flights.FIRST_DAY) & (rows["time"] < flights.END)]
     rows = rows.assign(score=model.predict(rows), positive=rows["late"].astype(bool))
     bins, cohorts, material = baseline.calibration[0].bins, {}, {}
+    memory, worst, policy = Memory(), {}, Policy(quiet_windows=14)
     for date, day in rows.groupby(rows["time"].dt.floor("D")):
         score, positive = day["score"].to_numpy(), day["positive"].to_numpy()
         wrong = int(((score >= 0.5) != positive).sum())
         cohorts[date.value] = Labelled((len(day) - wrong, wrong), bins.count(score), bins.count(score[positive]))
-        found = against_reference(cohorts, date.value, DAY, baseline, level(1.0, 30), 0.02)["calibration"]
+        compared = against_reference(cohorts, date.value, DAY, baseline, level(1.0, 30), 0.02)
+        found = strongest(compared["calibration"])
         material.setdefault(date.month, []).append(found.state.value == "material")
+        memory.labelled = cohorts
+        subject = Subject(baseline.model, baseline.version, baseline.id, "metric", date.value, date.value + DAY)
+        for change in incidents(subject, memory, compared, level(1.0, 30), policy):
+            began = pd.Timestamp(change.since)
+            worst[f"{began:%d %b}"] = change.state.value
     months = {month for month, claims in material.items() if any(claims)}
     assert months == {4, 12}  # 28 % late where the scores say 18 %, and 33 % where they say 23 %
+    assert worst == {"08 Mar": "changed", "17 Apr": "material", "25 Jun": "changed", "04 Dec": "material"}

@@ -1,0 +1,157 @@
+"""What labels say, and what is estimated without them, as plain records: its part of the contract of the JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from tidegauge_processor.backtest.record import Number, Record, moment
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal, Signal
+from tidegauge_processor.verdicts.state import State
+
+
+class EvaluationRecord(Record):
+    """One number about the performance in one stretch of time.
+
+    Attributes:
+        start: of the predictions' time.
+        end: of it, exclusive.
+        name: such as ``accuracy``; of groups also ``selection_rate``, ``true_positive_rate`` and
+            ``false_positive_rate``, and with ``_difference`` or ``_ratio`` each held against all the others.
+        type: ``realized`` when measured on labels, ``estimated`` without them.
+        segment: name and value of the group that it is about, as ``region=north``; the name alone where it is the
+            largest difference between its groups; null for all rows.
+        klass: the class that it is about, ``class`` in the JSON; null for all.
+        value: the number.
+        lower: lower end of its 95 % interval.
+        upper: upper end.
+        labels: labels that it rests on; rows for an estimate.
+        completeness: share of the predictions whose label had come; null for an estimate.
+        unweighted: the number with all labels counting alike; null where they do.
+    """
+
+    start: datetime
+    end: datetime
+    name: str
+    type: Literal["realized", "estimated"]
+    segment: str | None
+    klass: str | None = Field(serialization_alias="class")
+    value: Number
+    lower: Number
+    upper: Number
+    labels: int
+    completeness: Number
+    unweighted: Number
+
+
+class StateChangeRecord(Record):
+    """Labels said something else than before: the event ``ml.evaluation.state_changed``.
+
+    Attributes:
+        start: of the cohort that said it.
+        end: of it, exclusive.
+        said: when it would have been said.
+        name: ``mistakes``, ``calibration``, or a rate of groups.
+        segment: name of the segment, for a rate of groups; else null.
+        previous: what was claimed before.
+        state: what is claimed from then on.
+        difference: how large the change is: window less reference, or group less the others.
+        least: the size is surely at least this.
+        p_value: probability of so large a difference when nothing has changed.
+        labels: labels that it rests on.
+    """
+
+    start: datetime
+    end: datetime
+    said: datetime
+    name: str
+    segment: str | None
+    previous: State
+    state: State
+    difference: Number
+    least: Number
+    p_value: Number
+    labels: int
+
+
+class LabelsRecord(Record):
+    """What became of the rows of a file that has a column of labels.
+
+    Attributes:
+        window: length of a cohort of predictions, such as ``24h``.
+        wait: how long after its end a cohort was judged.
+        used: labels that had come until then.
+        late: labels that came later.
+        unlabelled: rows without a label.
+        without_time: labels without a time.
+        before_prediction: labels that say that they came before their prediction.
+        unreadable: labels that are none of the task.
+    """
+
+    window: str
+    wait: str
+    used: int
+    late: int
+    unlabelled: int
+    without_time: int
+    before_prediction: int
+    unreadable: int
+
+
+def evaluation_records(signals: Sequence[Signal]) -> Iterator[EvaluationRecord]:
+    """The evaluations among ``signals``, which are about one stretch of time."""
+    shares = (each.completeness for each in signals if isinstance(each, EvaluationSignal))
+    share = next((each for each in shares if each is not None), None)
+    for signal in signals:
+        if isinstance(signal, EvaluationSignal):
+            yield EvaluationRecord(
+                start=moment(signal.subject.start),
+                end=moment(signal.subject.end),
+                name=signal.name,
+                type=signal.type,
+                segment=None if signal.segment is None else "=".join(signal.segment),
+                klass=signal.klass or None,
+                value=signal.value,
+                lower=signal.lower,
+                upper=signal.upper,
+                labels=signal.labels,
+                completeness=signal.completeness,
+                unweighted=signal.unweighted,
+            )
+        elif isinstance(signal, FairnessSignal):
+            yield EvaluationRecord(
+                start=moment(signal.subject.start),
+                end=moment(signal.subject.end),
+                name=f"{signal.rate}_difference",
+                type="realized",
+                segment=signal.segment,
+                klass=None,
+                value=signal.value,
+                lower=signal.lower,
+                upper=signal.upper,
+                labels=signal.labels,
+                completeness=share,
+                unweighted=None,
+            )
+
+
+def state_changes(signals: Sequence[Signal], said_at: int) -> Iterator[StateChangeRecord]:
+    """The changed claims among ``signals``, which were said at ``said_at``, ns since the epoch."""
+    for signal in signals:
+        if isinstance(signal, PerformanceSignal):
+            yield StateChangeRecord(
+                start=moment(signal.subject.start),
+                end=moment(signal.subject.end),
+                said=moment(said_at),
+                name=signal.name,
+                segment=signal.segment or None,
+                previous=signal.previous,
+                state=signal.state,
+                difference=signal.difference,
+                least=signal.lower,
+                p_value=signal.p_value,
+                labels=signal.labels,
+            )

@@ -1,0 +1,200 @@
+"""What came true, from the columns of labels, their times and segments: the outcomes that the SDK would have sent.
+
+| task | label column |
+|---|---|
+| binary, multiclass, anomaly | class: a name of the baseline's, or the place of one |
+| regression | number |
+
+A row without a label is one whose label has not arrived. A label that cannot be one of the task, or that says that it
+came before its prediction, is set aside and counted, as a running processor does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline
+from tidegauge.columns import category, is_missing
+from tidegauge.errors import DataError
+from tidegauge_processor.backtest.outputs import OutputColumns, named_classes, numbers_of, read_classes
+from tidegauge_processor.backtest.reading import Chunk, Source
+from tidegauge_processor.backtest.texts import value_of
+from tidegauge_processor.backtest.timeline import times_in
+from tidegauge_processor.performance.cohort import Kind, Table
+
+MOST_CLASSES: Final = 10_000
+"""Different values of a label column at the most, where they are classes."""
+MOST_SEGMENTS: Final = 1_000
+"""Different values of a segment column at the most, as in the SDK."""
+
+UNLABELLED, TIMELESS, EARLY, UNREADABLE = "unlabelled", "without_time", "before_prediction", "unreadable"
+"""Why a row has no outcome."""
+
+_NUMBERS: Final = ("regression",)
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+Coded = tuple[Sequence[str | None], Codes]
+"""Names, and the place among them of each row's."""
+
+
+class LabelColumns(NamedTuple):
+    """Names of the columns that hold what came true; None where there is none.
+
+    Attributes:
+        label: what came true.
+        arrived: when that was known; None: in time.
+        segments: groups that are compared.
+    """
+
+    label: str | None = None
+    arrived: str | None = None
+    segments: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names that there are."""
+        return [name for name in (self.label, self.arrived, *self.segments) if name is not None]
+
+
+NO_LABELS: Final = LabelColumns()
+"""Nobody knows what came true."""
+
+
+class Outcomes:
+    """Reads the outcomes of one file, chunk by chunk.
+
+    Args:
+        source: the file.
+        baseline: says what the model does, and names its classes.
+        outputs: columns of what the model said.
+        columns: columns of what came true; there is a label.
+
+    Attributes:
+        aside: rows without an outcome, by why.
+
+    Raises:
+        DataError: the task has no labels that stand in a column.
+    """
+
+    def __init__(self, source: Source, baseline: Baseline, outputs: OutputColumns, columns: LabelColumns) -> None:
+        if baseline.task == "ranking":
+            why = "a ranking is evaluated by its lists, and no column says which rows are one"
+            raise DataError(f"{why}: leave --label out")
+        self.aside: Counter[str] = Counter()
+        self._source = source
+        self._baseline = baseline
+        self._outputs = outputs
+        self._columns = columns
+        self._kinds: dict[Kind, int] = {}
+        self._classes: set[str] = set()
+        self._groups: dict[str, set[str]] = {name: set() for name in columns.segments}
+
+    def read(self, chunk: Chunk, times: NDArray[np.int64], first: int) -> Table:
+        """The outcomes of a chunk, in the order of its rows, with all kinds so far as its kinds.
+
+        Args:
+            chunk: some rows.
+            times: when the predictions were made, ns since the epoch, shape ``(rows,)``.
+            first: number of the chunk's first row in the file.
+
+        Raises:
+            DataError: a time cannot be read, or a column has too many values for what it is.
+        """
+        actual, numbers, good = self._labels(chunk)
+        rows, delay = self._arrivals(chunk, times, np.flatnonzero(good), first)
+        classes: Coded | None = None
+        score = value = np.full(chunk.rows, np.nan)
+        if self._baseline.task in _NUMBERS:
+            value = _finite(numbers_of(chunk, self._outputs.prediction), value)
+        else:
+            score = _finite(numbers_of(chunk, self._outputs.score), score)
+            classes = named_classes(chunk, self._outputs, self._baseline)
+        coded = [actual, classes or _nothing(chunk), *(self._segment(chunk, name) for name in self._columns.segments)]
+        kind = self._kind([(names, codes[rows]) for names, codes in coded], score[rows], value[rows])
+        columns = score[rows], value[rows], numbers[rows], times[rows], delay
+        return Table(tuple(self._kinds), kind, *columns, np.zeros(rows.size, np.int64), np.ones(rows.size))
+
+    def _labels(self, chunk: Chunk) -> tuple[Coded, Floats, NDArray[np.bool_]]:
+        """True classes, true numbers (NaN where there is a class), and which rows have a label that can be used."""
+        label = self._columns.label
+        assert label is not None
+        if self._baseline.task in _NUMBERS:
+            column = chunk.numbers(label)
+            actual, numbers, missing, good = _nothing(chunk), column.values, column.missing, np.isfinite(column.values)
+        else:
+            names, places = actual = read_classes(chunk, label, self._baseline.classes)
+            self._check_number(label, self._classes, names, MOST_CLASSES, "classes")
+            numbers, missing = np.full(chunk.rows, np.nan), _missing(chunk, label)
+            good = np.array([name is not None for name in names], dtype=np.bool_)[places]
+        self.aside[UNLABELLED] += int(np.count_nonzero(missing))
+        self.aside[UNREADABLE] += int(np.count_nonzero(~good & ~missing))
+        return actual, numbers, good
+
+    def _arrivals(
+        self, chunk: Chunk, times: NDArray[np.int64], rows: Codes, first: int
+    ) -> tuple[Codes, NDArray[np.int64]]:
+        """Which of ``rows`` have a label that came after its prediction, and how long after, ns."""
+        name = self._columns.arrived
+        if name is None:
+            return rows, np.zeros(rows.size, dtype=np.int64)
+        known = rows[~_missing(chunk, name)[rows]]
+        self.aside[TIMELESS] += rows.size - known.size
+        if not known.size:
+            return known, np.zeros(0, dtype=np.int64)
+        delay = times_in(chunk.take(known), name, known + first, self._source) - times[known]
+        self.aside[EARLY] += int(np.count_nonzero(delay < 0))
+        return known[delay >= 0], delay[delay >= 0]
+
+    def _segment(self, chunk: Chunk, name: str) -> Coded:
+        values, places = chunk.distinct(name)
+        names = [None if is_missing(value) else _spelled(value, text=chunk.text) for value in values]
+        self._check_number(name, self._groups[name], names, MOST_SEGMENTS, "groups of rows")
+        return names, places
+
+    def _check_number(self, name: str, seen: set[str], names: Sequence[str | None], most: int, what: str) -> None:
+        seen.update(each for each in names if each is not None)
+        if len(seen) > most:
+            too_many = f"column {name!r} has more than {most:,} different values"
+            raise DataError(f"{too_many}, which are no {what}: name another column")
+
+    def _kind(self, coded: Sequence[Coded], score: Floats, value: Floats) -> NDArray[np.int64]:
+        """Index of each row's kind among all kinds so far."""
+        scored, valued = ~np.isnan(score), ~np.isnan(value)
+        key = 2 * scored.astype(np.int64) + valued
+        for names, codes in coded:
+            key = np.unique(key * max(len(names), 1) + codes, return_inverse=True)[1].astype(np.int64)
+        found: list[int] = []
+        for row in np.unique(key, return_index=True)[1].tolist():  # a row of each kind
+            actual, klass, *groups = (names[codes[row]] for names, codes in coded)
+            of = zip(self._columns.segments, groups, strict=True)
+            pairs = tuple((segment, group) for segment, group in of if group is not None)
+            kind = Kind(actual, klass, bool(scored[row]), bool(valued[row]), tuple(sorted(pairs)))
+            found.append(self._kinds.setdefault(kind, len(self._kinds)))
+        return np.array(found, dtype=np.int64)[key]
+
+
+def _missing(chunk: Chunk, name: str) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_null(chunk.column(name), nan_is_null=True), dtype=np.bool_)
+
+
+def _nothing(chunk: Chunk) -> Coded:
+    return [None], np.zeros(chunk.rows, dtype=np.intp)
+
+
+def _finite(numbers: Floats | None, nothing: Floats) -> Floats:
+    return nothing if numbers is None else np.where(np.isfinite(numbers), numbers, np.nan) + 0.0
+
+
+def _spelled(value: object, *, text: bool) -> str | None:
+    """Name of a group; a whole number in a text stays as it is written, since it may be a code."""
+    if not text:
+        return category(value)
+    meant = value_of(str(value))
+    return str(value) if type(meant) is int else category(meant)

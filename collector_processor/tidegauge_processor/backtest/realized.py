@@ -1,0 +1,90 @@
+"""What labels say of the rows of a file: read, gathered by cohort, judged, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline
+from tidegauge.errors import DataError
+from tidegauge_processor.backtest.cohorts import Cohorts, JudgedCohort
+from tidegauge_processor.backtest.evaluations import LabelsRecord
+from tidegauge_processor.backtest.labels import EARLY, TIMELESS, UNLABELLED, UNREADABLE, LabelColumns, Outcomes
+from tidegauge_processor.backtest.outputs import OutputColumns
+from tidegauge_processor.backtest.reading import Chunk, Source
+from tidegauge_processor.backtest.timeline import Timeline
+from tidegauge_processor.config.sections import Labels
+from tidegauge_processor.judging import window_name
+from tidegauge_processor.verdicts.types import Policy
+
+
+class Realized:
+    """The labels of one file.
+
+    Args:
+        source: the file.
+        baseline: what they are compared with.
+        policy: thresholds and budget.
+        outputs: columns of what the model said.
+        columns: columns of what came true; there is a label.
+        settings: lengths of cohorts and waits.
+        times: of all rows, ns since the epoch.
+
+    Raises:
+        DataError: the task has no labels that stand in a column.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        baseline: Baseline,
+        policy: Policy,
+        outputs: OutputColumns,
+        columns: LabelColumns,
+        settings: Labels,
+        times: NDArray[np.int64],
+    ) -> None:
+        self._baseline = baseline
+        self._columns = columns
+        self._settings = settings
+        self._times = times
+        self._outcomes = Outcomes(source, baseline, outputs, columns)
+        self._timeline = Timeline(times, settings.window)
+        numbers, rows = np.unique(self._timeline.windows, return_counts=True)
+        predictions = dict(zip(numbers.tolist(), rows.tolist(), strict=True))
+        self._cohorts = Cohorts(baseline, policy, settings, predictions, timed=columns.arrived is not None)
+        self._used = self._unreadable = 0
+
+    def take_up(self, chunk: Chunk, first: int) -> Iterator[JudgedCohort]:
+        """Read a chunk, which begins with row ``first`` of the file, and judge the cohorts that no later row is of."""
+        end = first + chunk.rows
+        self._cohorts.add(self._outcomes.read(chunk, self._times[first:end], first))
+        for cohort in self._cohorts.judge(self._timeline.first_after(end)):
+            self._used += cohort.labels
+            self._unreadable += cohort.evaluated.unreadable
+            yield cohort
+
+    def finish(self) -> LabelsRecord:
+        """What became of all labels.
+
+        Raises:
+            DataError: not one of them is a label of the task.
+        """
+        aside, label = self._outcomes.aside, self._columns.label
+        unreadable = self._unreadable + aside[UNREADABLE]
+        if unreadable and self._used == self._unreadable:
+            task, classes = self._baseline.task, ", ".join(map(repr, self._baseline.classes))
+            known = "its labels are numbers" if task == "regression" else f"its classes are {classes or 'not known'}"
+            raise DataError(f"column {label!r} holds no label of a {task} model: {known}; name another column")
+        return LabelsRecord(
+            window=window_name(self._settings.window),
+            wait=window_name(self._settings.wait),
+            used=self._used - self._unreadable,
+            late=self._cohorts.late,
+            unlabelled=aside[UNLABELLED],
+            without_time=aside[TIMELESS],
+            before_prediction=aside[EARLY],
+            unreadable=unreadable,
+        )
