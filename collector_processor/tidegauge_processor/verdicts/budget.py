@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -68,14 +69,15 @@ def levels(references: Mapping[Stream, Reference], policy: Policy) -> dict[Strea
     families = {stream: _family(stream) for stream in references}
     members = Counter(families.values())
     present = sum(SHARES[family] for family in members)
-    found: dict[Stream, Floats] = {}
-    for stream, reference in references.items():
-        family = families[stream]
+    scales = np.array(policy.scales, dtype=np.float64)
+
+    @cache
+    def of(family: str, tests: int) -> Floats:
         share = policy.false_incidents_per_month * (1 - LABELS) * SHARES[family] / present
-        comparisons = members[family] * policy.windows_per_month * len(policy.scales)
-        level = share / (comparisons * statistics(reference))
-        found[stream] = level / clump_starts(np.array(policy.scales, dtype=np.float64), level)
-    return found
+        level = share / (members[family] * policy.windows_per_month * scales.size * tests)
+        return level / clump_starts(scales, level)
+
+    return {stream: of(families[stream], statistics(reference)) for stream, reference in references.items()}
 
 
 def clump_starts(scales: Floats, level: float) -> Floats:
