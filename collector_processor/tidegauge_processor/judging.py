@@ -76,7 +76,8 @@ def judge_window(
     history.append(Window(start, end, counts, baseline.slots_of(start, end)))
     del history[: -max(policy.scales) - SLACK]  # what is older, another version may not have closed
     references = _references(baseline)
-    verdicts = judge(history, references, policy)
+    watched = [stream for stream in references if _is_worth_judging(stream, references, past.violations)]
+    verdicts = judge(history, references, policy, watched)
     if learned:
         verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
 
@@ -84,8 +85,7 @@ def judge_window(
         windows = [window for window in history[-max(policy.scales) :] if window.start >= earliest]
         return change_point(windows, references[verdict.stream], verdict)
 
-    said = [verdict for verdict in verdicts if _is_worth_saying(verdict.stream, references, past.violations)]
-    return Judged(said, past.incidents.update(verdicts, history[-1], policy, began))
+    return Judged(verdicts, past.incidents.update(verdicts, history[-1], policy, began))
 
 
 def window_name(length: int) -> str:
@@ -102,8 +102,8 @@ def _references(baseline: Baseline) -> Mapping[Stream, Reference]:
     return comparison.references(baseline)
 
 
-def _is_worth_saying(stream: Stream, references: Mapping[Stream, Reference], seen: set[tuple[str, str]]) -> bool:
-    """A violation is spoken of from the first time it happens on: most never do, and each verdict is a dozen points."""
+def _is_worth_judging(stream: Stream, references: Mapping[Stream, Reference], seen: set[tuple[str, str]]) -> bool:
+    """A violation is judged from the first time it happens on: most never do, and they are most of the streams."""
     if stream.target != comparison.QUALITY or (stream.name, stream.detail) in seen:
         return True
     return bool(references[stream].counts[:, 1].any())

@@ -6,7 +6,7 @@ other rows, so a verdict has the same bits whatever else is judged beside it, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,14 +27,20 @@ from tidegauge_processor.verdicts.types import Policy, Reference, Stream, TestRe
 Floats = NDArray[np.float64]
 
 
-def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], policy: Policy) -> list[Verdict]:
-    """Judge every stream over the latest windows, at every scale of the policy.
+def judge(
+    windows: Sequence[Window],
+    references: Mapping[Stream, Reference],
+    policy: Policy,
+    watched: Collection[Stream] | None = None,
+) -> list[Verdict]:
+    """Judge streams over the latest windows, at every scale of the policy.
 
     Args:
         windows: closed windows, oldest first, the newest last; of equal length and without gaps (a silent stretch is
             an empty window). More than the largest scale are not looked at.
-        references: what to compare with.
+        references: what to compare with; all of them share the budget.
         policy: scales, budget and floors.
+        watched: the streams to judge; all that have a reference when left out.
 
     Returns:
         One verdict a stream and scale, in order of streams and scales; a stream that has no reference gets one
@@ -59,19 +65,18 @@ def judge(windows: Sequence[Window], references: Mapping[Stream, Reference], pol
     levels = budget.levels(references, policy)
     ready = tuple(scale for scale in policy.scales if scale <= len(windows))
     latest = windows[-max(ready, default=1) :]
-    verdicts = [
-        _waiting(stream, scale, windows) for stream in references for scale in policy.scales if scale not in ready
-    ]
+    streams = sorted(references if watched is None else watched)
+    verdicts = [_waiting(stream, scale, windows) for stream in streams for scale in policy.scales if scale not in ready]
     shapes: dict[Shape, list[Stream]] = {}
-    for stream, reference in sorted(references.items(), key=lambda item: item[0]):
-        shapes.setdefault(shape_of(reference), []).append(stream)
+    for stream in streams:
+        shapes.setdefault(shape_of(references[stream]), []).append(stream)
     slots = np.stack([window.slots for window in latest])
     parts: list[_Part] = []
-    for shape, streams in shapes.items() if ready else ():
-        counts = stack(latest, streams, shape.cells)
-        known = [references[stream] for stream in streams]
+    for shape, alike in shapes.items() if ready else ():
+        counts = stack(latest, alike, shape.cells)
+        known = [references[stream] for stream in alike]
         compared = compare(counts, known, slots, ready, policy.window_length)
-        silent, part = _split(compared, streams, ready, latest, references, levels, policy)
+        silent, part = _split(compared, alike, ready, latest, references, levels, policy)
         verdicts += silent
         if part.keys:
             parts.append(part)
