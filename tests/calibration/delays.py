@@ -24,7 +24,7 @@ from tidegauge_processor.verdicts.types import Policy
 Floats = NDArray[np.float64]
 
 FEATURES = 50
-REPLICATES = 50
+REPLICATES = 100
 QUIET = 96
 """Windows before the change."""
 PATIENCE = 300

@@ -72,7 +72,7 @@ def test_validate_shows_the_settings_in_force(tmp_path: Path, capsys: pytest.Cap
     assert ["windows.idle_timeout", "5m  (default)"] in settings
     assert ["exporter.endpoint", '""  (default)'] in settings
     assert ["models.fraud.drift.effect_floor", "0.1"] in settings
-    assert ["models.fraud.drift.scales", "[1, 3, 6, 12, 24, 72]  (default)"] in settings
+    assert ["models.fraud.drift.scales", "[1, 3, 6, 12, 24, 48, 72]  (default)"] in settings
 
 
 def test_validate_shows_every_mistake_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

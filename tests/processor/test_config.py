@@ -79,7 +79,7 @@ def test_no_file_means_the_defaults() -> None:
     assert config.storage.directory == Path("tidegauge-data")
     assert config.windows.duration == 3_600_000_000_000
     assert config.labels.retention.seconds == 90 * 86_400
-    assert config.drift.scales == (1, 3, 6, 12, 24, 72)
+    assert config.drift.scales == (1, 3, 6, 12, 24, 48, 72)
     assert config.replay is False
 
 

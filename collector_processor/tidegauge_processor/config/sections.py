@@ -206,7 +206,7 @@ class Drift(Section):
     """
 
     false_incidents_per_month: Annotated[float, Field(gt=0)] = 1.0
-    scales: Scales = (1, 3, 6, 12, 24, 72)
+    scales: Scales = (1, 3, 6, 12, 24, 48, 72)
     effect_floor: Annotated[float, Field(ge=0, lt=1)] = 0.02
     quiet_windows: Count = 24
     compare_versions: bool = True

@@ -95,7 +95,7 @@ class Policy:
     """
 
     false_incidents_per_month: float = 1.0
-    scales: tuple[int, ...] = (1, 3, 6, 12, 24, 72)
+    scales: tuple[int, ...] = (1, 3, 6, 12, 24, 48, 72)
     effect_floor: float = 0.02
     quiet_windows: int = 24
     window_length: int = 3_600 * 10**9

@@ -25,7 +25,7 @@ from tidegauge.statistics.wobble import Excess, Wobble
 
 Floats = NDArray[np.float64]
 
-LENGTHS: Final = (1, 3, 6, 12, 24, 72, 168)
+LENGTHS: Final = (1, 3, 6, 12, 24, 48, 72, 168)
 """Lengths of blocks, in hours."""
 MOST_BLOCKS: Final = 512
 """Of one length; more are thinned out evenly."""
@@ -77,7 +77,7 @@ def measure(
         >>> hours, slot = np.arange(480), np.zeros(480, dtype=np.intp)
         >>> alike = measure(hours, rng.multinomial(200, [0.25] * 4, size=480), slot, 1, ordered=True)
         >>> alike.blocks
-        ((1, 480), (3, 160), (6, 80), (12, 40), (24, 20), (72, 7), (168, 3))
+        ((1, 480), (3, 160), (6, 80), (12, 40), (24, 20), (48, 10), (72, 7), (168, 3))
         >>> wild = measure(hours, rng.multinomial(200, rng.dirichlet([25.0] * 4, size=480)), slot, 1, ordered=True)
         >>> [round(wobble.found(1)["anderson_darling"].ratio, 1) for wobble in (alike, wild)]
         [1.0, 2.8]

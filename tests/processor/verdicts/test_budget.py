@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tidegauge_processor.verdicts.budget import LABELS, clump_starts, levels, statistics
+from tidegauge_processor.verdicts.budget import STREAMS as SPENT
+from tidegauge_processor.verdicts.budget import clump_starts, levels, statistics
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream
 
 NUMERIC = Reference(np.array([[5, 5, 5]]), np.array([0.0, 1.0]))
@@ -26,7 +27,7 @@ def test_all_levels_of_a_month_add_up_to_the_budget(kept, hours):
     policy = Policy(false_incidents_per_month=2.0, scales=(1, 3, 6), window_length=hours * 3_600 * 10**9)
     found = levels(streams, policy)
     shortest = sum(found[stream][0] * statistics(streams[stream]) for stream in streams)
-    assert shortest * 3 * 720 / hours == pytest.approx(2.0 * (1 - LABELS), rel=1e-12)
+    assert shortest * 3 * 720 / hours == pytest.approx(2.0 * SPENT, rel=1e-12)
 
 
 @pytest.mark.parametrize("degrees", [1, 20])

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tests.calibration import laws
 from tests.calibration.month import World, model
-from tidegauge_processor.verdicts.budget import LABELS
+from tidegauge_processor.verdicts.budget import STREAMS
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.types import Policy, Stream, Window
 
@@ -20,7 +20,7 @@ def test_the_detectable_shift_is_found_about_every_other_time(rows, wobble):
     rng = np.random.default_rng(rows)
     law = laws.normal(rng)
     references = model(rng, law, World(rows, 200, wobble=wobble, memory=0.0), 20)
-    policy = Policy(scales=(1,), false_incidents_per_month=LEVEL * 4 * 20 * 720 / (1 - LABELS))
+    policy = Policy(scales=(1,), false_incidents_per_month=LEVEL * 4 * 20 * 720 / STREAMS)
     streams = {Stream("feature", f"{place:02}"): known for place, known in enumerate(references)}
 
     def judged(shift):

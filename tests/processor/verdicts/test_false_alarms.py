@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tidegauge_processor.verdicts.budget import LABELS
+from tidegauge_processor.verdicts.budget import STREAMS
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Window
 
@@ -33,7 +33,7 @@ def judged(law, rows, streams, level, seed, *, target="feature", reference_rows=
     }
     counts = dict(zip(references, rng.multinomial(rows, law, streams), strict=True))
     statistics = _statistics(law)
-    policy = Policy(scales=(1,), false_incidents_per_month=level * statistics * streams * 720 / (1 - LABELS))
+    policy = Policy(scales=(1,), false_incidents_per_month=level * statistics * streams * 720 / STREAMS)
     return judge([Window(0, HOUR, counts, np.array([True]))], references, policy)
 
 

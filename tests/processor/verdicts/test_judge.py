@@ -38,7 +38,7 @@ def test_a_verdict_says_all_that_it_rests_on():
     assert (verdict.stream, verdict.scale, verdict.start, verdict.end, verdict.rows) == (AGE, 1, 0, HOUR, 500)
     assert verdict.state is State.MATERIAL
     assert [test.method for test in verdict.tests] == ["anderson_darling", "klotz", "g_test", "fisher_exact"]
-    assert verdict.level == pytest.approx(0.9 / 720 / 4)
+    assert verdict.level == pytest.approx(0.5 / 720 / 4)
     assert set(verdict.effects) == {
         "psi_half_count",
         "js_distance_base2",
