@@ -30,7 +30,7 @@ class Null:
     law: Callable[[np.random.Generator], laws.Law]
     world: World
     features: int = 50
-    months: int = 12
+    months: int = 8
 
 
 def _nulls() -> Iterator[Null]:

@@ -97,7 +97,9 @@ def test_it_shows_what_moved_and_writes_every_verdict(capsys: pytest.CaptureFixt
     assert (income["state"], income["window"], income["rows"], income["reason"]) == ("ok", "1h", 300, "")
     assert 0 < income["threshold"] < 1e-3 < income["p_value"] <= 1
     assert income["effect"] == income["effects"]["ks_distance"]
-    assert income["states"] == {"1h": "ok"} | dict.fromkeys(("3h", "6h", "12h", "24h", "72h"), "insufficient_data")
+    assert income["states"] == {"1h": "ok"} | dict.fromkeys(
+        ("3h", "6h", "12h", "24h", "48h", "72h"), "insufficient_data"
+    )
     assert quiet["feature", "purpose"]["effect"] == quiet["feature", "purpose"]["effects"]["l_infinity"]
     assert loud["feature", "income"]["state"] == "material"
     assert loud["feature", "income"]["effect_lower"] > 0.02
