@@ -26,7 +26,7 @@ class Exact(NamedTuple):
     """Results of ``k`` comparisons, each of shape ``(k,)``.
 
     Attributes:
-        odds_ratio: of the table with the smallest p-value; NaN where there was none.
+        odds_ratio: of the table with the smallest p-value.
         p_value: the smallest, of one table.
         looks: how many tables it was chosen from.
     """
