@@ -1,0 +1,81 @@
+"""Are the labels of a cohort in? Tests look at each cohort once, and not before.
+
+Young labels are no sample of all: those of one class often come sooner, and a test takes that for a change of the
+model. Weights mend numbers, but not tests: the shares that weights come from are estimates themselves, and their error
+is the same for every cohort, so that merging cohorts turns it into evidence. So a cohort is tested when hardly any of
+its labels are missing, and then never again: a second look at more labels would be a second chance of a false alarm.
+
+The labels of a cohort are in when
+
+* it is as old as the cohorts that arrivals are learned from;
+* or at the age of its youngest prediction `ENOUGH` of the labels of each class have come, as arrivals say. What lacks
+  can then move the share of a class by a quarter of a percent at most;
+* or, while arrivals do not know enough, the user has said by a wait how long labels take, or so many of the predictions
+  have a label.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tidegauge_processor.performance.arrivals import Arrivals
+
+ENOUGH: Final = 0.99
+"""Share of labels that must have come."""
+
+
+class Patience(NamedTuple):
+    """How long labels are waited for, all in ns.
+
+    Attributes:
+        cohort: length of a cohort of predictions.
+        wait: how long after its end a cohort waits for labels before it is looked at; 0: nobody knows how long.
+        retention: how long a cohort takes labels.
+
+    Example:
+        >>> patience = Patience(cohort=24, wait=36, retention=2160)
+        >>> patience.tick(0), patience.last_tick(60), patience.last_tick(83), patience.mature(0)
+        (60, 0, 0, 744)
+    """
+
+    cohort: int
+    wait: int
+    retention: int
+
+    def tick(self, number: int) -> int:
+        """When cohort ``number``, counted from the epoch, has waited; cohorts are tested at these times."""
+        return (number + 1) * self.cohort + self.wait
+
+    def last_tick(self, now: int) -> int:
+        """Number of the latest cohort that has waited at ``now``."""
+        return (now - self.wait) // self.cohort - 1
+
+    def mature(self, start: int) -> int:
+        """When the cohort from ``start`` on is so old that arrivals are learned from it."""
+        return start + self.cohort + self.retention // 3
+
+
+def are_in(start: int, now: int, patience: Patience, arrivals: Arrivals, labels: int, predictions: int | None) -> bool:
+    """Whether the labels of a cohort are in.
+
+    Args:
+        start: start of the cohort, ns since the epoch.
+        now: time up to which labels have been taken; not before the cohort has waited.
+        patience: how long labels are waited for.
+        arrivals: how soon labels arrive.
+        labels: that have come.
+        predictions: how many there are; None when nobody has counted them.
+
+    Example:
+        >>> patience = Patience(cohort=24, wait=0, retention=2160)
+        >>> [are_in(0, 24, patience, Arrivals(), labels, 1000) for labels in (989, 990)]
+        [False, True]
+        >>> are_in(0, 744, patience, Arrivals(), 1, 1000), are_in(0, 60, patience._replace(wait=36), Arrivals(), 1, 9)
+        (True, True)
+    """
+    if now >= patience.mature(start):
+        return True
+    share = arrivals.least_share(now - start - patience.cohort)
+    if share is not None:
+        return share >= ENOUGH
+    return patience.wait > 0 or (predictions is not None and labels >= ENOUGH * predictions)
