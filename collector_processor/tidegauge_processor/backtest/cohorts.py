@@ -110,15 +110,20 @@ class Cohorts:
 
     def _test(self, at: int) -> Iterator[IncidentChange]:
         """Test the cohorts whose labels are in."""
-        patience, arrivals = self._patience, self._memory.arrivals
         for number, table in sorted(self._untested.items()):
-            start, arrived = number * patience.cohort, table.until(at)
-            labels, predicted = arrived.kind.size, self._predictions.get(number)
-            if labels and (not self._timed or are_in(start, at, patience, arrivals, labels, predicted)):
+            if not self._are_in(number, at, table.kind.size):
+                continue
+            arrived = table.until(at)
+            if arrived.kind.size and self._are_in(number, at, arrived.kind.size):
                 del self._untested[number]
-                subject = subject_of(self._key, self._baseline, start, start + patience.cohort)
+                start = number * self._patience.cohort
+                subject = subject_of(self._key, self._baseline, start, start + self._patience.cohort)
                 for shown in judge_labels(subject, arrived, self._baseline, self._memory, self._policy):
                     yield shown.change
+
+    def _are_in(self, number: int, at: int, labels: int) -> bool:
+        of = number * self._patience.cohort, at, self._patience, self._memory.arrivals
+        return not self._timed or are_in(*of, labels, self._predictions.get(number))
 
     def _learn(self, now: int) -> None:
         mature = sorted(start for start in self._young if self._patience.mature(start) <= now)

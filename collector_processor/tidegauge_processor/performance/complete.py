@@ -5,13 +5,15 @@ model. Weights mend numbers, but not tests: the shares that weights come from ar
 is the same for every cohort, so that merging cohorts turns it into evidence. So a cohort is tested when hardly any of
 its labels are missing, and then never again: a second look at more labels would be a second chance of a false alarm.
 
-The labels of a cohort are in when
+The labels of a cohort are in when one of these holds:
 
-* it is as old as the cohorts that arrivals are learned from;
-* or at the age of its youngest prediction `ENOUGH` of the labels of each class have come, as arrivals say. What lacks
-  can then move the share of a class by a quarter of a percent at most;
-* or, while arrivals do not know enough, the user has said by a wait how long labels take, or so many of the predictions
-  have a label.
+* `ENOUGH` of the predictions have a label;
+* at the age of its youngest prediction, `ENOUGH` of the labels of each class have come, as arrivals say. What lacks can
+  then move the share of a class by a quarter of a percent at most. Arrivals are learned from cohorts a third as old as
+  cohorts get, and know nothing of later labels; so they are believed only up to half of that age, for when hardly any
+  labels come in its second half, hardly any come after it;
+* the user has said by a wait how long labels take, and arrivals do not know better;
+* it takes no more labels.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ class Patience(NamedTuple):
 
     Example:
         >>> patience = Patience(cohort=24, wait=36, retention=2160)
-        >>> patience.tick(0), patience.last_tick(60), patience.last_tick(83), patience.mature(0)
-        (60, 0, 0, 744)
+        >>> patience.tick(0), patience.last_tick(60), patience.last_tick(83), patience.mature(0), patience.closed(0)
+        (60, 0, 0, 744, 2184)
     """
 
     cohort: int
@@ -54,6 +56,10 @@ class Patience(NamedTuple):
         """When the cohort from ``start`` on is so old that arrivals are learned from it."""
         return start + self.cohort + self.retention // 3
 
+    def closed(self, start: int) -> int:
+        """When the cohort from ``start`` on takes no more labels."""
+        return start + self.cohort + self.retention
+
 
 def are_in(start: int, now: int, patience: Patience, arrivals: Arrivals, labels: int, predictions: int | None) -> bool:
     """Whether the labels of a cohort are in.
@@ -70,12 +76,13 @@ def are_in(start: int, now: int, patience: Patience, arrivals: Arrivals, labels:
         >>> patience = Patience(cohort=24, wait=0, retention=2160)
         >>> [are_in(0, 24, patience, Arrivals(), labels, 1000) for labels in (989, 990)]
         [False, True]
-        >>> are_in(0, 744, patience, Arrivals(), 1, 1000), are_in(0, 60, patience._replace(wait=36), Arrivals(), 1, 9)
+        >>> are_in(0, 2184, patience, Arrivals(), 1, 1000), are_in(0, 60, patience._replace(wait=36), Arrivals(), 1, 9)
         (True, True)
     """
-    if now >= patience.mature(start):
+    if now >= patience.closed(start):
         return True
-    share = arrivals.least_share(now - start - patience.cohort)
-    if share is not None:
-        return share >= ENOUGH
-    return patience.wait > 0 or (predictions is not None and labels >= ENOUGH * predictions)
+    if predictions is not None and ENOUGH * predictions <= labels <= predictions / ENOUGH:
+        return True  # with more labels than predictions, not all of these have been counted
+    age, oldest = now - start - patience.cohort, patience.retention // 3
+    share = arrivals.least_share(min(age, oldest // 2))
+    return (share is not None and share >= ENOUGH) or (patience.wait > 0 and (share is None or age >= oldest))

@@ -161,11 +161,11 @@ class ModelState:
         """Drop the cohorts that no longer take labels; their starts."""
         oldest = self.memory.label_watermark - timing.retention - timing.cohort
         self.memory.predicted = {start: rows for start, rows in self.memory.predicted.items() if start > oldest}
-        gone = [start for start in self.cohorts if start <= oldest and start not in self.memory.unjudged]
+        due = self.memory.unjudged | self.memory.untested
+        gone = [start for start in self.cohorts if start <= oldest and start not in due]
         for start in gone:
             del self.cohorts[start]
             self._dirty |= {("cohort", start), ("memory", 0)}
-            self.memory.untested.discard(start)
             self.memory.tested.discard(start)
             self.memory.unreadable.pop(start, None)
         return gone
