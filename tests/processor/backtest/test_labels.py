@@ -137,9 +137,15 @@ def test_multiclass_numbers_are_those_of_scikit_learn() -> None:
         car = numbers(found, start, lambda each: each["class"] == "car")
         recall = metrics.recall_score(day["was"], day["said"], labels=["car"], average=None)[0]
         assert car["recall"]["value"] == pytest.approx(recall, **EXACT)
-        (estimate,) = [e for e in found["evaluations"] if (e["start"], e["type"]) == (start, "estimated")]
-        assert (estimate["name"], estimate["labels"]) == ("accuracy", len(day))
-        assert abs(estimate["value"] - expected["accuracy"]) < 0.08
+        promised = [e for e in found["evaluations"] if (e["start"], e["type"]) == (start, "estimated")]
+        estimate = {(e["name"], e["class"]): e for e in promised}
+        assert estimate["accuracy", None]["labels"] == len(day)
+        precision = metrics.precision_score(day["was"], day["said"], labels=["bus", "car"], average=None)
+        truth = {("accuracy", None): expected["accuracy"], ("macro_precision", None): expected["macro_precision"]}
+        truth |= {("precision", "bus"): precision[0], ("precision", "car"): precision[1]}
+        assert set(estimate) == {*truth, ("precision", "walk")}
+        assert all(estimate[key]["lower"] <= value <= estimate[key]["upper"] for key, value in truth.items())
+        assert estimate["precision", "bus"]["labels"] == int((day["said"] == "bus").sum())
 
 
 def test_numbers_of_a_regression_in_csv_are_those_of_scikit_learn() -> None:
