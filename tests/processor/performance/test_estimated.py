@@ -60,6 +60,11 @@ def test_expected_errors_of_car_prices_are_near_nannymls(chunk):
     assert found.value == pytest.approx(chunk["nannyml"], rel=0.02)
 
 
+def test_expected_errors_of_car_prices_are_as_near_the_truth_as_nannymls():
+    ours, peer, truth = np.array([(c["expected"] / c["rows"], c["nannyml"], c["truth"]) for c in CAR_PRICE]).T
+    assert np.abs(ours - truth).mean() <= 1.05 * np.abs(peer - truth).mean()
+
+
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_without_concept_drift_the_interval_covers_the_truth(calibrated):
     random = np.random.default_rng(3)
