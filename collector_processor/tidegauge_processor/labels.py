@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from tidegauge import semconv
 from tidegauge_processor.baselines import Baselines
@@ -16,7 +17,7 @@ from tidegauge_processor.counter import Counter
 from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals, subject_of
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.label_incidents import judge_labels
-from tidegauge_processor.performance.complete import are_in
+from tidegauge_processor.performance.complete import ENOUGH, is_complete, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import Signal, group_of
 from tidegauge_processor.state.models import ModelState, Timing
@@ -68,25 +69,25 @@ class LabelJudge:
         for number in state.label_ticks(watermark, self._timing):
             at = patience.tick(number)
             self._learn(state, at)
-            for start in sorted(memory.untested):
-                if start <= number * patience.cohort:
-                    yield from self._test_cohort(state, start, at)
+            waited = [start for start in memory.untested if start <= number * patience.cohort]
+            for start in ripe(waited, at, patience, memory.arrivals, partial(self._complete, state, at)):
+                yield from self._test_cohort(state, start, at)
+
+    def _complete(self, state: ModelState, at: int, start: int) -> bool:
+        predicted, cohort = state.predicted(start, self._timing), state.cohorts[start]
+        if predicted is None or cohort.labels < ENOUGH * predicted:
+            return False
+        return is_complete(cohort.table().until(at).kind.size, predicted)
 
     def _test_cohort(self, state: ModelState, start: int, at: int) -> Iterator[Signal]:
-        memory, patience, cohort = state.memory, self._timing.patience, state.cohorts[start]
-        of = start, at, patience, memory.arrivals
-        predicted = state.predicted(start, self._timing)
-        if not are_in(*of, cohort.labels, predicted):
-            return
-        table = cohort.table().until(at)
-        labels = table.kind.size
-        if not labels or not are_in(*of, labels, predicted):
+        table = state.cohorts[start].table().until(at)
+        if not table.kind.size:
             return
         state.was_tested(start)
         try:
             baseline = self._baselines.of(state.key)
-            subject = subject_of(state.key, baseline, start, start + patience.cohort)
-            shown = judge_labels(subject, table, baseline, memory, self._policy(state.key.model))
+            subject = subject_of(state.key, baseline, start, start + self._timing.cohort)
+            shown = judge_labels(subject, table, baseline, state.memory, self._policy(state.key.model))
         except Exception:
             self._failed(state.key, start)
             return
@@ -96,8 +97,8 @@ class LabelJudge:
     def _measure(self, state: ModelState, start: int) -> Iterator[Signal]:
         timing, memory = self._timing, state.memory
         cohort = state.judge_cohort(start)
+        self._learn(state, memory.label_watermark)
         try:
-            self._learn(state, memory.label_watermark)
             of = cohort.table(), start, start + timing.cohort, self._baselines.of(state.key), memory
             said, unreadable = evaluate_cohort(state.key, *of, state.predicted(start, timing))
         except Exception:
@@ -113,8 +114,12 @@ class LabelJudge:
 
     def _learn(self, state: ModelState, now: int) -> None:
         mature = state.mature_cohorts(self._timing, now)
-        if mature:
-            learn_arrivals([each.table().until(now) for each in mature], self._baselines.of(state.key), state.memory)
+        try:
+            tables = [each.table().until(now) for each in mature]
+            learn_arrivals(tables, self._baselines.of(state.key), state.memory)
+        except Exception:
+            _log.exception("how soon labels of %s %s arrive could not be learned", *state.key)
+            self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
 
     def _failed(self, key: ModelKey, start: int) -> None:
         _log.exception("cohort %d of %s %s could not be judged", start, *key)

@@ -9,6 +9,7 @@ soon labels of each class come; without a column of their times nobody knows, an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals, subject_of
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance.cohort import Table
-from tidegauge_processor.performance.complete import Patience, are_in
+from tidegauge_processor.performance.complete import ENOUGH, Patience, is_complete, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.incidents import IncidentChange
@@ -110,20 +111,23 @@ class Cohorts:
 
     def _test(self, at: int) -> Iterator[IncidentChange]:
         """Test the cohorts whose labels are in."""
-        for number, table in sorted(self._untested.items()):
-            if not self._are_in(number, at, table.kind.size):
-                continue
-            arrived = table.until(at)
-            if arrived.kind.size and self._are_in(number, at, arrived.kind.size):
-                del self._untested[number]
-                start = number * self._patience.cohort
-                subject = subject_of(self._key, self._baseline, start, start + self._patience.cohort)
+        patience = self._patience
+        waited = [number * patience.cohort for number in self._untested]
+        complete = partial(self._complete, at)
+        for start in ripe(waited, at, patience, self._memory.arrivals, complete) if self._timed else sorted(waited):
+            arrived = self._untested[start // patience.cohort].until(at)
+            if arrived.kind.size:
+                del self._untested[start // patience.cohort]
+                subject = subject_of(self._key, self._baseline, start, start + patience.cohort)
                 for shown in judge_labels(subject, arrived, self._baseline, self._memory, self._policy):
                     yield shown.change
 
-    def _are_in(self, number: int, at: int, labels: int) -> bool:
-        of = number * self._patience.cohort, at, self._patience, self._memory.arrivals
-        return not self._timed or are_in(*of, labels, self._predictions.get(number))
+    def _complete(self, at: int, start: int) -> bool:
+        number = start // self._patience.cohort
+        predicted, table = self._predictions.get(number), self._untested[number]
+        if predicted is None or table.kind.size < ENOUGH * predicted:
+            return False
+        return is_complete(table.until(at).kind.size, predicted)
 
     def _learn(self, now: int) -> None:
         mature = sorted(start for start in self._young if self._patience.mature(start) <= now)

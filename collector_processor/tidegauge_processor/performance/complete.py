@@ -18,6 +18,7 @@ The labels of a cohort are in when one of these holds:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from tidegauge_processor.performance.arrivals import Arrivals
@@ -61,28 +62,46 @@ class Patience(NamedTuple):
         return start + self.cohort + self.retention
 
 
-def are_in(start: int, now: int, patience: Patience, arrivals: Arrivals, labels: int, predictions: int | None) -> bool:
-    """Whether the labels of a cohort are in.
+def ripe(
+    starts: Iterable[int], now: int, patience: Patience, arrivals: Arrivals, complete: Callable[[int], bool]
+) -> Iterator[int]:
+    """The cohorts whose labels are in, oldest first.
 
     Args:
-        start: start of the cohort, ns since the epoch.
-        now: time up to which labels have been taken; not before the cohort has waited.
+        starts: of cohorts that have waited, ns since the epoch.
+        now: time up to which labels have been taken.
         patience: how long labels are waited for.
         arrivals: how soon labels arrive.
-        labels: that have come.
-        predictions: how many there are; None when nobody has counted them.
+        complete: whether enough of the predictions of a cohort have a label, see `is_complete`.
+    """
+    of_age = True  # the younger are not when the older are not
+    for start in sorted(starts):
+        of_age = of_age and is_of_age(start, now, patience, arrivals)
+        if of_age or complete(start):
+            yield start
+
+
+def is_complete(labels: int, predictions: int | None) -> bool:
+    """Whether enough of the predictions have a label; not known where some predictions have not been counted.
+
+    >>> [is_complete(labels, 1000) for labels in (989, 990, 1000, 2000)], is_complete(1000, None)
+    ([False, True, True, False], False)
+    """
+    return predictions is not None and ENOUGH * predictions <= labels <= predictions / ENOUGH
+
+
+def is_of_age(start: int, now: int, patience: Patience, arrivals: Arrivals) -> bool:
+    """Whether a cohort is so old that its labels are in.
 
     Example:
         >>> patience = Patience(cohort=24, wait=0, retention=2160)
-        >>> [are_in(0, 24, patience, Arrivals(), labels, 1000) for labels in (989, 990)]
-        [False, True]
-        >>> are_in(0, 2184, patience, Arrivals(), 1, 1000), are_in(0, 60, patience._replace(wait=36), Arrivals(), 1, 9)
-        (True, True)
+        >>> [is_of_age(0, now, patience, Arrivals()) for now in (24, 2183, 2184)]
+        [False, False, True]
+        >>> is_of_age(0, 60, patience._replace(wait=36), Arrivals())
+        True
     """
-    if now >= patience.closed(start):
-        return True
-    if predictions is not None and ENOUGH * predictions <= labels <= predictions / ENOUGH:
-        return True  # with more labels than predictions, not all of these have been counted
     age, oldest = now - start - patience.cohort, patience.retention // 3
     share = arrivals.least_share(min(age, oldest // 2))
-    return (share is not None and share >= ENOUGH) or (patience.wait > 0 and (share is None or age >= oldest))
+    known = share is not None and share >= ENOUGH
+    believed = patience.wait > 0 and (share is None or age >= oldest)
+    return known or believed or now >= patience.closed(start)

@@ -11,7 +11,7 @@ from tidegauge_processor.evaluating import subject_of
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.cohort import Kind, Table
-from tidegauge_processor.performance.complete import Patience, are_in
+from tidegauge_processor.performance.complete import Patience, is_of_age, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.types import Policy
@@ -105,12 +105,11 @@ def test_when_labels_are_in():
     for klass, slowest in (("0", 2), ("1", 10)):
         arrivals.add(klass, (np.linspace(0, slowest, 1_000) * DAY).astype(np.int64))
 
-    def known(age, patience=patience, labels=1, predictions=None):
-        return are_in(0, (1 + age) * DAY, patience, arrivals, labels, predictions)
+    def known(age, patience=patience):
+        return is_of_age(0, (1 + age) * DAY, patience, arrivals)
 
     assert [known(age) for age in (0, 2, 9, 11, 90)] == [False, False, False, True, True]
-    assert known(0, labels=99, predictions=100)
-    assert not known(0, labels=200, predictions=100)  # they have not all been counted
+    assert list(ripe([2 * DAY, 0, DAY], 12 * DAY, patience, arrivals, lambda start: start == 2 * DAY)) == [0, 2 * DAY]
     assert not known(2, patience._replace(wait=2 * DAY))  # arrivals know better
     arrivals.add("1", np.full(20, 20 * DAY))  # a few come so late that later ones must be expected
     assert [known(age) for age in (10, 29, 89, 90)] == [False, False, False, True]
