@@ -17,11 +17,11 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
-from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
 from tidegauge_processor.fates import Fates
+from tidegauge_processor.labels import LabelJudge
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
-from tidegauge_processor.signals import Signal, Standing, group_of
+from tidegauge_processor.signals import Signal, Standing
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.models import ModelState, Timing, load_models
@@ -70,7 +70,6 @@ class Engine:
     ) -> None:
         self._timing = timing
         self._baselines = baselines
-        self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
         self._fates = Fates(counter)
@@ -86,9 +85,9 @@ class Engine:
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
         self._said_disabled = False
-        self._judged: dict[tuple[ModelKey, int], int] = {}
         self._gone: set[str] = set()
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
+        self._labels = LabelJudge(timing, baselines, policy, counter)
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
         """Take up one request.
@@ -184,7 +183,7 @@ class Engine:
             self._gone.update(self._models.pop(key).units())
             self._last_points.pop(key, None)
             self._last_outcome.pop(key, None)
-            self._judged = {judged: when for judged, when in self._judged.items() if judged[0] != key}
+            self._labels.forget(key)
 
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
         state = self._state(key)
@@ -225,32 +224,8 @@ class Engine:
                 self._fates.count(fate, 1)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
-        timing = self._timing
-        silent = now - self._last_outcome.get(key, now) >= timing.idle
-        watermark = max(state.memory.label_watermark, now if silent else 0)
-        for start in state.ripe_cohorts(watermark, timing):
-            if now - self._judged.get((key, start), 0) < timing.again:
-                continue
-            self._judged[key, start] = now
-            cohort, end = state.judge_cohort(start), start + timing.cohort
-            try:
-                policy, baseline = self._policy(key.model), self._baselines.of(key)
-                learn_arrivals([each.table() for each in state.mature_cohorts(timing)], baseline, state.memory)
-                predicted = state.predicted(start, timing)
-                of = cohort.table(), start, end, baseline, state.memory, policy, predicted
-                said, unreadable, _ = evaluate_cohort(key, *of)
-            except Exception:
-                _log.exception("cohort %d of %s %s could not be judged", start, *key)
-                self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
-                continue
-            if unreadable:
-                self._fates.count("unreadable_outcome", unreadable)
-            yield from said
-            standing = [signal for signal in state.memory.standing if group_of(signal) == "cohort"]
-            if not standing or standing[0].subject.start <= start:
-                state.memory.stand("cohort", said)
-        for start in state.forget_cohorts(timing):
-            self._judged.pop((key, start), None)
+        silent = now - self._last_outcome.get(key, now) >= self._timing.idle
+        yield from self._labels.judge(state, max(state.memory.label_watermark, now if silent else 0), now)
 
     def _state(self, key: ModelKey) -> ModelState:
         return self._models.setdefault(key, ModelState(key))

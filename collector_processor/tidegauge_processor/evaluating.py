@@ -1,37 +1,24 @@
-"""What is said of a cohort of predictions when labels have arrived.
+"""What is said of a cohort of predictions when labels have arrived: how good they were, and how far groups lie apart.
 
-Pure: outcomes, baseline and memory in, signals out. The memory keeps what labels have said before.
+Numbers and their intervals only, said again whenever more labels have come; whether labels show a change is tested
+once a cohort, by `label_incidents`. Pure: outcomes, baseline and memory in, signals out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from tidegauge.baseline import Baseline
-from tidegauge_processor.label_incidents import incidents
-from tidegauge_processor.performance import judging
+from tidegauge_processor.performance import fairness
 from tidegauge_processor.performance.cohort import Table
-from tidegauge_processor.performance.estimates import Estimate
+from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
-from tidegauge_processor.performance.fairness import Difference, Spread
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import (
-    EvaluationSignal,
-    FairnessSignal,
-    IncidentSignal,
-    PerformanceSignal,
-    Signal,
-    Subject,
-)
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, Signal, Subject
 from tidegauge_processor.state.memory import Memory
-from tidegauge_processor.verdicts.incidents import IncidentChange
-from tidegauge_processor.verdicts.state import State
-from tidegauge_processor.verdicts.types import Policy
-
-_MONTH: Final = 30 * 24 * 3600 * 1e9
 
 
 class Evaluated(NamedTuple):
@@ -40,12 +27,10 @@ class Evaluated(NamedTuple):
     Attributes:
         signals: all that there is to say.
         unreadable: outcomes that do not fit the task.
-        changes: what became of incidents; the signals tell of them too.
     """
 
     signals: list[Signal]
     unreadable: int
-    changes: list[IncidentChange]
 
 
 def evaluate_cohort(
@@ -55,10 +40,9 @@ def evaluate_cohort(
     end: int,
     baseline: Baseline | None,
     memory: Memory,
-    policy: Policy,
     predictions: int | None = None,
 ) -> Evaluated:
-    """Measure a cohort of predictions on the labels that have arrived, and compare it with the baseline.
+    """Measure a cohort of predictions on the labels that have arrived.
 
     Args:
         key: the model version.
@@ -66,34 +50,21 @@ def evaluate_cohort(
         start: start of the predictions' time, ns since the epoch.
         end: its end.
         baseline: says what the model does, and which class is the positive one.
-        memory: of the model version: what it does, where there is no baseline, and what labels have said before.
-        policy: thresholds and budget.
+        memory: of the model version: what it does, where there is no baseline, and how soon labels arrive.
         predictions: how many there are; None when nobody has counted them.
     """
-    subject = Subject(*key, baseline.id if baseline else "", "metric", start, end)
+    subject = subject_of(key, baseline, start, end)
     task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
     said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
-    changes: list[IncidentChange] = []
-    level = judging.level(policy.false_incidents_per_month, _MONTH / (end - start))
-    if baseline:
-        memory.labelled[start] = judging.labelled(table, baseline)
-        oldest = max(memory.labelled) - max(judging.SCALES) * (end - start)
-        memory.labelled = {at: counts for at, counts in memory.labelled.items() if at > oldest}
-        of = memory.labelled, start, end - start, baseline
-        compared = judging.against_reference(*of, level, policy.effect_floor)
-        for name, scaled in compared.items():
-            found = judging.strongest(scaled)
-            now = found.state, found.difference, found.lower, found.p_value, found.labels
-            signals += _changed(subject, memory, name, "", *now)
-        changes = incidents(subject, memory, compared, level, policy)
-        signals += [replace(IncidentSignal.of(change, subject), cause="labels") for change in changes]
     if task == "binary":
-        share = completeness(table.kind.size, predictions)
-        for name, (differences, spreads) in judging.between_groups(table, positive, level, policy.effect_floor).items():
-            signals += _rates(subject, name, differences, share)
-            signals += _fairness(subject, memory, name, differences, spreads)
-    return Evaluated(signals, said.unreadable, changes)
+        signals += _groups(subject, table, positive, completeness(table.kind.size, predictions))
+    return Evaluated(signals, said.unreadable)
+
+
+def subject_of(key: ModelKey, baseline: Baseline | None, start: int, end: int) -> Subject:
+    """What is said of the cohort from ``start`` to ``end``, ns since the epoch, is about this."""
+    return Subject(*key, baseline.id if baseline else "", "metric", start, end)
 
 
 def learn_arrivals(mature: Iterable[Table], baseline: Baseline | None, memory: Memory) -> None:
@@ -102,6 +73,8 @@ def learn_arrivals(mature: Iterable[Table], baseline: Baseline | None, memory: M
     for table in mature:
         if (outcomes := read_classes(table, task, positive)) is not None:
             memory.arrivals.learn(outcomes, table)
+        elif task == "regression":
+            memory.arrivals.learn_all(table)
 
 
 def evaluation_signal(subject: Subject, found: Evaluation) -> EvaluationSignal:
@@ -111,56 +84,27 @@ def evaluation_signal(subject: Subject, found: Evaluation) -> EvaluationSignal:
     return EvaluationSignal(subject, found.name, *numbers, found.type, *about, found.unweighted)
 
 
-def _rates(
-    subject: Subject, name: str, differences: list[Difference], completeness: float | None
-) -> Iterator[EvaluationSignal]:
-    """Each group's rates, and by how much and how many times they differ from those of all other groups together."""
-    for each in differences:
-        of_group: dict[str, Estimate | None] = {
-            each.rate: each.own,
-            f"{each.rate}_difference": each.difference,
-            f"{each.rate}_ratio": each.ratio,
-        }
-        for what, found in of_group.items():
-            if found is not None:
-                numbers = found.value, found.lower, found.upper, found.labels
-                signal = EvaluationSignal(subject, what, *numbers, segment=(name, each.group))
-                yield replace(signal, completeness=completeness)
-
-
-def _fairness(
-    subject: Subject, memory: Memory, name: str, differences: list[Difference], spreads: list[Spread]
-) -> Iterable[Signal]:
-    for spread in spreads:
-        of_rate = [each for each in differences if each.rate == spread.rate]
-        if not of_rate:
-            continue
-        worst = min(of_rate, key=lambda each: (each.p_value, -abs(each.difference.value), each.group))
-        wide = spread.difference
-        yield FairnessSignal(
-            subject, name, spread.rate, wide.value, wide.lower, wide.upper, worst.state, worst.group, wide.labels
-        )
-        least = max(abs(worst.difference.value) - (worst.difference.upper - worst.difference.lower) / 2, 0.0)
-        now = worst.state, worst.difference.value, least, worst.p_value, worst.own.labels
-        yield from _changed(subject, memory, spread.rate, name, *now)
-
-
-def _changed(
-    subject: Subject,
-    memory: Memory,
-    name: str,
-    segment: str,
-    state: State,
-    difference: float,
-    lower: float,
-    p_value: float,
-    labels: int,
-) -> Iterable[PerformanceSignal]:
-    """An event when labels say something else than before; half of the labels or fewer take nothing back."""
-    key = f"{name}\n{segment}"
-    claimed, rested = memory.claims.get(key, (State.OK.value, 0))
-    previous = State(claimed)
-    if state is previous or state is State.INSUFFICIENT_DATA or (not state.alarming and 2 * labels <= rested):
+def _groups(subject: Subject, table: Table, positive: str | None, completeness: float | None) -> Iterator[Signal]:
+    """Each group's rates, by how much and how many times they differ from those of all others, and the largest gap."""
+    try:
+        counted = fairness.count(table, positive)
+    except UndefinedMetricError:
         return
-    memory.claims[key] = state.value, labels
-    yield PerformanceSignal(subject, name, segment, previous, state, difference, lower, p_value, labels)
+    for segment, groups in counted.items():
+        rates = fairness.rates(groups)
+        for each in fairness.differences(rates):
+            of_group: dict[str, Estimate | None] = {
+                each.rate: each.own,
+                f"{each.rate}_difference": each.difference,
+                f"{each.rate}_ratio": each.ratio,
+            }
+            for name, found in of_group.items():
+                if found is not None:
+                    numbers = found.value, found.lower, found.upper, found.labels
+                    signal = EvaluationSignal(subject, name, *numbers, segment=(segment, each.group))
+                    yield replace(signal, completeness=completeness)
+        for rate, counts in rates.items():
+            spread = fairness.spread(rate, counts)
+            if spread is not None:
+                wide = spread.difference
+                yield FairnessSignal(subject, segment, rate, wide.value, wide.lower, wide.upper, wide.labels)

@@ -146,8 +146,6 @@ class FairnessSignal:
         value: largest less smallest rate of the groups.
         lower: lower end of its interval.
         upper: upper end.
-        state: what is claimed of the group that differs most.
-        group: the group that differs most from the others.
         labels: rows that it rests on.
     """
 
@@ -157,8 +155,6 @@ class FairnessSignal:
     value: float
     lower: float
     upper: float
-    state: State
-    group: str
     labels: int
 
 
@@ -220,7 +216,8 @@ class IncidentSignal:
         streams: the streams concerned, strongest evidence first, each as a sentence.
         traces: example calls, as (trace id, span id).
         versus: the version compared with; empty where it is the baseline.
-        cause: what showed it: ``drift`` of what came in and went out, or ``labels``.
+        cause: what showed it: ``drift`` of what came in and went out, ``labels`` that say that the model has become
+            worse, or ``fairness`` between groups.
     """
 
     subject: Subject
@@ -232,7 +229,7 @@ class IncidentSignal:
     streams: tuple[str, ...]
     traces: tuple[tuple[str, str], ...]
     versus: str = ""
-    cause: Literal["drift", "labels"] = "drift"
+    cause: Literal["drift", "labels", "fairness"] = "drift"
 
     @classmethod
     def of(cls, change: IncidentChange, subject: Subject, traces: tuple[tuple[str, str], ...] = ()) -> Self:
@@ -255,36 +252,10 @@ class BaselineSignal:
     learned: Baseline | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PerformanceSignal:
-    """Labels say something else about the model than before.
-
-    Attributes:
-        name: what was compared: ``mistakes``, ``calibration``, or a rate of `FairnessSignal`.
-        segment: name of the segment, for fairness; empty else.
-        previous: what was claimed before.
-        state: what is claimed now.
-        difference: size and direction of the change.
-        lower: the size is surely at least this.
-        p_value: probability of so large a difference when nothing has changed.
-        labels: rows that it rests on.
-    """
-
-    subject: Subject
-    name: str
-    segment: str
-    previous: State
-    state: State
-    difference: float
-    lower: float
-    p_value: float
-    labels: int
-
-
 Standing = DriftSignal | RateSignal | EvaluationSignal | FairnessSignal | WindowSignal | TotalsSignal
 """Signals that hold until a newer one replaces them."""
 
-Event = IncidentSignal | BaselineSignal | PerformanceSignal
+Event = IncidentSignal | BaselineSignal
 """Signals that are said once."""
 
 Signal = Standing | Event

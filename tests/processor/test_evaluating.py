@@ -1,10 +1,9 @@
-"""Closing a window estimates performance; labels measure it, compare groups and say what has changed."""
+"""Closing a window estimates performance; labels measure it, and how far groups lie apart."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tests.processor.models import baseline, hour, rows
 from tests.processor.requests import HOUR, SECOND
@@ -15,11 +14,9 @@ from tidegauge_processor.otlp import encode
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState
-from tidegauge_processor.verdicts.state import State
-from tidegauge_processor.verdicts.types import Policy
 
 KEY = ModelKey("credit-risk", "7")
 
@@ -40,12 +37,8 @@ def cohort(number: int, seed: int, noise: float = 0.0, unfair: float = 0.0) -> C
 
 def evaluate(found: Cohort, memory: Memory):
     end = hour(0) + 24 * HOUR
-    of = found.table(), hour(0), end, baseline(), memory, Policy()
+    of = found.table(), hour(0), end, baseline(), memory
     return evaluate_cohort(KEY, *of, predictions=2 * found.labels).signals
-
-
-def events(said) -> dict[tuple[str, str], State]:
-    return {(each.name, each.segment): each.state for each in said if isinstance(each, PerformanceSignal)}
 
 
 def test_a_closed_window_has_an_estimate_that_labels_bear_out() -> None:
@@ -69,33 +62,7 @@ def test_labels_measure_all_rows_and_each_slice() -> None:
     fair = {each.rate: each for each in said if isinstance(each, FairnessSignal)}
     assert set(fair) == {"selection_rate", "true_positive_rate", "false_positive_rate"}
     assert all(each.segment == "region" and each.lower <= each.value <= each.upper for each in fair.values())
-    assert events(said) == {}
-
-
-def test_a_change_is_said_once_and_its_end_too() -> None:
-    memory = Memory()
-    assert events(evaluate(cohort(2_000, 4, noise=0.4), memory)) == {
-        ("mistakes", ""): State.MATERIAL,
-    }
-    memory = Memory.load(memory.dump())
-    assert events(evaluate(cohort(2_000, 5, noise=0.4), memory)) == {}
-    assert events(evaluate(cohort(20, 6), memory)) == {}  # too little data takes nothing back
-    assert events(evaluate(cohort(2_000, 7), memory)) == {("mistakes", ""): State.OK}
-
-
-def test_a_group_that_is_selected_more_often_is_an_event_and_a_record() -> None:
-    said = evaluate(cohort(2_000, 8, unfair=0.5), Memory())
-    assert events(said)["selection_rate", "region"] is State.MATERIAL
-    event = next(each for each in said if isinstance(each, PerformanceSignal) and each.name == "selection_rate")
-    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [event], None))
-    (record,) = request.resource_logs[0].scope_logs[0].log_records
-    attributes = {each.key: each.value for each in record.attributes}
-    assert record.event_name == semconv.EVENT_EVALUATION_STATE
-    assert attributes[semconv.SEGMENT_NAME].string_value == "region"
-    assert attributes[semconv.EVALUATION_STATE].string_value == "material"
-    assert record.body.string_value.startswith("credit-risk 7: selection_rate region material, difference ")
-    signals = [each for each in said if not isinstance(each, PerformanceSignal)]
-    metrics = b"".join(encode.metrics(encode.resource({}), signals, 0))
+    metrics = b"".join(encode.metrics(encode.resource({}), said, 0))
     assert semconv.METRIC_FAIRNESS_DIFFERENCE.encode() in metrics
     assert semconv.METRIC_EVALUATION_COMPLETENESS.encode() in metrics
 
@@ -123,8 +90,8 @@ def test_the_engine_counts_predictions_and_learns_arrivals() -> None:
             state.add_outcome(
                 Outcome(f"{start}-{row}", start, start + SECOND * row, "1", 0.7, None, str(row % 2)), timing, LATER
             )
-    assert len(state.mature_cohorts(timing)) == 3
-    assert state.mature_cohorts(timing) == []
+    assert len(state.mature_cohorts(timing, state.memory.label_watermark)) == 3
+    assert state.mature_cohorts(timing, state.memory.label_watermark) == []
     learn_arrivals([state.cohorts[start].table() for start in (hour(0), hour(1))], baseline(), state.memory)
     memory = Memory.load(state.memory.dump())
     assert memory.arrivals.share("1", np.array([250 * SECOND])) == pytest.approx(0.5, abs=0.05)

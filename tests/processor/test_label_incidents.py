@@ -1,4 +1,4 @@
-"""Labels that say that the model has become worse open an incident, which grows and closes as one of drift does."""
+"""Labels that show a worse model or unequal groups open an incident, which grows and closes as one of drift does."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,11 @@ from tests.processor.models import baseline, hour
 from tests.processor.requests import HOUR
 from tests.processor.test_evaluating import KEY, cohort
 from tidegauge import semconv
-from tidegauge_processor.evaluating import evaluate_cohort
+from tidegauge_processor.evaluating import subject_of
+from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.otlp import encode
 from tidegauge_processor.performance.cohort import Cohort
-from tidegauge_processor.signals import IncidentSignal, Signal
+from tidegauge_processor.signals import IncidentSignal
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy
@@ -27,15 +28,12 @@ class Days:
         self.memory = Memory()
         self.policy = Policy(quiet_windows=quiet)
 
-    def judge(self, day: int, found: Cohort) -> list[Signal]:
+    def judge(self, day: int, found: Cohort) -> list[IncidentSignal]:
         start = hour(24 * day)
-        of = found.table(), start, start + DAY, baseline(), self.memory, self.policy
-        said = evaluate_cohort(KEY, *of).signals
+        subject = subject_of(KEY, baseline(), start, start + DAY)
+        shown = judge_labels(subject, found.table(), baseline(), self.memory, self.policy)
         self.memory = Memory.load(self.memory.dump())
-        return said
-
-    def incidents(self, day: int, found: Cohort) -> list[IncidentSignal]:
-        return [each for each in self.judge(day, found) if isinstance(each, IncidentSignal)]
+        return [each.signal(subject) for each in shown]
 
 
 def changes(said: Sequence[IncidentSignal]) -> list[tuple[str, State]]:
@@ -44,41 +42,71 @@ def changes(said: Sequence[IncidentSignal]) -> list[tuple[str, State]]:
 
 def test_it_opens_at_the_first_alarm_and_closes_after_the_quiet_cohorts() -> None:
     days = Days()
-    assert days.incidents(0, cohort(2_000, 30)) == []
-    (opened,) = days.incidents(1, cohort(2_000, 31, noise=0.4))
+    assert days.judge(0, cohort(2_000, 30)) == []
+    (opened,) = days.judge(1, cohort(2_000, 31, noise=0.4))
     assert (opened.change, opened.state, opened.cause, opened.since) == ("opened", State.MATERIAL, "labels", hour(24))
     assert opened.streams[0].startswith("performance mistakes: material, l_infinity 0.")
     assert "over 1 window of 2000 rows" in opened.streams[0]
     assert days.memory.opened == 1
-    quiet = [changes(days.incidents(day, cohort(2_000, 30 + day))) for day in range(2, 6)]
+    quiet = [changes(days.judge(day, cohort(2_000, 30 + day))) for day in range(2, 6)]
     assert [said for said in quiet if said] == [[("closed", State.MATERIAL)]]
     assert quiet.index([("closed", State.MATERIAL)]) == 2
     assert days.memory.opened == 1
 
 
-def test_a_cohort_that_is_judged_again_is_no_further_quiet_one() -> None:
-    days = Days()
-    assert changes(days.incidents(0, cohort(2_000, 31, noise=0.4))) == [("opened", State.MATERIAL)]
-    assert [days.incidents(1, cohort(2_000, 32)) for _ in range(10)] == [[]] * 10
-    assert days.incidents(2, cohort(2_000, 33)) == []
-    assert changes(days.incidents(3, cohort(2_000, 34))) == [("closed", State.MATERIAL)]
-
-
-def test_labels_that_come_later_can_open_one_and_too_few_labels_are_not_quiet() -> None:
+def test_an_older_cohort_whose_labels_come_later_can_open_one_and_too_few_labels_are_not_quiet() -> None:
     days = Days(quiet=1)
-    assert days.incidents(0, cohort(2_000, 30)) == []
-    assert days.incidents(1, cohort(10, 31, noise=1.0)) == []
-    assert days.incidents(2, cohort(2_000, 32)) == []
-    (opened,) = days.incidents(1, cohort(2_000, 31, noise=0.4))
+    assert days.judge(0, cohort(2_000, 30)) == []
+    assert days.judge(2, cohort(2_000, 32)) == []
+    (opened,) = days.judge(1, cohort(2_000, 31, noise=0.4))
     assert (opened.change, opened.subject.start, opened.since) == ("opened", hour(24), hour(24))
+    assert days.judge(3, cohort(3, 33)) == []
+    assert changes(days.judge(4, cohort(2_000, 34))) == [("closed", State.MATERIAL)]
 
 
-def test_unequal_groups_open_none() -> None:
-    assert Days().incidents(0, cohort(2_000, 8, unfair=0.2)) == []
+def test_a_lasting_gap_between_groups_is_one_incident_that_names_them() -> None:
+    days, said = Days(quiet=14), []
+    for day in range(40):
+        said += days.judge(day, cohort(300, 100 + day, unfair=0.3))  # so small that some days show it and some do not
+    opened, *grown = said
+    assert (opened.change, opened.cause) == ("opened", "fairness")
+    assert {each.change for each in grown} == {"grew"}
+    assert len(grown) <= 5  # a group or rate that was not in it before, and the first that is material
+    assert {each.id for each in said} == {f"{opened.id.partition('-')[0]}-fairness"}
+    assert {sentence.partition(":")[0] for sentence in said[-1].streams} >= {
+        "fairness region=south selection_rate",
+        "fairness region=north selection_rate",
+    }
+    fair = [each for day in range(40, 90) for each in days.judge(day, cohort(300, 100 + day))]
+    assert [each.change for each in fair] == ["closed"]
+
+
+def test_unequal_groups_do_not_hide_that_the_model_becomes_wrong() -> None:
+    days = Days()
+    assert [each.cause for each in days.judge(0, cohort(2_000, 8, unfair=0.3))] == ["fairness"]
+    (opened,) = days.judge(1, cohort(2_000, 9, unfair=0.3, noise=0.4))
+    assert (opened.change, opened.cause, opened.streams[0].partition(":")[0]) == (
+        "opened",
+        "labels",
+        "performance mistakes",
+    )
+
+
+def test_the_event_of_groups_says_which_and_pages() -> None:
+    (opened,) = Days().judge(0, cohort(2_000, 8, unfair=0.5))
+    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [opened], None))
+    (record,) = request.resource_logs[0].scope_logs[0].log_records
+    attributes = {each.key: each.value for each in record.attributes}
+    assert record.event_name == semconv.EVENT_EVALUATION_STATE
+    assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_WARN
+    assert record.body.string_value == "credit-risk 7: incident of fairness opened"
+    streams = [each.string_value for each in attributes[semconv.INCIDENT_STREAMS].array_value.values]
+    assert streams[0].startswith("fairness region=")
+    assert attributes[semconv.INCIDENT_ID].string_value == f"{hour(0):016x}-fairness"
 
 
 def test_the_event_is_that_of_evaluations_and_pages() -> None:
-    (opened,) = Days().incidents(0, cohort(2_000, 31, noise=0.4))
+    (opened,) = Days().judge(0, cohort(2_000, 31, noise=0.4))
     request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [opened], None))
     (record,) = request.resource_logs[0].scope_logs[0].log_records
     attributes = {each.key: each.value for each in record.attributes}

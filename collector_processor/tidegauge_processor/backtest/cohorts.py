@@ -1,13 +1,15 @@
 """Outcomes by cohort of predictions, judged in the order of time, as a running processor does with those that come in.
 
-A cohort is judged once, ``labels.wait`` after its end, on the labels that have come until then. (A running processor
-says it again when more of them come.) Labels of cohorts a third as old as ``labels.retention`` teach how soon labels of
-each class come; without a column of their times nobody knows, and all are taken to be in time.
+A cohort is measured once, ``labels.wait`` after its end, on the labels that have come until then. (A running processor
+measures it again when more of them come.) It is tested once, at the first such time at which its labels are in
+(`performance.complete`), as in a running processor. Labels of cohorts a third as old as ``labels.retention`` teach how
+soon labels of each class come; without a column of their times nobody knows, and all are taken to be in time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,27 +17,30 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.config.sections import Labels
-from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals
+from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals, subject_of
+from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance.cohort import Table
+from tidegauge_processor.performance.complete import ENOUGH, Patience, is_complete, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.types import Policy
 
 
-class JudgedCohort(NamedTuple):
-    """What is said of one cohort.
+class Judged(NamedTuple):
+    """What is said when the wait of a cohort ends.
 
     Attributes:
-        start: of its predictions' time, ns since the epoch.
-        said_at: when it was judged, ns since the epoch.
-        labels: that had come until then.
-        evaluated: what they say.
+        at: when, ns since the epoch.
+        labels: of the cohort that had come until then.
+        evaluated: what they say; nothing where there are none.
+        changes: what became of incidents, by this and earlier cohorts whose labels are in.
     """
 
-    start: int
-    said_at: int
+    at: int
     labels: int
     evaluated: Evaluated
+    changes: list[IncidentChange]
 
 
 class Cohorts:
@@ -49,7 +54,7 @@ class Cohorts:
         timed: whether it is known when labels came.
 
     Attributes:
-        late: labels that came after their cohort was judged.
+        late: labels that came after their cohort was measured.
     """
 
     def __init__(
@@ -57,66 +62,83 @@ class Cohorts:
     ) -> None:
         self.late = 0
         self._baseline = baseline
+        self._key = ModelKey(baseline.model, baseline.version)
         self._policy = policy
-        self._settings = settings
+        self._patience = Patience(settings.window, settings.wait, settings.retention)
         self._predictions = predictions
         self._timed = timed
         self._memory = Memory()
         self._waiting: dict[int, list[Table]] = {}
+        self._untested: dict[int, Table] = {}
         self._young: dict[int, Table] = {}
+        self._next = 0
 
     def add(self, outcomes: Table) -> None:
         """Take up outcomes."""
         if not outcomes.kind.size:
             return
-        numbers = outcomes.predicted_at // self._settings.window
+        numbers = outcomes.predicted_at // self._patience.cohort
         order = np.argsort(numbers, kind="stable")
         found, firsts = np.unique(numbers[order], return_index=True)
         for number, rows in zip(found.tolist(), np.split(order, firsts[1:]), strict=True):
             self._waiting.setdefault(number, []).append(_rows(outcomes, rows))
 
-    def judge(self, before: int | None) -> Iterator[JudgedCohort]:
+    def judge(self, before: int | None) -> Iterator[Judged]:
         """Judge the cohorts with numbers below ``before``, or all of them, in order."""
-        for number in sorted(number for number in self._waiting if before is None or number < before):
-            yield from self._judge(number, _joined(self._waiting.pop(number)))
+        while self._waiting or (self._untested and before is None):
+            number = self._next if self._untested else max(self._next, min(self._waiting))
+            if before is not None and number >= before:
+                return
+            self._next = number + 1
+            yield self._judge(number)
 
-    def _judge(self, number: int, table: Table) -> Iterator[JudgedCohort]:
-        start = number * self._settings.window
-        end = start + self._settings.window
-        now = self._memory.label_watermark = end + self._settings.wait
-        self._learn(now)
-        if self._timed:
-            self._young[start] = table
-        arrived = _until(table, now)
-        labels = arrived.kind.size
-        self.late += table.kind.size - labels
-        if labels:
-            key = ModelKey(self._baseline.model, self._baseline.version)
-            of = _used(arrived), start, end, self._baseline, self._memory, self._policy
-            yield JudgedCohort(start, now, labels, evaluate_cohort(key, *of, self._predictions.get(number)))
+    def _judge(self, number: int) -> Judged:
+        at = self._memory.label_watermark = self._patience.tick(number)
+        self._learn(at)
+        evaluated, labels = Evaluated([], 0), 0
+        if number in self._waiting:
+            start = number * self._patience.cohort
+            self._untested[number] = table = _joined(self._waiting.pop(number))
+            if self._timed:
+                self._young[start] = table
+            arrived = table.until(at)
+            labels = arrived.kind.size
+            self.late += table.kind.size - labels
+            if labels:
+                of = arrived, start, start + self._patience.cohort, self._baseline, self._memory
+                evaluated = evaluate_cohort(self._key, *of, self._predictions.get(number))
+        return Judged(at, labels, evaluated, list(self._test(at)))
+
+    def _test(self, at: int) -> Iterator[IncidentChange]:
+        """Test the cohorts whose labels are in."""
+        patience = self._patience
+        waited = [number * patience.cohort for number in self._untested]
+        complete = partial(self._complete, at)
+        for start in ripe(waited, at, patience, self._memory.arrivals, complete) if self._timed else sorted(waited):
+            arrived = self._untested[start // patience.cohort].until(at)
+            if arrived.kind.size:
+                del self._untested[start // patience.cohort]
+                subject = subject_of(self._key, self._baseline, start, start + patience.cohort)
+                for shown in judge_labels(subject, arrived, self._baseline, self._memory, self._policy):
+                    yield shown.change
+
+    def _complete(self, at: int, start: int) -> bool:
+        number = start // self._patience.cohort
+        predicted, table = self._predictions.get(number), self._untested[number]
+        if predicted is None or table.kind.size < ENOUGH * predicted:
+            return False
+        return is_complete(table.until(at).kind.size, predicted)
 
     def _learn(self, now: int) -> None:
-        until = now - self._settings.window - self._settings.retention // 3
-        mature = sorted(start for start in self._young if start <= until)
-        learn_arrivals([_used(_until(self._young.pop(start), now)) for start in mature], self._baseline, self._memory)
+        mature = sorted(start for start in self._young if self._patience.mature(start) <= now)
+        learn_arrivals([self._young.pop(start).until(now) for start in mature], self._baseline, self._memory)
 
 
 def _rows(table: Table, rows: NDArray[np.intp]) -> Table:
     return table._replace(**{name: column[rows] for name, column in table._asdict().items() if name != "kinds"})
 
 
-def _until(table: Table, now: int) -> Table:
-    """The outcomes that had come at ``now``."""
-    return table.take(table.predicted_at + table.delay <= now)
-
-
 def _joined(parts: list[Table]) -> Table:
     """One table of several; the kinds of a later one begin with those of an earlier one."""
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Table._fields[1:]}
     return Table(max((part.kinds for part in parts), key=len), **columns)
-
-
-def _used(table: Table) -> Table:
-    """The table without the kinds that none of its rows has."""
-    codes, kind = np.unique(table.kind, return_inverse=True)
-    return table._replace(kinds=tuple(table.kinds[code] for code in codes.tolist()), kind=kind.astype(np.int64))

@@ -6,7 +6,7 @@ chunk of rows is counted column by column for all of its windows at once; adding
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from tidegauge_processor.backtest.expecting import NOTHING_EXPECTED, Codes, Expe
 from tidegauge_processor.backtest.outputs import OutputColumns, classes_of, scores_of, values_of
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.texts import label_of_text
-from tidegauge_processor.comparison import Cells, class_cells
+from tidegauge_processor.comparison import Cells
 
 _MOST_WINDOWS: Final = 256
 """Windows that are counted at once; rows that are out of order may touch more of them than memory should hold."""
@@ -38,7 +38,7 @@ _JOINT: Final = "joint"
 _CLASSES: Final = "classes"
 _VALUE: Final = "value"
 _SCORE: Final = "score"
-_CHOSEN: Final = "chosen"
+_BY_CLASS: Final = "by class"
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +70,9 @@ class Layout:
         self._reserve(_CLASSES, len(baseline.classes) + 1)
         self._reserve(_VALUE, 0 if baseline.value is None else baseline.value.counts.shape[1])
         self._reserve(_SCORE, 0 if baseline.score is None else baseline.score.counts.shape[2])
-        self._reserve(_CHOSEN, 0 if baseline.score is None else baseline.score.counts.shape[2])
+        self._reserve(
+            _BY_CLASS, 0 if baseline.score is None else len(baseline.classes) * baseline.score.counts.shape[2]
+        )
 
     def __getitem__(self, key: Key) -> slice:
         return self._places[key]
@@ -86,17 +88,17 @@ class WindowCounts:
     Args:
         vector: the counts, shape ``(layout.size,)``.
         layout: where each of them stands.
-        chosen: the positive class of a binary task; empty for others.
+        classes: that the baseline knows.
         expected: errors that the baseline's loss model expects.
 
     Attributes:
         rows: number of rows.
     """
 
-    def __init__(self, vector: Cells, layout: Layout, chosen: str, expected: Expected) -> None:
+    def __init__(self, vector: Cells, layout: Layout, classes: Sequence[str], expected: Expected) -> None:
         self._vector = vector
         self._layout = layout
-        self._chosen = chosen
+        self._classes = classes
         self._expected = expected
         self.rows, *violations = vector[: 1 + len(layout.violations)].tolist()
         self._violations: dict[tuple[str, str], int] = dict(zip(layout.violations, violations, strict=True))
@@ -134,10 +136,10 @@ class WindowCounts:
         return self._vector[self._layout[_SCORE]]
 
     def scores_by_class(self, reference: ScoreReference) -> Mapping[str, Cells]:
-        """See `evaluations.Estimable`; of a binary task by whether the positive class was predicted, else all."""
-        chosen = self._vector[self._layout[_CHOSEN]]
-        others = self.score(reference) - chosen
-        return {self._chosen: chosen, "": others} if self._chosen else {"": others}
+        """See `evaluations.Estimable`; those of classes that the baseline does not know, or of none, together."""
+        total = self.score(reference)
+        parts = self._vector[self._layout[_BY_CLASS]].reshape(len(self._classes), total.size)
+        return {**dict(zip(self._classes, parts, strict=True)), "": total - parts.sum(axis=0)}
 
     def expected_loss(self, reference: LossModel) -> tuple[float, int]:
         """See `evaluations.Estimable`."""
@@ -156,7 +158,6 @@ class Tally:
         self._baseline = baseline
         self._outputs = outputs
         self._layout = Layout(baseline)
-        self._chosen = baseline.positive or ""
         self._open: dict[int, Cells] = {}
         self._expected: dict[int, Expected] = {}
 
@@ -197,7 +198,7 @@ class Tally:
         found = []
         for window in ripe:
             expected = self._expected.pop(window, NOTHING_EXPECTED)
-            found.append((window, WindowCounts(self._open.pop(window), self._layout, self._chosen, expected)))
+            found.append((window, WindowCounts(self._open.pop(window), self._layout, self._baseline.classes, expected)))
         return found
 
     def _count_outputs(self, table: _Table, chunk: Chunk) -> None:
@@ -211,9 +212,10 @@ class Tally:
         scores = scores_of(chunk, self._outputs, baseline)
         if scores is not None and baseline.score is not None:
             finite = table.bin(_SCORE, scores, baseline.score.bins)
-            if self._chosen and classes is not None:
-                rows = finite & (classes == class_cells(baseline)[0].get(self._chosen, _NOTHING))
-                table.count(_CHOSEN, baseline.score.bins.index(scores[rows]), rows)
+            if classes is not None:
+                rows = finite & (classes < len(baseline.classes))
+                bins, width = baseline.score.bins.index(scores[rows]), baseline.score.counts.shape[2]
+                table.count(_BY_CLASS, classes[rows] * width + bins, rows)
 
 
 class _Table:

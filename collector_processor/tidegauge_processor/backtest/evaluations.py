@@ -9,8 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from tidegauge_processor.backtest.record import Number, Record, moment
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal, Signal
-from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, Signal
 
 
 class EvaluationRecord(Record):
@@ -45,36 +44,6 @@ class EvaluationRecord(Record):
     labels: int
     completeness: Number
     unweighted: Number
-
-
-class StateChangeRecord(Record):
-    """Labels said something else than before: the event ``ml.evaluation.state_changed``.
-
-    Attributes:
-        start: of the cohort that said it.
-        end: of it, exclusive.
-        said: when it would have been said.
-        name: ``mistakes``, ``calibration``, or a rate of groups.
-        segment: name of the segment, for a rate of groups; else null.
-        previous: what was claimed before.
-        state: what is claimed from then on.
-        difference: how large the change is: window less reference, or group less the others.
-        least: the size is surely at least this.
-        p_value: probability of so large a difference when nothing has changed.
-        labels: labels that it rests on.
-    """
-
-    start: datetime
-    end: datetime
-    said: datetime
-    name: str
-    segment: str | None
-    previous: State
-    state: State
-    difference: Number
-    least: Number
-    p_value: Number
-    labels: int
 
 
 class LabelsRecord(Record):
@@ -135,23 +104,4 @@ def evaluation_records(signals: Sequence[Signal]) -> Iterator[EvaluationRecord]:
                 labels=signal.labels,
                 completeness=share,
                 unweighted=None,
-            )
-
-
-def state_changes(signals: Sequence[Signal], said_at: int) -> Iterator[StateChangeRecord]:
-    """The changed claims among ``signals``, which were said at ``said_at``, ns since the epoch."""
-    for signal in signals:
-        if isinstance(signal, PerformanceSignal):
-            yield StateChangeRecord(
-                start=moment(signal.subject.start),
-                end=moment(signal.subject.end),
-                said=moment(said_at),
-                name=signal.name,
-                segment=signal.segment or None,
-                previous=signal.previous,
-                state=signal.state,
-                difference=signal.difference,
-                least=signal.lower,
-                p_value=signal.p_value,
-                labels=signal.labels,
             )

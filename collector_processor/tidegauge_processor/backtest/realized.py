@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import DataError
-from tidegauge_processor.backtest.cohorts import Cohorts, JudgedCohort
+from tidegauge_processor.backtest.cohorts import Cohorts, Judged
 from tidegauge_processor.backtest.evaluations import LabelsRecord
 from tidegauge_processor.backtest.labels import EARLY, TIMELESS, UNLABELLED, UNREADABLE, LabelColumns, Outcomes
 from tidegauge_processor.backtest.outputs import OutputColumns
@@ -57,14 +57,14 @@ class Realized:
         self._cohorts = Cohorts(baseline, policy, settings, predictions, timed=columns.arrived is not None)
         self._used = self._unreadable = 0
 
-    def take_up(self, chunk: Chunk, first: int) -> Iterator[JudgedCohort]:
+    def take_up(self, chunk: Chunk, first: int) -> Iterator[Judged]:
         """Read a chunk, which begins with row ``first`` of the file, and judge the cohorts that no later row is of."""
         end = first + chunk.rows
         self._cohorts.add(self._outcomes.read(chunk, self._times[first:end], first))
-        for cohort in self._cohorts.judge(self._timeline.first_after(end)):
-            self._used += cohort.labels
-            self._unreadable += cohort.evaluated.unreadable
-            yield cohort
+        for judged in self._cohorts.judge(self._timeline.first_after(end)):
+            self._used += judged.labels
+            self._unreadable += judged.evaluated.unreadable
+            yield judged
 
     def finish(self) -> LabelsRecord:
         """What became of all labels.

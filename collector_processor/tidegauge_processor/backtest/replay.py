@@ -74,8 +74,8 @@ def run(
         if counted + chunk.rows > rows:
             raise DataError(f"{str(source.path)!r} grew while it was read: start again")
         tally.add(chunk, timeline.windows[counted : counted + chunk.rows])
-        for cohort in realized.take_up(chunk, counted) if realized else ():
-            recorder.add_labels(cohort, settings.window)
+        for told in realized.take_up(chunk, counted) if realized else ():
+            recorder.add_labels(told, settings.window)
         counted += chunk.rows
         for number, seen in tally.take(timeline.first_after(counted)):
             start, end = number * length, (number + 1) * length

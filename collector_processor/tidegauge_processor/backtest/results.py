@@ -14,14 +14,8 @@ from typing import Any, Final, Literal
 from tidegauge.baseline import Baseline
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
-from tidegauge_processor.backtest.cohorts import JudgedCohort
-from tidegauge_processor.backtest.evaluations import (
-    EvaluationRecord,
-    LabelsRecord,
-    StateChangeRecord,
-    evaluation_records,
-    state_changes,
-)
+from tidegauge_processor.backtest import cohorts
+from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, evaluation_records
 from tidegauge_processor.backtest.record import Number, Record, moment
 from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.judging import Judged, window_name
@@ -45,7 +39,7 @@ class StreamRecord(Record):
         name: the feature's name; ``joint``; ``prediction``; ``score``; for quality the feature's name and the kind
             of violation.
         target: ``feature``, ``joint``, ``attribution``, ``prediction``, ``score`` or ``quality``; with the name it is
-            unique in a window. ``performance``, in incidents only, is what labels say.
+            unique in a window. ``performance`` and ``fairness``, in incidents only, are what labels say.
         state: the claim, see `State`.
         window: length of the merged windows that the claim rests on, such as ``24h``.
         rows: rows compared.
@@ -136,7 +130,6 @@ class Backtest(Record):
         incidents: in the order in which they opened.
         labels: what became of the labels; null without a column of them.
         evaluations: how good the predictions were, in order of time.
-        state_changes: when labels said something else than before.
     """
 
     format: Literal["tidegauge.backtest/1"] = FORMAT
@@ -151,7 +144,6 @@ class Backtest(Record):
     incidents: list[IncidentRecord]
     labels: LabelsRecord | None
     evaluations: list[EvaluationRecord]
-    state_changes: list[StateChangeRecord]
 
     def write(self, path: Path) -> None:
         """Write JSON, one line for each item of a list.
@@ -168,7 +160,7 @@ class Backtest(Record):
             raise DataError(f"cannot write {str(path)!r}: {problem.strerror or problem}") from problem
 
 
-_LISTS: Final = ("windows", "incidents", "evaluations", "state_changes")
+_LISTS: Final = ("windows", "incidents", "evaluations")
 
 
 class Recorder:
@@ -185,7 +177,6 @@ class Recorder:
         self._windows: list[WindowRecord] = []
         self._incidents: dict[str, IncidentRecord] = {}
         self._evaluations: list[EvaluationRecord] = []
-        self._changes: list[StateChangeRecord] = []
 
     def add(self, start: int, end: int, rows: int, judged: Judged, estimated: Iterable[Evaluation]) -> None:
         """Take up a window from ``start`` to ``end``, ns since the epoch, and how good its predictions should be."""
@@ -197,12 +188,11 @@ class Recorder:
         subject = Subject(self._baseline.model, self._baseline.version, self._baseline.id, "metric", start, end)
         self._evaluations += evaluation_records([evaluation_signal(subject, each) for each in estimated])
 
-    def add_labels(self, cohort: JudgedCohort, length: int) -> None:
-        """Take up what labels say of a cohort of ``length`` ns."""
-        self._evaluations += evaluation_records(cohort.evaluated.signals)
-        self._changes += state_changes(cohort.evaluated.signals, cohort.said_at)
-        for change in cohort.evaluated.changes:
-            self._incidents[change.id] = self._incident(change, cohort.said_at, length)
+    def add_labels(self, judged: cohorts.Judged, length: int) -> None:
+        """Take up what labels say of cohorts of ``length`` ns."""
+        self._evaluations += evaluation_records(judged.evaluated.signals)
+        for change in judged.changes:
+            self._incidents[change.id] = self._incident(change, judged.at, length)
 
     def finish(self, labels: LabelsRecord | None = None) -> Backtest:
         """All of it."""
@@ -218,7 +208,6 @@ class Recorder:
             incidents=sorted(self._incidents.values(), key=lambda incident: incident.opened),
             labels=labels,
             evaluations=sorted(self._evaluations, key=lambda found: (found.end, found.start)),
-            state_changes=self._changes,
         )
 
     def _window_stream(self, verdicts: list[Verdict]) -> WindowStreamRecord:

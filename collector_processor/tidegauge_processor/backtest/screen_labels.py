@@ -1,8 +1,7 @@
-"""How good the predictions were, for a person to read: day by day or month by month, and what labels said."""
+"""How good the predictions were, for a person to read: day by day or month by month."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -10,12 +9,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, StateChangeRecord
+from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord
 from tidegauge_processor.backtest.results import Backtest
-from tidegauge_processor.verdicts.state import State
 
 _MOST_LINES: Final = 14
-_MOST_CHANGES: Final = 20
 
 _SHOWN: Final = (
     *("accuracy", "roc_auc", "macro_f1", "mean_score", "mean_label"),
@@ -37,7 +34,6 @@ def show_evaluations(backtest: Backtest, console: Console) -> None:
             "Means, weighted by labels; estimates (est.) by rows, and they assume that there is no concept drift."
         )
     _show_groups(backtest, console)
-    _show_changes([each for each in backtest.state_changes if each.segment is None], console)
     if backtest.labels is not None:
         _show_labels(backtest.labels, backtest.rows, console)
 
@@ -103,32 +99,11 @@ def _show_groups(backtest: Backtest, console: Console) -> None:
     for heading in ("largest less smallest", "at least", "labels"):
         table.add_column(heading, justify="right")
     table.add_column("cohort from")
-    table.add_column("said material, changed, ok", justify="right")
     for (segment, name), each in widest.items():
         rate = name.removesuffix("_difference")
         numbers = f"{each.value or 0.0:.3f}", f"{each.lower or 0.0:.3f}", f"{each.labels:,}"
-        changes = (change for change in backtest.state_changes if (change.segment, change.name) == (segment, rate))
-        said = Counter(change.state for change in changes)
-        times = ", ".join(str(said[state]) for state in (State.MATERIAL, State.CHANGED, State.OK))
-        table.add_row(segment, _heading(rate), *numbers, f"{each.start:%Y-%m-%d %H:%M}", times)
+        table.add_row(segment, _heading(rate), *numbers, f"{each.start:%Y-%m-%d %H:%M}")
     console.print(table)
-
-
-def _show_changes(changes: Sequence[StateChangeRecord], console: Console) -> None:
-    if not changes:
-        return
-    table = Table(title="\nWhat labels said", title_justify="left", title_style="bold")
-    for heading in ("said", "of", "before", "since then"):
-        table.add_column(heading)
-    for heading in ("difference", "at least", "labels"):
-        table.add_column(heading, justify="right")
-    for each in changes[:_MOST_CHANGES]:
-        what = f"{each.name} {each.segment or ''}".strip().replace("_", " ")
-        numbers = f"{each.difference or 0.0:+.3f}", f"{each.least or 0.0:.3f}", f"{each.labels:,}"
-        table.add_row(f"{each.said:%Y-%m-%d %H:%M}", what, each.previous.value, each.state.value, *numbers)
-    console.print(table)
-    if len(changes) > _MOST_CHANGES:
-        console.print(f"... and {len(changes) - _MOST_CHANGES} more")
 
 
 def _show_labels(labels: LabelsRecord, rows: int, console: Console) -> None:

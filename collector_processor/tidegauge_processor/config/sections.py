@@ -163,7 +163,8 @@ class Labels(Section):
 
     Attributes:
         window: predictions of so long a time are evaluated together, aligned to the epoch.
-        wait: how long after its end a cohort waits before it is evaluated the first time.
+        wait: how long after its end a cohort waits before it is evaluated the first time; 0s: nobody knows how long
+            outcomes take, and tests wait until that has been learned.
         retention: how long outcomes of a cohort are taken, counted from its start.
         join: how outcomes by prediction id find their predictions.
     """

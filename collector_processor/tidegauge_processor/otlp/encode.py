@@ -8,7 +8,7 @@
 | `FairnessSignal` | ``ml.fairness.difference``, ``.lower``, ``.upper`` |
 | `WindowSignal` | ``ml.window.end``, ``ml.baseline.age``, ``ml.baseline.progress`` |
 | `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
-| `IncidentSignal`, `BaselineSignal`, `PerformanceSignal` | log records with an event name |
+| `IncidentSignal`, `BaselineSignal` | log records with an event name |
 
 Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a word.
 """
@@ -46,7 +46,6 @@ from tidegauge_processor.signals import (
     Event,
     FairnessSignal,
     IncidentSignal,
-    PerformanceSignal,
     RateSignal,
     Standing,
     Subject,
@@ -229,7 +228,7 @@ def _record(signal: Event, time: int) -> LogRecord:
     attributes, pages = identity(signal.subject), False
     record = LogRecord(time_unix_nano=time, observed_time_unix_nano=time)
     if isinstance(signal, IncidentSignal):
-        of_labels = signal.cause == "labels"
+        of_labels = signal.cause != "drift"
         attributes |= {
             semconv.INCIDENT_ID: signal.id,
             semconv.INCIDENT_CHANGE: signal.change,
@@ -243,15 +242,10 @@ def _record(signal: Event, time: int) -> LogRecord:
         record.event_name = semconv.EVENT_EVALUATION_STATE if of_labels else semconv.EVENT_DRIFT_STATE
         pages = signal.state is State.MATERIAL and signal.change != "closed"
         beside = f" against version {signal.versus}" if signal.versus else ""
-        what = "incident of labels" if of_labels else "incident"
+        what = f"incident of {signal.cause}" if of_labels else "incident"
         record.body.string_value = f"{signal.subject.model} {signal.subject.version}{beside}: {what} {signal.change}"
         if signal.traces:
             record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
-    elif isinstance(signal, PerformanceSignal):
-        attributes |= performance.said(signal)
-        record.event_name = semconv.EVENT_EVALUATION_STATE
-        pages = signal.state is State.MATERIAL
-        record.body.string_value = performance.sentence(signal)
     else:
         attributes[semconv.BASELINE_PREVIOUS] = signal.previous
         record.event_name = semconv.EVENT_BASELINE_CHANGED

@@ -1,4 +1,4 @@
-"""Signals of performance as the names and values that stand on points and events."""
+"""Signals of performance as the names and values that stand on points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tidegauge import semconv
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, PerformanceSignal
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal
 
 Attributes = Mapping[str, Any]
 
@@ -30,25 +30,3 @@ def gauges(signal: EvaluationSignal | FairnessSignal, who: Attributes) -> Iterat
     yield semconv.METRIC_EVALUATION_LABELS, float(signal.labels), attributes
     if signal.completeness is not None:
         yield semconv.METRIC_EVALUATION_COMPLETENESS, signal.completeness, attributes
-
-
-def said(signal: PerformanceSignal) -> dict[str, Any]:
-    """Attributes of the event beside those of the model."""
-    attributes = {
-        semconv.EVALUATION_NAME: signal.name,
-        semconv.EVALUATION_TYPE: "realized",
-        semconv.EVALUATION_STATE: signal.state.value,
-        semconv.EVALUATION_PREVIOUS: signal.previous.value,
-        semconv.EVALUATION_DIFFERENCE: signal.difference,
-        semconv.EVALUATION_LEAST: signal.lower,
-        semconv.EVALUATION_P_VALUE: signal.p_value,
-        semconv.WINDOW_START: signal.subject.start,
-    }
-    return attributes | ({semconv.SEGMENT_NAME: signal.segment} if signal.segment else {})
-
-
-def sentence(signal: PerformanceSignal) -> str:
-    """The event in words."""
-    what = f"{signal.name} {signal.segment}".strip()
-    model = f"{signal.subject.model} {signal.subject.version}"
-    return f"{model}: {what} {signal.state.value}, difference {signal.difference:+.3f}"

@@ -24,6 +24,8 @@ LEAST_LABELS: Final = 400
 LEAST_SHARE: Final = 0.1
 """Share of each class that must have arrived at a prediction's age."""
 
+_FEW: Final = 0.01  # of all labels: classes so rare are passed over
+_ANY: Final = ""  # stands for all labels of a task without classes; classes have names
 _MINUTE: Final = 60 * 10**9
 _EDGES: Final = _MINUTE * 2.0 ** (np.arange(8 * 17 + 1) / 8)  # from a minute to 91 days, eight to an octave
 _AGES: Final = np.concatenate([[0.0], _EDGES])
@@ -54,6 +56,10 @@ class Arrivals:
         for code, name in enumerate(outcomes.names):
             self.add(name, table.delay[outcomes.row[outcomes.actual == code]])
 
+    def learn_all(self, table: Table) -> None:
+        """Count the labels of a mature cohort of a task without classes."""
+        self.add(_ANY, table.delay)
+
     def __iadd__(self, other: Arrivals) -> Arrivals:
         for klass, counts in other._counts.items():
             own = self._counts.setdefault(klass, np.zeros_like(counts))
@@ -65,8 +71,32 @@ class Arrivals:
         counts = self._counts.get(klass)
         if counts is None or counts.sum() < LEAST_LABELS:
             return np.full(ages.shape, np.nan)
-        arrived = np.concatenate([[0], np.cumsum(counts[:-1])]) / counts.sum()
-        return np.asarray(np.interp(ages, _AGES, arrived))
+        return _arrived(counts, ages)
+
+    def least_share(self, age: int) -> float | None:
+        """Share of the labels of the slowest class that arrive within ``age`` (ns).
+
+        Classes with too few labels count as one. That one is passed over where it is less than a hundredth of all and
+        two others are known; else nothing is known.
+
+        Example:
+            >>> arrivals, day = Arrivals(), 86_400 * 10**9
+            >>> arrivals.add("on time", np.repeat([1, 2], 400) * day)
+            >>> arrivals.least_share(7 * day)
+            >>> arrivals.add("late", np.repeat([1, 2, 3, 40], 100) * day)
+            >>> arrivals.least_share(7 * day)
+            0.75
+        """
+        nothing = np.zeros(_EDGES.size + 1, dtype=np.int64)
+        known = [counts for counts in self._counts.values() if counts.sum() >= LEAST_LABELS]
+        few = sum((counts for counts in self._counts.values() if counts.sum() < LEAST_LABELS), nothing)
+        if few.sum() >= LEAST_LABELS:
+            known.append(few)
+        elif few.sum() > _FEW * (few.sum() + sum(int(counts.sum()) for counts in known)):
+            return None
+        if len(known) < (2 if _ANY not in self._counts else 1):
+            return None
+        return min(float(_arrived(counts, np.array([age]))[0]) for counts in known)
 
     def weigh(self, outcomes: Classified, table: Table, now: int) -> Table | None:
         """The outcomes of ``table`` that can be weighed, with their weights.
@@ -106,3 +136,8 @@ class Arrivals:
         arrivals = cls()
         arrivals._counts = {klass: np.array(counts, dtype=np.int64) for klass, counts in plain.items()}
         return arrivals
+
+
+def _arrived(counts: NDArray[np.int64], ages: NDArray[np.int64]) -> Floats:
+    arrived = np.concatenate([[0], np.cumsum(counts[:-1])]) / counts.sum()
+    return np.asarray(np.interp(ages, _AGES, arrived))

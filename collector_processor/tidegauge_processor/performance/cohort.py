@@ -93,6 +93,12 @@ class Table(NamedTuple):
         """The outcomes where ``rows``, shape ``(n,)``, is true."""
         return self._replace(**{name: column[rows] for name, column in self._asdict().items() if name != "kinds"})
 
+    def until(self, now: int) -> Table:
+        """The outcomes that had come at ``now`` (ns since the epoch), with no kinds but theirs."""
+        rows = self.take(self.predicted_at + self.delay <= now)
+        codes, kind = np.unique(rows.kind, return_inverse=True)
+        return rows._replace(kinds=tuple(self.kinds[code] for code in codes.tolist()), kind=kind.astype(np.int64))
+
 
 class Cohort:
     """Outcomes of the predictions of one stretch of time, each counted once.

@@ -14,7 +14,7 @@ Source: NannyML's confidence-based performance estimation; the variance by the d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -105,9 +105,53 @@ def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
     return found
 
 
-def estimate_accuracy(window: Window) -> Estimate:
-    """Estimate the accuracy where the score is that of the predicted class: all of ``rows`` lie in the second row."""
-    return estimate_binary(window)["precision"]
+def estimate_predicted(
+    rows: Mapping[str, NDArray[np.int64]], probabilities: Floats, reference: NDArray[np.int64]
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Estimate what can be estimated of several classes from the score of the predicted one.
+
+    Of the rows predicted as a class, those that truly are of it are the sum of their probabilities, which gives its
+    precision; which class the others are of, nobody says, so there is no recall. A score is taken to be worth the same
+    whichever class it is of.
+
+    Args:
+        rows: by predicted class and bin of the score, each of shape ``(B,)``; an empty name for classes that are not
+            known, which count for the accuracy only.
+        probabilities: calibrated, shape ``(B,)``.
+        reference: reference rows from which they were learned, shape ``(B,)``.
+
+    Returns:
+        Estimates by name, of accuracy and macro precision, the mean over the known classes that were predicted; and
+        of precision by class.
+
+    Example:
+        >>> rows = {"cat": np.array([10, 0]), "dog": np.array([10, 20])}
+        >>> whole, precision = estimate_predicted(rows, np.array([0.5, 0.8]), np.array([400, 500]))
+        >>> {name: round(each.value, 3) for name, each in whole.items()}
+        {'accuracy': 0.65, 'macro_precision': 0.6}
+        >>> {name: round(each.value, 3) for name, each in precision.items()}
+        {'cat': 0.5, 'dog': 0.7}
+    """
+    predicted = {name: counts for name, counts in rows.items() if counts.any()}
+    known = {name: counts for name, counts in predicted.items() if name}
+    if not predicted:
+        return {}, {}
+    found = {"accuracy": _mean_probability(list(predicted.values()), probabilities, reference, alike=False)}
+    if known:
+        found["macro_precision"] = _mean_probability(list(known.values()), probabilities, reference, alike=True)
+    of_class = {name: _mean_probability([each], probabilities, reference, alike=True) for name, each in known.items()}
+    return found, of_class
+
+
+def _mean_probability(
+    parts: Sequence[NDArray[np.int64]], probabilities: Floats, reference: NDArray[np.int64], *, alike: bool
+) -> Estimate:
+    """Mean over rows, or, where parts count ``alike``, the mean of their means; they share the probabilities."""
+    window = Window(np.stack(parts), probabilities, reference)
+    sizes = window.rows.sum(axis=1, keepdims=True)
+    weights = 1 / (sizes * len(parts)) if alike else np.full(sizes.shape, 1 / sizes.sum())
+    value = float((window.rows * weights * probabilities).sum())
+    return _with_interval([window], [_Value(value, np.repeat(weights, probabilities.size, axis=1))])
 
 
 def estimate_mae(expected: float, rows: int, spread: float) -> Estimate:

@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline, Calibration, ScoreReference
 from tidegauge.baseline.loss import LossModel
+from tidegauge.summaries import OTHER
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.classes import Classified, read_binary, read_multiclass
 from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimated import (
     Window,
-    estimate_accuracy,
     estimate_binary,
     estimate_mae,
     estimate_multiclass,
+    estimate_predicted,
 )
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
-from tidegauge_processor.performance.evaluate import Evaluation, Report, report, report_segments
+from tidegauge_processor.performance.evaluate import MOST_CLASSES, Evaluation, Report, report, report_segments
 
 Counts = NDArray[np.int64]
 
@@ -126,25 +127,34 @@ def estimated(
         Evaluations of the type ``estimated``; they assume `estimated.ASSUMPTION`.
     """
     found: dict[str, Estimate] = {}
+    of_class: dict[str, Estimate] = {}
     if baseline.task == "binary" and baseline.calibration and scores:
         found = estimate_binary(_window(baseline.calibration[0], scores))
     elif baseline.task == "multiclass" and baseline.calibration:
         first = baseline.calibration[0]
         if first.klass == "" and scores:
-            rows = np.asarray(sum(scores.values()))
-            if rows.any():
-                window = Window(np.stack([np.zeros_like(rows), rows]), first.probabilities, first.rows)
-                found = {"accuracy": estimate_accuracy(window)}
+            found, of_class = estimate_predicted(_of_known(scores, baseline), first.probabilities, first.rows)
         elif class_scores and all(each.klass in class_scores for each in baseline.calibration):
             found = estimate_multiclass(
                 [Window(class_scores[each.klass], each.probabilities, each.rows) for each in baseline.calibration]
             )
     elif baseline.loss is not None and expected is not None and expected[1]:
         found = {"mae": estimate_mae(*expected, baseline.loss.spread)}
+    frequent = sorted(of_class, key=lambda name: (-of_class[name].labels, name))[:MOST_CLASSES]
+    every: list[tuple[str, Estimate, str | None]] = [(name, each, None) for name, each in found.items()]
+    every += [("precision", of_class[name], name) for name in sorted(frequent)]
     return [
-        Evaluation(name, each.value, each.lower, each.upper, each.labels, type="estimated")
-        for name, each in found.items()
+        Evaluation(name, each.value, each.lower, each.upper, each.labels, klass, type="estimated")
+        for name, each, klass in every
     ]
+
+
+def _of_known(scores: Mapping[str, Counts], baseline: Baseline) -> dict[str, Counts]:
+    """Rows by class that the baseline knows and bin; those of all others under an empty name."""
+    known = set(baseline.classes) - {OTHER}
+    others = [rows for name, rows in scores.items() if name not in known]
+    found = {name: rows for name, rows in scores.items() if name in known}
+    return found | ({"": np.sum(others, axis=0)} if others else {})
 
 
 def _window(calibration: Calibration, scores: Mapping[str, Counts]) -> Window:

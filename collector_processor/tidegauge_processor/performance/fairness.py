@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -30,6 +30,7 @@ from tidegauge_processor.performance.binary import Binary
 from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import segments
+from tidegauge_processor.performance.worse import Comparison
 from tidegauge_processor.verdicts.fisher import fisher_exact, smallest_p
 from tidegauge_processor.verdicts.lower_bounds import least_distance
 from tidegauge_processor.verdicts.state import State
@@ -39,6 +40,22 @@ RATES: Final = ("selection_rate", "true_positive_rate", "false_positive_rate")
 
 Counts = Mapping[str, tuple[int, int]]
 """Rows that were not selected, and rows that were, by group."""
+
+
+class Cells(NamedTuple):
+    """Labelled rows of a group by what was predicted and what came true."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+    def __add__(self, other: tuple[int, ...]) -> Cells:  # type: ignore[override]
+        return Cells(*(ours + theirs for ours, theirs in zip(self, other, strict=True)))
+
+
+NO_ROWS: Final = Cells(0, 0, 0, 0)
+"""A group without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +69,6 @@ class Difference:
         rest: rate of the others, and their rows.
         difference: own less the others' rate, with its 95 % interval.
         ratio: own over the others' rate, with its 95 % interval; None where the others have the rate 0.
-        p_value: two-sided; 1 where there is not enough data.
-        state: what is claimed at the level that was asked for.
     """
 
     rate: str
@@ -62,8 +77,22 @@ class Difference:
     rest: Estimate
     difference: Estimate
     ratio: Estimate | None
-    p_value: float
-    state: State
+
+
+class GroupTest(NamedTuple):
+    """Whether a group differs from the others.
+
+    Attributes:
+        rate: name of the rate.
+        group: the group.
+        level: a p-value up to this is evidence.
+        comparison: what is claimed; its difference is own less the others' rate.
+    """
+
+    rate: str
+    group: str
+    level: float
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,58 +114,83 @@ class Spread:
     most: str
 
 
-def count(table: Table, positive: str | None) -> dict[str, dict[str, dict[str, tuple[int, int]]]]:
-    """Counts by segment name, rate and group, from outcomes of a task of two classes.
+def count(table: Table, positive: str | None) -> dict[str, dict[str, Cells]]:
+    """Rows by segment name and group, from outcomes of a task of two classes.
 
     Raises:
         UndefinedMetricError: it is not known which class is the positive one.
     """
-    found: dict[str, dict[str, dict[str, tuple[int, int]]]] = {}
-    code = Binary.read(table, positive).code
-    names = Binary.read(table, positive).outcomes.names
-    for (name, group), part in segments(table):
-        rows = Binary.read(part, names[code]).outcomes
-        known = rows.predicted >= 0
-        own = rows.names.index(names[code])
+    found: dict[str, dict[str, Cells]] = {}
+    whole = Binary.read(table, positive)
+    name = whole.outcomes.names[whole.code]
+    for (segment, group), part in segments(table):
+        rows = Binary.read(part, name).outcomes
+        known, own = rows.predicted >= 0, rows.names.index(name)
         selected, true = (rows.predicted == own)[known], (rows.actual == own)[known]
-        of_rates = zip(RATES, (np.ones_like(true), true, ~true), strict=True)
-        for rate, among in of_rates:
-            hits = int(np.count_nonzero(selected & among))
-            by_group = found.setdefault(name, {}).setdefault(rate, {})
-            by_group[group] = (int(np.count_nonzero(among)) - hits, hits)
+        masks = selected & true, selected & ~true, ~selected & true, ~selected & ~true
+        found.setdefault(segment, {})[group] = Cells(*(int(np.count_nonzero(mask)) for mask in masks))
     return found
 
 
-def compare(rates: Mapping[str, Counts], level: float, tolerance: float = 0.0) -> list[Difference]:
+def rates(groups: Mapping[str, Cells]) -> dict[str, Counts]:
+    """Counts by rate; groups without rows of a rate are left out, and rates of fewer than two groups.
+
+    >>> rates({"north": Cells(1, 2, 3, 4), "south": Cells(0, 1, 0, 1)})
+    {'selection_rate': {'north': (7, 3), 'south': (1, 1)}, 'false_positive_rate': {'north': (4, 2), 'south': (1, 1)}}
+    """
+    found: dict[str, dict[str, tuple[int, int]]] = {rate: {} for rate in RATES}
+    for group, (tp, fp, fn, tn) in groups.items():
+        for rate, cells in zip(RATES, ((fn + tn, tp + fp), (fn, tp), (tn, fp)), strict=True):
+            if sum(cells):
+                found[rate][group] = cells
+    return {rate: counts for rate, counts in found.items() if len(counts) > 1}
+
+
+def differences(rates: Mapping[str, Counts]) -> list[Difference]:
+    """Each group beside the others, for groups with rows and rates of two groups or more.
+
+    Example:
+        >>> found = differences({"selection_rate": {"north": (120, 80), "south": (400, 600)}})
+        >>> [(each.group, each.own.value, round(each.difference.value, 2)) for each in found]
+        [('north', 0.4, -0.2), ('south', 0.6, 0.2)]
+    """
+    return [
+        _beside(rate, group, counts[group], _rest(group, counts))
+        for rate, counts in rates.items()
+        for group in sorted(counts)
+    ]
+
+
+def compare(rates: Mapping[str, Counts], level: float, tolerance: float = 0.0) -> list[GroupTest]:
     """Compare each group with the others.
 
     Args:
-        rates: counts by rate; groups without rows are left out.
+        rates: counts by rate, of groups with rows and at least two of them.
         level: probability of one false alarm or more in the whole answer.
         tolerance: a difference surely above it is material.
 
     Example:
         >>> found = compare({"selection_rate": {"north": (120, 80), "south": (400, 600)}}, level=0.01, tolerance=0.02)
-        >>> [(each.group, round(each.difference.value, 2), each.state.value) for each in found]
+        >>> [(each.group, round(each.comparison.difference, 2), each.comparison.state.value) for each in found]
         [('north', -0.2, 'material'), ('south', 0.2, 'material')]
     """
-    kept = {rate: {group: cells for group, cells in counts.items() if sum(cells)} for rate, counts in rates.items()}
-    kept = {rate: counts for rate, counts in kept.items() if len(counts) > 1}
-    if not kept:
+    pairs = [(rate, group, counts) for rate, counts in rates.items() for group in sorted(counts)]
+    if not pairs:
         return []
-    level /= sum(1 if len(counts) == 2 else len(counts) for counts in kept.values())
-    pairs = [(rate, group, counts) for rate, counts in kept.items() for group in sorted(counts)]
+    level /= sum(1 if len(counts) == 2 else len(counts) for counts in rates.values())
     own = np.array([counts[group] for _, group, counts in pairs], dtype=np.float64)
     rest = np.array([_rest(group, counts) for _, group, counts in pairs], dtype=np.float64)
     possible = np.maximum(smallest_p(rest, own), smallest_p(own, rest)) <= level
     p_values = np.where(possible, fisher_exact(rest, own), 1.0)
     sure = least_distance(rest, own, np.full(len(pairs), level / 2), ordered=False)
+    gaps = own[:, 1] / own.sum(axis=1) - rest[:, 1] / rest.sum(axis=1)
     found = []
-    for at, (rate, group, counts) in enumerate(pairs):
+    for at, (rate, group, _) in enumerate(pairs):
         state = State.OK if possible[at] else State.INSUFFICIENT_DATA
         if possible[at] and p_values[at] <= level:
             state = State.MATERIAL if sure[at] > tolerance else State.CHANGED
-        found.append(_beside(rate, group, counts[group], _rest(group, counts), float(p_values[at]), state))
+        numbers = float(p_values[at]), float(gaps[at]), float(sure[at]), int(own[at].sum())
+        found.append(GroupTest(rate, group, level, Comparison(state, *numbers)))
     return found
 
 
@@ -167,15 +221,13 @@ def _rest(group: str, counts: Counts) -> tuple[int, int]:
     return sum(misses for misses, _ in others), sum(hits for _, hits in others)
 
 
-def _beside(
-    rate: str, group: str, own: tuple[int, int], rest: tuple[int, int], p_value: float, state: State
-) -> Difference:
+def _beside(rate: str, group: str, own: tuple[int, int], rest: tuple[int, int]) -> Difference:
     ours, theirs = (intervals.share(cells[1], sum(cells)) for cells in (own, rest))
     below = math.hypot(ours.value - ours.lower, theirs.upper - theirs.value)
     above = math.hypot(ours.upper - ours.value, theirs.value - theirs.lower)
     gap = ours.value - theirs.value
     difference = Estimate(gap, gap - below, gap + above, sum(own))
-    return Difference(rate, group, ours, theirs, difference, _ratio(own, rest), p_value, state)
+    return Difference(rate, group, ours, theirs, difference, _ratio(own, rest))
 
 
 def _ratio(own: tuple[int, int], rest: tuple[int, int]) -> Estimate | None:

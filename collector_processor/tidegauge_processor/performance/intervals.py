@@ -204,7 +204,8 @@ def weighted_area_under_roc(
     Raises:
         UndefinedMetricError: all rows are of one class.
     """
-    if are_equal(weights[positive]) and are_equal(weights[~positive]):
+    one_class = positive.all() or not positive.any()
+    if one_class or (are_equal(weights[positive]) and are_equal(weights[~positive])):
         return area_under_roc(scores, positive)
     shares, totals = [], []
     for of, against in ((positive, ~positive), (~positive, positive)):

@@ -1,13 +1,14 @@
 """What the labels of some cohorts say of a change: the tests that apply to a task, with their share of the budget.
 
 Labels may spend `LABELS` of the false alarms of a month; it is divided over the cohorts of a month and the tests of one
-cohort, so that it holds however the tests depend on each other. The last 1, 7 and 28 cohorts are judged together: a
-small lasting change is found by merging.
+cohort, so that it holds however the tests depend on each other, and each cohort is judged once. The last 1, 7 and 28
+cohorts are judged together: a small lasting change is found by merging.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from tidegauge_processor.performance.binary import Binary
 from tidegauge_processor.performance.classes import read_binary, read_multiclass
 from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import UndefinedMetricError
+from tidegauge_processor.performance.fairness import Cells
 from tidegauge_processor.performance.regression import Regressed
 from tidegauge_processor.performance.worse import Comparison, Days, compare_calibration, compare_mistakes
 from tidegauge_processor.verdicts.budget import LABELS
@@ -26,7 +28,10 @@ from tidegauge_processor.verdicts.budget import LABELS
 SCALES: Final = (1, 7, 28)
 """Numbers of cohorts that are judged together."""
 
-_TESTS: Final = 2 * len(SCALES) + 1  # mistakes and calibration at each scale, and the groups of all segments together
+_TESTS: Final = 3 * len(SCALES)  # at each scale mistakes, calibration, and the groups of all segments together
+NO_GROUPS: Final[Mapping[str, Mapping[str, Cells]]] = MappingProxyType({})
+"""Nobody has declared segments."""
+
 _DAY: Final = 24 * 3600 * 10**9
 
 
@@ -37,42 +42,55 @@ class Labelled(NamedTuple):
         mistakes: right and wrong answers; zeros where nobody can tell.
         rows: labelled rows by bin of the baseline's calibration, shape ``(B,)``; empty without one.
         positives: positive ones among them, shape ``(B,)``.
+        groups: rows of a binary task by segment and group.
     """
 
     mistakes: tuple[int, int]
     rows: NDArray[np.int64]
     positives: NDArray[np.int64]
+    groups: Mapping[str, Mapping[str, Cells]] = NO_GROUPS
 
     def dump(self) -> list[Any]:
         """Plain values, for JSON."""
-        return [list(self.mistakes), self.rows.tolist(), self.positives.tolist()]
+        groups = {segment: dict(sorted(cells.items())) for segment, cells in self.groups.items()}
+        return [list(self.mistakes), self.rows.tolist(), self.positives.tolist(), groups]
 
     @classmethod
     def load(cls, plain: list[Any]) -> Labelled:
         """Read what `dump` wrote."""
-        (right, wrong), rows, positives = plain
-        return cls((right, wrong), np.array(rows, dtype=np.int64), np.array(positives, dtype=np.int64))
+        (right, wrong), rows, positives, groups = plain
+        cells = {segment: {name: Cells(*each) for name, each in of.items()} for segment, of in groups.items()}
+        return cls((right, wrong), np.array(rows, dtype=np.int64), np.array(positives, dtype=np.int64), cells)
 
 
 def level(false_incidents_per_month: float, cohorts_a_month: float) -> float:
     """Level of one test of one cohort.
 
     >>> round(level(1.0, 30.0), 6)
-    0.000476
+    0.00037
     """
     return min(false_incidents_per_month * LABELS / (max(cohorts_a_month, 1.0) * _TESTS), 0.05)
 
 
-def labelled(table: Table, baseline: Baseline) -> Labelled:
-    """Count the outcomes of a cohort."""
+def labelled(table: Table, task: str, positive: str | None, baseline: Baseline | None) -> Labelled:
+    """Count the outcomes of a cohort.
+
+    Args:
+        table: outcomes.
+        task: what the model does.
+        positive: positive class of a task of two classes; None when nobody has said.
+        baseline: says what is a mistake, and has the bins of scores; None: only groups are counted.
+    """
     nothing = np.empty(0, dtype=np.int64)
-    found = Labelled((0, 0), nothing, nothing)
+    found = Labelled((0, 0), nothing, nothing, _groups(table, positive) if task == "binary" else NO_GROUPS)
+    if not baseline:
+        return found
     try:
         found = found._replace(mistakes=_mistakes(table, baseline))
-        if baseline.task == "binary" and baseline.calibration:
-            scores, positive, _ = Binary.read(table, baseline.positive).scored()
+        if task == "binary" and baseline.calibration:
+            scores, true, _ = Binary.read(table, positive).scored()
             bins = baseline.calibration[0].bins
-            found = found._replace(rows=bins.count(scores), positives=bins.count(scores[positive]))
+            found = found._replace(rows=bins.count(scores), positives=bins.count(scores[true]))
     except UndefinedMetricError:
         return found
     return found
@@ -119,38 +137,39 @@ def against_reference(
     return {name: scaled for name, scaled in found.items() if scaled}
 
 
-def strongest(scaled: Scaled) -> Comparison:
-    """The comparison with the strongest evidence, or else with the most labels."""
-    return min(scaled.values(), key=_strength)
-
-
-def _strength(found: Comparison) -> tuple[bool, float, int]:
-    alarming = found.state.alarming
-    return not alarming, found.p_value if alarming else 1.0, -found.labels
-
-
 def between_groups(
-    table: Table, positive: str | None, level: float, tolerance: float
-) -> dict[str, tuple[list[fairness.Difference], list[fairness.Spread]]]:
-    """Compare the groups of each segment of a binary task, by the segment's name.
+    cohorts: Mapping[int, Labelled], start: int, length: int, level: float, tolerance: float
+) -> Iterator[tuple[int, str, fairness.GroupTest]]:
+    """Compare the groups of each segment, in a cohort alone and with those before it.
 
     Args:
-        table: outcomes.
-        positive: positive class; None when nobody has said.
-        level: of all segments together.
+        cohorts: by their start, ns since the epoch.
+        start: of the last cohort to look at.
+        length: of a cohort, ns.
+        level: of all segments together, at one scale.
         tolerance: a difference surely above it is material.
+
+    Yields:
+        Scale, name of the segment, and the test of each group and rate.
     """
+    for scale in SCALES:
+        merged: dict[str, dict[str, Cells]] = {}
+        for at, each in cohorts.items():
+            if start - scale * length < at <= start:
+                for segment, groups in each.groups.items():
+                    sums = merged.setdefault(segment, {})
+                    for group, cells in groups.items():
+                        sums[group] = sums.get(group, fairness.NO_ROWS) + cells
+        for segment, sums in sorted(merged.items()):
+            for found in fairness.compare(fairness.rates(sums), level / len(merged), tolerance):
+                yield scale, segment, found
+
+
+def _groups(table: Table, positive: str | None) -> Mapping[str, Mapping[str, Cells]]:
     try:
-        counts = fairness.count(table, positive)
+        return fairness.count(table, positive)
     except UndefinedMetricError:
-        return {}
-    return {
-        name: (
-            fairness.compare(rates, level / len(counts), tolerance),
-            [found for rate, groups in rates.items() if (found := fairness.spread(rate, groups)) is not None],
-        )
-        for name, rates in counts.items()
-    }
+        return NO_GROUPS
 
 
 def _mistakes(table: Table, baseline: Baseline) -> tuple[int, int]:

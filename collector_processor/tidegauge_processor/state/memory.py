@@ -22,7 +22,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/3"
+FORMAT: Final = "tidegauge.memory/4"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
@@ -63,9 +63,12 @@ class Memory:
         arrivals: how soon labels arrived in mature cohorts.
         learned_until: start of the latest cohort that ``arrivals`` has learned from.
         labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
-        claims: what labels have said, and how many, by what was compared and in which segment.
-        label_incidents: open and past incidents that labels have shown.
-        label_judged: start of the latest cohort whose labels were enough for a verdict; -1 before there is one.
+        label_incidents: open and past incidents of a model that labels have shown to be worse.
+        fairness_incidents: the same of groups that lie apart.
+        untested: starts of the cohorts that wait for their labels to be in.
+        tested: starts of those that have been tested, as long as they take labels.
+        label_tick: number of the cohort up to whose wait it has been tried to test.
+        unreadable: outcomes that do not fit the task, by start of the cohort, as far as they have been counted.
     """
 
     def __init__(self) -> None:
@@ -96,9 +99,12 @@ class Memory:
         self.arrivals = Arrivals()
         self.learned_until = -1
         self.labelled: dict[int, Labelled] = {}
-        self.claims: dict[str, tuple[str, int]] = {}
         self.label_incidents = IncidentLog()
-        self.label_judged = -1
+        self.fairness_incidents = IncidentLog()
+        self.untested: set[int] = set()
+        self.tested: set[int] = set()
+        self.label_tick = -1
+        self.unreadable: dict[int, int] = {}
 
     def stand(self, group: Group, said: Iterable[Signal]) -> None:
         """Let what is said, but not events, stand in the place of the older signals of its group."""
@@ -150,8 +156,11 @@ class Memory:
             "predicted": sorted(self.predicted.items()),
             "arrivals": self.arrivals.dump(),
             "labelled": [[at, counts.dump()] for at, counts in sorted(self.labelled.items())],
-            "claims": self.claims,
             "label_incidents": self.label_incidents.dump(),
+            "fairness_incidents": self.fairness_incidents.dump(),
+            "untested": sorted(self.untested),
+            "tested": sorted(self.tested),
+            "unreadable": sorted(self.unreadable.items()),
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -186,8 +195,11 @@ class Memory:
         memory.predicted = dict(plain["predicted"])
         memory.arrivals = Arrivals.load(plain["arrivals"])
         memory.labelled = {at: Labelled.load(counts) for at, counts in plain["labelled"]}
-        memory.claims = {key: (state, labels) for key, (state, labels) in plain["claims"].items()}
         memory.label_incidents = IncidentLog.load(plain["label_incidents"])
+        memory.fairness_incidents = IncidentLog.load(plain["fairness_incidents"])
+        memory.untested = set(plain["untested"])
+        memory.tested = set(plain["tested"])
+        memory.unreadable = dict(plain["unreadable"])
         return memory
 
 
@@ -203,5 +215,5 @@ _PLAIN: Final = (
     "rows",
     "opened",
     "learned_until",
-    "label_judged",
+    "label_tick",
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tidegauge_processor.performance.cohort import Cohort
+from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.aggregates import Aggregates
@@ -45,6 +46,11 @@ class Timing:
     wait: int
     retention: int
     again: int
+
+    @property
+    def patience(self) -> Patience:
+        """How long labels are waited for."""
+        return Patience(self.cohort, self.wait, self.retention)
 
 
 class ModelState:
@@ -81,6 +87,8 @@ class ModelState:
         fate = self.cohorts.setdefault(start, Cohort()).add(outcome)
         if fate in ("new", "revised"):
             memory.unjudged.add(start)
+            if start not in memory.tested:
+                memory.untested.add(start)
             self._dirty |= {("cohort", start), ("memory", 0)}
         return fate
 
@@ -115,17 +123,36 @@ class ModelState:
         """Rows predicted in a cohort; None before all of its windows have closed."""
         return self.memory.predicted.get(start) if start + timing.cohort <= self.memory.closed_until else None
 
-    def mature_cohorts(self, timing: Timing) -> list[Cohort]:
-        """Cohorts that have taken labels for a third of the time that they may, each given out once."""
-        until = self.memory.label_watermark - timing.cohort - timing.retention // 3
+    def mature_cohorts(self, timing: Timing, now: int) -> list[Cohort]:
+        """Cohorts that have taken labels at ``now`` for a third of the time that they may, each given out once."""
+        until = now - timing.cohort - timing.retention // 3
         starts = sorted(start for start in self.cohorts if self.memory.learned_until < start <= until)
         if starts:
             self.memory.learned_until = starts[-1]
             self._dirty.add(("memory", 0))
         return [self.cohorts[start] for start in starts]
 
+    def label_ticks(self, watermark: int, timing: Timing) -> Iterator[int]:
+        """Numbers of the cohorts whose wait has ended since the last time, as long as some cohort is untested."""
+        memory, patience = self.memory, timing.patience
+        if not memory.untested:
+            return
+        first = max(memory.label_tick + 1, min(memory.untested) // patience.cohort)
+        for number in range(first, patience.last_tick(watermark) + 1):
+            if not memory.untested:
+                return
+            memory.label_tick = number
+            self.touch()
+            yield number
+
+    def was_tested(self, start: int) -> None:
+        """Remember that the labels of a cohort have been tested, which is never done again."""
+        self.memory.untested.discard(start)
+        self.memory.tested.add(start)
+        self.touch()
+
     def judge_cohort(self, start: int) -> Cohort:
-        """The cohort to judge; labels that are later still make it ripe again."""
+        """The cohort to measure; labels that are later still make it ripe again."""
         self._dirty.add(("memory", 0))
         self.memory.unjudged.discard(start)
         return self.cohorts[start]
@@ -134,10 +161,13 @@ class ModelState:
         """Drop the cohorts that no longer take labels; their starts."""
         oldest = self.memory.label_watermark - timing.retention - timing.cohort
         self.memory.predicted = {start: rows for start, rows in self.memory.predicted.items() if start > oldest}
-        gone = [start for start in self.cohorts if start <= oldest and start not in self.memory.unjudged]
+        due = self.memory.unjudged | self.memory.untested
+        gone = [start for start in self.cohorts if start <= oldest and start not in due]
         for start in gone:
             del self.cohorts[start]
-            self._dirty.add(("cohort", start))
+            self._dirty |= {("cohort", start), ("memory", 0)}
+            self.memory.tested.discard(start)
+            self.memory.unreadable.pop(start, None)
         return gone
 
     def units(self) -> set[str]:

@@ -92,7 +92,7 @@ def test_binary_numbers_are_those_of_scikit_learn(capsys: pytest.CaptureFixture[
         "before_prediction": 0,
         "unreadable": 0,
     }
-    assert (found["state_changes"], [i for i in found["incidents"] if i["id"].endswith("labels")]) == ([], [])
+    assert [i for i in found["incidents"] if i["id"].endswith(("-labels", "-fairness"))] == []
     out = capsys.readouterr().out
     assert f"{len(rows) - missing:,} labels of 3,000 rows were used; {missing} rows have none." in out
     line = next(line for line in out.splitlines() if line.startswith("│ 2024-01-02"))
@@ -107,7 +107,7 @@ def test_without_labels_the_performance_is_estimated() -> None:
     rows = binary(6_000, seed=3)
     rows.to_parquet("rows.parquet")
     found = backtest("rows.parquet", "--score", "score", "--window", "24h")
-    assert (found["labels"], found["state_changes"]) == (None, [])
+    assert found["labels"] is None
     assert {each["type"] for each in found["evaluations"]} == {"estimated"}
     for start, day in by_day(rows).items():
         said = {each["name"]: each for each in found["evaluations"] if each["start"] == start}
@@ -137,9 +137,15 @@ def test_multiclass_numbers_are_those_of_scikit_learn() -> None:
         car = numbers(found, start, lambda each: each["class"] == "car")
         recall = metrics.recall_score(day["was"], day["said"], labels=["car"], average=None)[0]
         assert car["recall"]["value"] == pytest.approx(recall, **EXACT)
-        (estimate,) = [e for e in found["evaluations"] if (e["start"], e["type"]) == (start, "estimated")]
-        assert (estimate["name"], estimate["labels"]) == ("accuracy", len(day))
-        assert abs(estimate["value"] - expected["accuracy"]) < 0.08
+        promised = [e for e in found["evaluations"] if (e["start"], e["type"]) == (start, "estimated")]
+        estimate = {(e["name"], e["class"]): e for e in promised}
+        assert estimate["accuracy", None]["labels"] == len(day)
+        precision = metrics.precision_score(day["was"], day["said"], labels=["bus", "car"], average=None)
+        truth = {("accuracy", None): expected["accuracy"], ("macro_precision", None): expected["macro_precision"]}
+        truth |= {("precision", "bus"): precision[0], ("precision", "car"): precision[1]}
+        assert set(estimate) == {*truth, ("precision", "walk")}
+        assert all(estimate[key]["lower"] <= value <= estimate[key]["upper"] for key, value in truth.items())
+        assert estimate["precision", "bus"]["labels"] == int((day["said"] == "bus").sum())
 
 
 def test_numbers_of_a_regression_in_csv_are_those_of_scikit_learn() -> None:
@@ -233,26 +239,35 @@ def test_labels_of_a_class_that_comes_late_are_weighed_and_the_naive_number_stan
     assert first["unweighted"] is None  # nothing has been learned yet
 
 
-def test_worse_labels_change_claims_and_open_an_incident(capsys: pytest.CaptureFixture[str]) -> None:
+def test_worse_labels_open_an_incident(capsys: pytest.CaptureFixture[str]) -> None:
     fit_binary()
     good, bad = binary(4_000, seed=9, days=2), binary(4_000, seed=10, days=2, noise=0.4)
     bad["at"] += pd.Timedelta(days=2)
     pd.concat([good, bad]).drop(columns="landed").to_parquet("rows.parquet")
     found = backtest("rows.parquet", *BINARY, "--window", "24h", config="drift: {scales: [1]}\nlabels: {wait: 6h}\n")
-    (change,) = [each for each in found["state_changes"] if each["name"] == "mistakes"]
-    assert (change["start"], change["said"]) == ("2024-01-03T00:00:00Z", "2024-01-04T06:00:00Z")
-    assert (change["previous"], change["state"], change["segment"]) == ("ok", "material", None)
-    assert 0.02 < change["least"] < change["difference"]
-    assert 0 < change["p_value"] < 1e-6
     (incident,) = [each for each in found["incidents"] if each["id"].endswith("-labels")]
     assert (incident["opened"], incident["closed"]) == ("2024-01-04T06:00:00Z", None)
     assert (incident["change_point"], incident["level"]) == ("2024-01-03T00:00:00Z", "material")
     stream = incident["streams"][0]
     assert (stream["target"], stream["name"], stream["window"]) == ("performance", "mistakes", "24h")
-    assert stream["effect"] == pytest.approx(change["difference"])
-    out = capsys.readouterr().out
-    said = next(line for line in out.splitlines() if line.startswith("│ 2024-01-04 06:00 │ mistakes"))
-    assert [cell.strip() for cell in said.split("│")[2:5]] == ["mistakes", "ok", "material"]
+    assert 0.02 < stream["effect_lower"] < stream["effect"] == pytest.approx(stream["effects"]["difference"])
+    assert 0 < stream["p_value"] < 1e-6 < stream["threshold"]
+    assert "mistakes" in next(line for line in capsys.readouterr().out.splitlines() if "2024-01-04 06:00" in line)
+
+
+def test_groups_that_are_treated_differently_open_one_incident(capsys: pytest.CaptureFixture[str]) -> None:
+    fit_binary()
+    rows = binary(16_000, seed=13, days=16)
+    north = (rows["region"] == "north") & (rows["score"] > 0.3)
+    rows["chosen"] = ((rows["score"] >= 0.5) | north).astype(int)
+    rows.drop(columns="landed").to_parquet("rows.parquet")
+    found = backtest("rows.parquet", *BINARY, "--prediction", "chosen", "--segment", "region")
+    (incident,) = [each for each in found["incidents"] if each["id"].endswith("-fairness")]
+    assert (incident["opened"], incident["closed"]) == ("2024-01-02T00:00:00Z", None)
+    names = {(stream["target"], stream["name"]) for stream in incident["streams"]}
+    assert ("fairness", "region=north selection_rate") in names
+    assert all(stream["p_value"] <= stream["threshold"] for stream in incident["streams"] if stream["state"] != "ok")
+    assert "region=north selection_rate" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_every_key_of_an_evaluation_is_documented() -> None:

@@ -141,12 +141,17 @@ def assert_same(found: Backtest, counted: dict[int, dict[Stream, Any]], expected
 
 def assert_same_estimates(found: Backtest, expected: Live) -> None:
     there = {
-        (signal.subject.start, signal.name): (signal.value, signal.lower, signal.upper, signal.labels)
+        (signal.subject.start, signal.name, signal.klass): (signal.value, signal.lower, signal.upper, signal.labels)
         for signal in expected.said
         if isinstance(signal, EvaluationSignal)
     }
     here = {
-        (int(each.start.timestamp()) * 10**9, each.name): (each.value, each.lower, each.upper, each.labels)
+        (int(each.start.timestamp()) * 10**9, each.name, each.klass or ""): (
+            each.value,
+            each.lower,
+            each.upper,
+            each.labels,
+        )
         for each in found.evaluations
     }
     assert here.keys() == there.keys()
@@ -184,6 +189,28 @@ def test_parquet_with_a_class_and_a_score(tmp_path: Path) -> None:
     columns = OutputColumns("predicted", "score")
     calls = by_hour(frame, output, FEATURES)
     compare(written(frame, tmp_path / "rows.parquet"), columns, known, calls)
+
+
+def test_parquet_with_one_of_several_classes_and_its_score(tmp_path: Path) -> None:
+    """A class that the baseline does not know has no precision, but counts for the accuracy."""
+    frame, columns = history(), {"task": "multiclass", "prediction": "purpose", "label": "late", "score": "score"}
+    frame["purpose"] = frame["purpose"].fillna("boat")
+    trained = reference().assign(late=lambda rows: rows["purpose"].where(rows["score"] > 0.4, "boat"))
+    names = ["predicted", "was"]
+    known = Baseline.fit(trained, model="m", version="1", exclude=names, categorical=["region", "rate"], **columns)
+
+    def output(part: pd.DataFrame) -> Any:
+        return {"class": part["purpose"].tolist(), "score": part["score"].to_numpy()}
+
+    features = [name for name in FEATURES if name != "purpose"]
+    source, outputs = written(frame, tmp_path / "rows.parquet"), OutputColumns("purpose", "score")
+    compare(source, outputs, known, by_hour(frame, output, features))
+    said = run(source, known, POLICY, "at", outputs).evaluations
+    assert {(each.name, each.klass) for each in said} == {
+        ("accuracy", None),
+        ("macro_precision", None),
+        *(("precision", name) for name in ("boat", "car", "house")),
+    }
 
 
 def test_parquet_with_a_predicted_number(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Evaluations of a backtest are those of the live way: receipts, outcomes as events, cohorts, the engine's claims."""
+"""Evaluations of a backtest are those of the live way: receipts, outcomes, cohorts, the engine's incidents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tidegauge._process import PROCESS
 from tidegauge.testing import capture
 from tidegauge_processor import windowing
 from tidegauge_processor.backtest import LabelColumns, OutputColumns, Source, run
-from tidegauge_processor.backtest.evaluations import EvaluationRecord, evaluation_records, state_changes
+from tidegauge_processor.backtest.evaluations import EvaluationRecord, evaluation_records
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.engine import Engine
@@ -37,7 +37,10 @@ DEADLINES = [START + (number + 1) * COHORT + WAIT for number in range(COHORTS)]
 
 
 def rows() -> pd.DataFrame:
-    """Labels come within nine hours, positive ones later; from the fifth cohort on a third of them are turned round."""
+    """Labels come within nine hours, positive ones later; from the fifth cohort on a third of them are turned round.
+
+    The north has more of the high scores.
+    """
     rng = np.random.default_rng(5)
     number = COHORTS * 3 * ROWS
     at = START + np.repeat(np.arange(COHORTS * 3), ROWS) * HOUR
@@ -46,16 +49,18 @@ def rows() -> pd.DataFrame:
     late = (rng.random(number) < score) ^ turned
     delay = np.where(late, rng.uniform(0, 9, number), rng.uniform(0, 4, number)) * HOUR
     landed = at + delay.astype(np.int64)
+    known = rng.random(number) < 0.9
     for deadline in DEADLINES:  # a processor that hears nothing does not know that the time has come
-        landed[np.flatnonzero(at == deadline - WAIT - HOUR)[0]] = deadline
+        told = np.flatnonzero(at == deadline - WAIT - HOUR)[0]
+        landed[told], known[told] = deadline, True
     return pd.DataFrame(
         {
             "at": at,
             "landed": landed,
             "income": rng.normal(size=number),
-            "region": rng.choice(["north", "south", "west"], number),
+            "region": np.where(score * rng.random(number) > 0.5, "north", rng.choice(["south", "west"], number)),
             "score": score,
-            "late": pd.Series(late).astype(int).where(rng.random(number) < 0.9).astype("Int64"),
+            "late": pd.Series(late).astype(int).where(known).astype("Int64"),
         }
     )
 
@@ -131,18 +136,23 @@ def test_the_same_evaluations_changes_and_incidents(tmp_path: Path) -> None:
     assert any(each.unweighted is not None for each in expected)
     assert any(each.completeness is not None and each.completeness < 0.8 for each in expected)
 
-    changes = [(c.start, c.name, c.segment, c.state, c.labels) for c in state_changes(said, 0)]
-    assert [(c.start, c.name, c.segment, c.state, c.labels) for c in found.state_changes] == changes
-    assert any(name == "mistakes" for _, name, *_ in changes)
+    labelled = [each for each in said if isinstance(each, IncidentSignal) and each.cause != "drift"]
+    assert {each.cause for each in labelled} == {"labels", "fairness"}
+    ours = [each for each in found.incidents if each.id.endswith(("-labels", "-fairness"))]
+    assert sorted(each.id for each in ours) == sorted(each.id for each in labelled if each.change == "opened")
+    for incident in ours:
+        last = [each for each in labelled if each.id == incident.id][-1]
+        assert (incident.level, incident.closed is not None) == (last.state.value, last.change == "closed")
+        assert [(stream.state.value, stream.rows) for stream in incident.streams] == [_claim(s) for s in last.streams]
+        names = [f"{stream.target} {stream.name}" for stream in incident.streams]
+        assert names == [sentence.partition(":")[0] for sentence in last.streams]
+        assert int(incident.change_point.timestamp()) * 10**9 == last.change_point
 
-    labelled = [each for each in said if isinstance(each, IncidentSignal) and each.cause == "labels"]
-    ours = [each for each in found.incidents if each.id.endswith("-labels")]
-    assert [each.id for each in ours] == [each.id for each in labelled if each.change == "opened"]
-    (incident,) = ours
-    last = [each for each in labelled if each.id == incident.id][-1]
-    assert (incident.level, incident.closed is not None) == (last.state.value, last.change == "closed")
-    assert [f"performance {stream.name}" for stream in incident.streams] == [s.partition(":")[0] for s in last.streams]
-    assert int(incident.change_point.timestamp()) * 10**9 == last.change_point
+
+def _claim(sentence: str) -> tuple[str, int]:
+    """State and rows of a stream, as an event puts them."""
+    state = sentence.partition(": ")[2].partition(",")[0]
+    return "ok" if state == "moved with the others" else state, int(sentence.split()[-2])
 
 
 def _records(said: list[Signal]) -> list[EvaluationRecord]:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from tidegauge.baseline.wobble import wobble
-from tidegauge_processor.label_incidents import incidents
-from tidegauge_processor.performance.judging import Labelled, against_reference, level, strongest
+from tidegauge_processor.label_incidents import judge_labels
+from tidegauge_processor.performance.cohort import Kind, Table
+from tidegauge_processor.performance.judging import SCALES, against_reference, level
 from tidegauge_processor.performance.worse import Days, compare_mistakes
 from tidegauge_processor.signals import Subject
 from tidegauge_processor.state.memory import Memory
@@ -74,20 +75,23 @@ def test_new_york_loses_its_calibration_in_some_months_and_is_left_in_peace_in_t
     baseline = flights.fit_baseline(model, trained_on, held_out)
     rows = rows[rows["late"].notna() & (rows["time"] >= flights.FIRST_DAY) & (rows["time"] < flights.END)]
     rows = rows.assign(score=model.predict(rows), positive=rows["late"].astype(bool))
-    bins, cohorts, material = baseline.calibration[0].bins, {}, {}
-    memory, worst, policy = Memory(), {}, Policy(quiet_windows=14)
+    memory, worst, material, policy = Memory(), {}, {}, Policy(quiet_windows=14)
     for date, day in rows.groupby(rows["time"].dt.floor("D")):
-        score, positive = day["score"].to_numpy(), day["positive"].to_numpy()
-        wrong = int(((score >= 0.5) != positive).sum())
-        cohorts[date.value] = Labelled((len(day) - wrong, wrong), bins.count(score), bins.count(score[positive]))
-        compared = against_reference(cohorts, date.value, DAY, baseline, level(1.0, 30), 0.02)
-        found = strongest(compared["calibration"])
-        material.setdefault(date.month, []).append(found.state.value == "material")
-        memory.labelled = cohorts
         subject = Subject(baseline.model, baseline.version, baseline.id, "metric", date.value, date.value + DAY)
-        for change in incidents(subject, memory, compared, level(1.0, 30), policy):
-            began = pd.Timestamp(change.since)
-            worst[f"{began:%d %b}"] = change.state.value
+        for shown in judge_labels(subject, table(day), baseline, memory, policy):
+            began = pd.Timestamp(shown.change.since)
+            worst[f"{began:%d %b}"] = shown.change.state.value
+        compared = against_reference(memory.labelled, date.value, DAY, baseline, level(1.0, 30), 0.02)["calibration"]
+        material.setdefault(date.month, []).extend(compared[scale].state.value == "material" for scale in SCALES)
     months = {month for month, claims in material.items() if any(claims)}
     assert months == {4, 12}  # 28 % late where the scores say 18 %, and 33 % where they say 23 %
     assert worst == {"08 Mar": "changed", "17 Apr": "material", "25 Jun": "changed", "04 Dec": "material"}
+
+
+def table(day: pd.DataFrame) -> Table:
+    score, positive = day["score"].to_numpy(), day["positive"].to_numpy()
+    names = ("false", "true")
+    kinds = tuple(Kind(actual, klass, True, False, ()) for actual in names for klass in names)
+    nothing, zeros = np.full(len(day), np.nan), np.zeros(len(day), np.int64)
+    kind = 2 * positive.astype(np.int64) + (score >= 0.5)
+    return Table(kinds, kind, score, nothing, nothing, zeros, zeros, zeros, np.ones(len(day)))

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from tidegauge.baseline.calibration import Calibration
 from tidegauge_processor.performance import estimated
-from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae, estimate_multiclass
+from tidegauge_processor.performance.estimated import (
+    Window,
+    estimate_binary,
+    estimate_mae,
+    estimate_multiclass,
+    estimate_predicted,
+)
 
 SETS = json.loads((Path(__file__).parent / "nannyml" / "nannyml.json").read_text())
 CAR_PRICE = SETS.pop("car_price")
@@ -53,6 +60,11 @@ def test_expected_errors_of_car_prices_are_near_nannymls(chunk):
     assert found.value == pytest.approx(chunk["nannyml"], rel=0.02)
 
 
+def test_expected_errors_of_car_prices_are_as_near_the_truth_as_nannymls():
+    ours, peer, truth = np.array([(c["expected"] / c["rows"], c["nannyml"], c["truth"]) for c in CAR_PRICE]).T
+    assert np.abs(ours - truth).mean() <= 1.05 * np.abs(peer - truth).mean()
+
+
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_without_concept_drift_the_interval_covers_the_truth(calibrated):
     random = np.random.default_rng(3)
@@ -90,9 +102,56 @@ def test_gradients_are_the_slopes_of_the_metrics():
             assert slope == pytest.approx(float((gradient * rows)[:, at].sum()), abs=1e-5), name
 
 
-def test_a_score_of_the_predicted_class_gives_the_accuracy():
-    window = Window(np.array([[0, 0], [60, 40]]), np.array([0.5, 0.9]), np.array([100, 100]))
-    assert estimated.estimate_accuracy(window).value == pytest.approx(0.66)
+def predicted_classes(random, rows):
+    """Class, score of it, and truth: of three classes, the third seldom predicted; right as often as the score says."""
+    said = random.choice(["bus", "car", "walk"], rows, p=[0.55, 0.4, 0.05])
+    score = np.where(said == "car", random.beta(6, 2, rows), random.beta(3, 2, rows))
+    other = np.where(said == "bus", random.choice(["car", "walk"], rows), "bus")
+    return said, score, np.where(random.random(rows) < score, said, other)
+
+
+def test_scores_of_predicted_classes_give_accuracy_and_precision_as_row_by_row():
+    random = np.random.default_rng(8)
+    said, score, actual = predicted_classes(random, 4_000)
+    learned = Calibration.fit("", np.quantile(score, np.arange(1, 100) / 100), score, said == actual)
+    said, score, actual = predicted_classes(random, 900)
+    rows = {name: learned.bins.count(score[said == name]) for name in ("bus", "car", "walk", "tram")}
+    whole, of_class = estimate_predicted(rows, learned.probabilities, learned.rows)
+    p = learned.probabilities[learned.bins.index(score)]  # of each row, as NannyML takes it
+    expected = {name: p[said == name].mean() for name in ("bus", "car", "walk")}
+    assert {name: each.value for name, each in of_class.items()} == pytest.approx(expected, abs=1e-12)
+    assert whole["accuracy"].value == pytest.approx(p.mean(), abs=1e-12)
+    assert whole["macro_precision"].value == pytest.approx(np.mean(list(expected.values())), abs=1e-12)
+    assert {name: each.labels for name, each in of_class.items()} == {n: int((said == n).sum()) for n in expected}
+    assert (whole["accuracy"].labels, whole["macro_precision"].labels) == (900, 900)
+
+
+def test_rows_of_unknown_classes_count_for_the_accuracy_only():
+    rows = {"cat": np.array([60, 40]), "": np.array([0, 100])}
+    whole, of_class = estimate_predicted(rows, np.array([0.5, 0.9]), np.array([100, 100]))
+    assert whole["accuracy"].value == pytest.approx(0.78)
+    assert whole["macro_precision"].value == of_class["cat"].value == pytest.approx(0.66)
+    nothing = {"": np.array([0, 0])}
+    assert estimate_predicted(nothing, np.array([0.5, 0.9]), np.array([100, 100])) == ({}, {})
+
+
+def test_intervals_of_precisions_cover_scikit_learns_on_the_labels():
+    random = np.random.default_rng(9)
+    held = dict.fromkeys(("accuracy", "macro_precision", "bus", "car", "walk"), 0)
+    for _ in range(300):
+        said, score, actual = predicted_classes(random, 2_000)
+        learned = Calibration.fit("", np.quantile(score, np.arange(1, 50) / 50), score, said == actual)
+        said, score, actual = predicted_classes(random, 1_000)
+        names = ["bus", "car", "walk"]
+        rows = {name: learned.bins.count(score[said == name]) for name in names}
+        whole, of_class = estimate_predicted(rows, learned.probabilities, learned.rows)
+        truth = dict(zip(names, metrics.precision_score(actual, said, average=None, labels=names), strict=True))
+        truth["accuracy"] = metrics.accuracy_score(actual, said)
+        truth["macro_precision"] = metrics.precision_score(actual, said, average="macro")
+        for name, value in truth.items():
+            found = whole.get(name) or of_class[name]
+            held[name] += found.lower <= value <= found.upper
+    assert all(hits >= 0.92 * 300 for hits in held.values()), held
 
 
 def test_what_has_no_value_is_not_there():

@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from tests.processor.performance.outcomes import cohort_of
-from tidegauge_processor.performance.fairness import RATES, compare, count, spread
+from tidegauge_processor.performance.fairness import RATES, Cells, compare, count, differences, rates, spread
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.verdicts.state import State
 
@@ -20,7 +20,7 @@ def test_equal_rates_raise_no_alarm(size, share):
         for rate in RATES:
             hits = random.binomial(size, share, 5).tolist()
             counts[rate] = {f"g{at}": (size - hit, hit) for at, hit in enumerate(hits)}
-        alarms += any(each.state.alarming for each in compare(counts, level=0.01))
+        alarms += any(each.comparison.state.alarming for each in compare(counts, level=0.01))
     assert alarms <= 4  # of 200: more would have a probability of 5 % if the true one were 1 %
 
 
@@ -31,7 +31,7 @@ def test_very_unequal_groups_raise_no_alarm():
     for _ in range(200):
         hits = random.binomial(sizes, 0.3)
         counts = {f"g{at}": (int(size - hit), int(hit)) for at, (size, hit) in enumerate(zip(sizes, hits, strict=True))}
-        alarms += any(each.state.alarming for each in compare({"selection_rate": counts}, level=0.01))
+        alarms += any(each.comparison.state.alarming for each in compare({"selection_rate": counts}, level=0.01))
     assert alarms <= 4
 
 
@@ -41,7 +41,7 @@ def test_a_gap_of_a_fifth_is_found_in_two_hundred_rows():
     for _ in range(100):
         hits = [random.binomial(200, 0.3), *random.binomial(200, 0.5, 4).tolist()]
         counts = {rate: {f"g{at}": (200 - hit, hit) for at, hit in enumerate(hits)} for rate in RATES}
-        found += any(each.group == "g0" and each.state.alarming for each in compare(counts, level=0.01))
+        found += any(each.group == "g0" and each.comparison.state.alarming for each in compare(counts, level=0.01))
     assert found / 100 >= 0.9
 
 
@@ -51,7 +51,7 @@ def test_intervals_of_differences_and_ratios_cover():
     for _ in range(500):
         hits = random.binomial([60, 300], [0.2, 0.3]).tolist()
         counts = {"a": (60 - hits[0], hits[0]), "b": (300 - hits[1], hits[1])}
-        found = compare({"selection_rate": counts}, level=0.01)[0]
+        found = differences({"selection_rate": counts})[0]
         whole = spread("selection_rate", counts).difference
         held += [
             found.difference.lower <= -0.1 <= found.difference.upper,
@@ -70,11 +70,11 @@ def outcomes(rows=600):
 
 
 def test_rates_are_those_of_scikit_learn_and_differences_those_of_fairlearn():
-    rows = list(outcomes())
-    counts = count(cohort_of(rows).table(), "1")["team"]
+    labelled = list(outcomes())
+    counts = rates(count(cohort_of(labelled).table(), "1")["team"])
     by_group = {}
     for group in "abc":
-        own = [row for row in rows if row.segments[0][1] == group]
+        own = [row for row in labelled if row.segments[0][1] == group]
         predicted, actual = ([int(getattr(row, name)) for row in own] for name in ("klass", "actual"))
         by_group[group] = (
             np.mean(predicted),
@@ -87,12 +87,13 @@ def test_rates_are_those_of_scikit_learn_and_differences_those_of_fairlearn():
         # fairlearn's difference() is the largest less the smallest, its ratio() the smallest over the largest
         assert found.difference.value == pytest.approx(max(expected) - min(expected), abs=1e-12)
         assert found.ratio == pytest.approx(min(expected) / max(expected), abs=1e-12)
-        own = {each.group: each.own.value for each in compare({rate: counts[rate]}, level=0.01)}
+        own = {each.group: each.own.value for each in differences({rate: counts[rate]})}
         assert own == pytest.approx(dict(zip("abc", expected, strict=True)), abs=1e-12)
 
 
 def test_a_group_too_small_for_any_claim_says_so():
     found = compare({"selection_rate": {"a": (1, 1), "b": (500, 500)}}, level=0.01)
-    assert [each.state for each in found] == [State.INSUFFICIENT_DATA] * 2
-    assert compare({"selection_rate": {"a": (1, 1), "b": (0, 0)}}, level=0.01) == []
+    assert [each.comparison.state for each in found] == [State.INSUFFICIENT_DATA] * 2
+    assert rates({"a": Cells(1, 0, 1, 0), "b": Cells(0, 0, 0, 0)}) == {}
+    assert compare({}, level=0.01) == []
     assert spread("selection_rate", {"a": (1, 1)}) is None

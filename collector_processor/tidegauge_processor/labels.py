@@ -1,0 +1,126 @@
+"""Judges the cohorts of all model versions: says what labels measure, and tests once whether they show a change.
+
+Numbers are said when a cohort has waited, and again when more labels have come. Tests are made at fixed times, whenever
+the wait of some cohort ends: of all cohorts whose labels are in by then (`performance.complete`), on the labels that
+had come by then. So what is found does not depend on how often anybody looks, or how labels are delivered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from tidegauge import semconv
+from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.counter import Counter
+from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals, subject_of
+from tidegauge_processor.fates import Fates
+from tidegauge_processor.label_incidents import judge_labels
+from tidegauge_processor.performance.complete import ENOUGH, is_complete, ripe
+from tidegauge_processor.records import ModelKey
+from tidegauge_processor.signals import Signal, group_of
+from tidegauge_processor.state.models import ModelState, Timing
+from tidegauge_processor.verdicts.types import Policy
+
+_log = logging.getLogger(__name__)
+
+
+class LabelJudge:
+    """The engine's cohorts.
+
+    Args:
+        timing: lengths of cohorts and waits.
+        baselines: what labels are compared with.
+        policy: thresholds and budget by name of the model.
+        counter: counts what becomes of every item.
+    """
+
+    def __init__(self, timing: Timing, baselines: Baselines, policy: Callable[[str], Policy], counter: Counter) -> None:
+        self._timing = timing
+        self._baselines = baselines
+        self._policy = policy
+        self._counter = counter
+        self._fates = Fates(counter)
+        self._said: dict[tuple[ModelKey, int], int] = {}
+
+    def judge(self, state: ModelState, watermark: int, now: int) -> Iterator[Signal]:
+        """Test and measure the cohorts of a model version whose time has come.
+
+        Args:
+            state: of the model version.
+            watermark: time up to which labels are expected to be there, ns since the epoch.
+            now: the clock on the wall, ns since the epoch.
+        """
+        yield from self._test(state, watermark)
+        for start in state.ripe_cohorts(watermark, self._timing):
+            if now - self._said.get((state.key, start), 0) >= self._timing.again:
+                self._said[state.key, start] = now
+                yield from self._measure(state, start)
+        for start in state.forget_cohorts(self._timing):
+            self._said.pop((state.key, start), None)
+
+    def forget(self, key: ModelKey) -> None:
+        """Forget a model version."""
+        self._said = {said: when for said, when in self._said.items() if said[0] != key}
+
+    def _test(self, state: ModelState, watermark: int) -> Iterator[Signal]:
+        memory, patience = state.memory, self._timing.patience
+        for number in state.label_ticks(watermark, self._timing):
+            at = patience.tick(number)
+            self._learn(state, at)
+            waited = [start for start in memory.untested if start <= number * patience.cohort]
+            for start in ripe(waited, at, patience, memory.arrivals, partial(self._complete, state, at)):
+                yield from self._test_cohort(state, start, at)
+
+    def _complete(self, state: ModelState, at: int, start: int) -> bool:
+        predicted, cohort = state.predicted(start, self._timing), state.cohorts[start]
+        if predicted is None or cohort.labels < ENOUGH * predicted:
+            return False
+        return is_complete(cohort.table().until(at).kind.size, predicted)
+
+    def _test_cohort(self, state: ModelState, start: int, at: int) -> Iterator[Signal]:
+        table = state.cohorts[start].table().until(at)
+        if not table.kind.size:
+            return
+        state.was_tested(start)
+        try:
+            baseline = self._baselines.of(state.key)
+            subject = subject_of(state.key, baseline, start, start + self._timing.cohort)
+            shown = judge_labels(subject, table, baseline, state.memory, self._policy(state.key.model))
+        except Exception:
+            self._failed(state.key, start)
+            return
+        for each in shown:
+            yield each.signal(subject)
+
+    def _measure(self, state: ModelState, start: int) -> Iterator[Signal]:
+        timing, memory = self._timing, state.memory
+        cohort = state.judge_cohort(start)
+        self._learn(state, memory.label_watermark)
+        try:
+            of = cohort.table(), start, start + timing.cohort, self._baselines.of(state.key), memory
+            said, unreadable = evaluate_cohort(state.key, *of, state.predicted(start, timing))
+        except Exception:
+            self._failed(state.key, start)
+            return
+        if (new := unreadable - memory.unreadable.get(start, 0)) > 0:
+            memory.unreadable[start] = unreadable
+            self._fates.count("unreadable_outcome", new)
+        yield from said
+        standing = [signal for signal in memory.standing if group_of(signal) == "cohort"]
+        if not standing or standing[0].subject.start <= start:
+            memory.stand("cohort", said)
+
+    def _learn(self, state: ModelState, now: int) -> None:
+        mature = state.mature_cohorts(self._timing, now)
+        try:
+            tables = [each.table().until(now) for each in mature]
+            learn_arrivals(tables, self._baselines.of(state.key), state.memory)
+        except Exception:
+            _log.exception("how soon labels of %s %s arrive could not be learned", *state.key)
+            self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
+
+    def _failed(self, key: ModelKey, start: int) -> None:
+        _log.exception("cohort %d of %s %s could not be judged", start, *key)
+        self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
