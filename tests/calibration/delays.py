@@ -10,7 +10,7 @@ Source: E. S. Page (1954), Continuous inspection schemes, Biometrika 41, 100-115
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,11 +150,13 @@ def _first(found: NDArray[np.bool_]) -> Floats:
     return np.where(found.any(axis=1), found.argmax(axis=1) + 1.0, float(found.shape[1]))
 
 
-def cases() -> Iterator[tuple[Change, int]]:
-    """All rows of the table."""
-    for change in CHANGES:
-        for rows in ROWS:
-            yield change, rows
+CASES = tuple((change, rows) for change in CHANGES for rows in ROWS)
+"""The rows of the table."""
+
+
+def measure(case: int, seed: int) -> tuple[Floats, Floats]:
+    """Windows until the change of one of `CASES` is found, by us and by the oracle."""
+    return ours(*CASES[case], seed), oracle(*CASES[case], seed)
 
 
 def allowed(best: float) -> float:
