@@ -63,15 +63,18 @@ def application(
     )
 
 
-def configuration(receiver: str, exporter: str, folder: Path, lateness: str = "6h") -> dict[str, Any]:
-    """A processor's configuration for replayed history, with its state in ``folder``."""
+def configuration(receiver: str, exporter: str, folder: Path, patience: str | None = None) -> dict[str, Any]:
+    """A processor's configuration for replayed history, with its state in ``folder``.
+
+    Windows and outcomes wait for each other for ``patience``; for as long as the history itself asks when left out.
+    """
     return {
         "receiver": {"endpoint": receiver},
         "exporter": {"endpoint": exporter},
         "storage": {"directory": str(folder / "state")},
         # Only event time closes windows here: a slow machine is not a silent one.
-        "windows": {"duration": "1h", "allowed_lateness": lateness, "idle_timeout": "1h"},
-        "labels": {"window": "1h", "wait": "9h"},
+        "windows": {"duration": "1h", "allowed_lateness": patience or "6h", "idle_timeout": "1h"},
+        "labels": {"window": "1h", "wait": patience or "9h"},
         "metrics_flush_interval": "1s",
         "replay": True,
     }

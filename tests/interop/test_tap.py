@@ -130,13 +130,13 @@ def test_sampled_traces_leave_the_numbers_exact(
 
 def _travel(otelcol: Path, history: CreditHistory, baseline: Path, folder: Path, **environment: str) -> Journey:
     # A collector batches metrics and events apart, and in a replay a moment is hours of event time: so no window closes
-    # until all of the history has arrived, and only then comes what closes them.
+    # and no outcome is looked at until all of the history has arrived, and only then comes what moves time on.
     receiver = free_endpoint()
     with (
         Cable(receiver) as cable,
         running_tap(otelcol, cable.endpoint, folder) as tap,
         Sink(forward=tap.signals_receiver) as said,
-        Processor(configuration(receiver, said.endpoint, folder, lateness="24h"), folder) as processor,
+        Processor(configuration(receiver, said.endpoint, folder, patience="24h"), folder) as processor,
         Sink(forward=tap.receiver) as sent,
     ):
         for part in ("history", "closing"):
