@@ -34,7 +34,12 @@ def replay(folder: Path, until: pd.Timestamp) -> None:
     model: flights.DelayModel = pickle.loads((folder / "model.pickle").read_bytes())
 
     @tidegauge.monitor(
-        flights.MODEL, version=flights.VERSION, baseline=folder / "baseline.json", task="binary", features="departures"
+        flights.MODEL,
+        version=flights.VERSION,
+        baseline=folder / "baseline.json",
+        task="binary",
+        features="departures",
+        segments=["origin"],
     )
     def predict(departures: pd.DataFrame) -> NDArray[np.float64]:
         return model.predict(departures)

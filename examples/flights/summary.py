@@ -32,11 +32,13 @@ class Signals:
     """The signals of one model, sorted into tables. Times are the ends of windows.
 
     Attributes:
-        evaluations: one row a day of predictions, one column a metric, such as ``roc_auc``; ``labels``, the
-            outcomes that it rests on; and ``rows``, all flights of the day.
+        evaluations: one row a day of predictions, one column a metric, such as ``roc_auc``, and those that were
+            estimated without outcomes, such as ``estimated roc_auc``; ``labels``, the outcomes that the day rests on;
+            and ``rows``, all its flights.
         states: ``time``, ``target``, ``stream``, ``window``, ``state``: one row a verdict.
         sizes: ``time``, ``target``, ``stream``, ``window``, ``method``, ``value``: one row an effect size.
         violations: ``time``, ``stream``, ``rate``: shares of rows that broke the schema.
+        gaps: ``time``, ``segment``, ``rate``, ``value``: how far apart the groups of a segment lie.
         incidents: attributes of each event about an incident, of drift or of labels, with its ``time``.
     """
 
@@ -44,6 +46,7 @@ class Signals:
     states: pd.DataFrame
     sizes: pd.DataFrame
     violations: pd.DataFrame
+    gaps: pd.DataFrame
     incidents: list[dict[str, Any]]
 
 
@@ -51,13 +54,15 @@ def read(path: Path) -> Signals:
     """Sort the records that the sink wrote."""
     evaluations: dict[int, dict[str, float]] = {}
     samples: dict[int, int] = {}
-    states, sizes, violations, incidents = [], [], [], []
+    states, sizes, violations, gaps, incidents = [], [], [], [], []
     with path.open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             name, end, value, attributes = (record[key] for key in ("name", "time", "value", "attributes"))
             if name in (semconv.METRIC_EVALUATION_SCORE, semconv.METRIC_EVALUATION_LABELS):
                 measure = attributes[semconv.EVALUATION_NAME]
-                if attributes[semconv.EVALUATION_TYPE] != "realized" or semconv.SEGMENT_NAME in attributes:
+                if attributes[semconv.EVALUATION_TYPE] == "estimated":
+                    measure = f"estimated {measure}"
+                if semconv.SEGMENT_NAME in attributes:
                     continue
                 if name == semconv.METRIC_EVALUATION_SCORE:
                     evaluations.setdefault(end, {})[measure] = value
@@ -71,6 +76,8 @@ def read(path: Path) -> Signals:
                 sizes.append((end, *_stream(attributes), attributes[semconv.DRIFT_METHOD], value))
             elif name == semconv.METRIC_VIOLATION_RATE:
                 violations.append((end, _name(attributes), value))
+            elif name == semconv.METRIC_FAIRNESS_DIFFERENCE:
+                gaps.append((end, attributes[semconv.SEGMENT_NAME], attributes[semconv.EVALUATION_NAME], value))
             elif semconv.INCIDENT_ID in attributes:
                 incidents.append(attributes | {"time": pd.Timestamp(end, tz="UTC")})
     keys = ["time", "target", "stream", "window"]
@@ -79,6 +86,7 @@ def read(path: Path) -> Signals:
         _timed(states, [*keys, "state"]),
         _timed(sizes, [*keys, "method", "value"]),
         _timed(violations, ["time", "stream", "rate"]),
+        _timed(gaps, ["time", "segment", "rate", "value"]),
         incidents,
     )
 
@@ -111,9 +119,10 @@ def by_month(signals: Signals) -> pd.DataFrame:
     """One row a month: days weighted by their labels; the ROC AUC of a month is the mean of those of its days."""
     days = signals.evaluations
     month = (days.index - DAY).strftime("%Y-%m")  # a window that ends on the 1st is last month's
-    weighted = days.drop(columns=["rows", "labels"]).mul(days["labels"], axis=0).groupby(month).sum()
-    totals = days[["rows", "labels"]].groupby(month).sum()
-    return weighted.div(totals["labels"], axis=0).assign(rows=totals["rows"])
+    values = days.drop(columns=["rows", "labels"])
+    weights = values.notna().mul(days["labels"], axis=0)
+    means = values.mul(weights).groupby(month).sum() / weights.groupby(month).sum()
+    return means.assign(rows=days["rows"].groupby(month).sum())
 
 
 def effect(signals: Signals, window: str) -> pd.DataFrame:
@@ -169,13 +178,17 @@ def _table(title: str, *headings: str) -> Table:
 
 def _show_months(signals: Signals, console: Console) -> None:
     months = by_month(signals)
-    headings = "month", "flights", "late", "mean score", "accuracy", "ROC AUC", "log loss"
+    headings = "month", "flights", "late", "mean score", "accuracy", "est.", "ROC AUC", "est."
     table = _table("Is the model still right? By outcomes that came back with receipts", *headings)
     for name, month in months.iterrows():
         shares = (f"{month[metric]:.1%}" for metric in ("mean_label", "mean_score"))
-        others = (f"{month[metric]:.3f}" for metric in ("accuracy", "roc_auc", "log_loss"))
+        metrics = ("accuracy", "estimated accuracy", "roc_auc", "estimated roc_auc")
+        others = (f"{month[metric]:.3f}" for metric in metrics)
         table.add_row(str(name), f"{month['rows']:,.0f}", *shares, *others)
     console.print(table)
+    console.print(
+        "est.: estimated without outcomes, if a score still means the risk that it meant in January.", style="dim"
+    )
     first, last = months["mean_label"].idxmin(), months["mean_label"].idxmax()
     if first < last:
         late, score = months["mean_label"], months["mean_score"]
@@ -184,6 +197,10 @@ def _show_months(signals: Signals, console: Console) -> None:
             f"the mean score from {score[first]:.0%} to {score[last]:.0%}.",
             highlight=False,
         )
+    for segment, gaps in signals.gaps.groupby("segment"):
+        means = gaps.groupby("rate")["value"].mean()
+        apart = ", ".join(f"{str(rate).replace('_', ' ')} {value:.0%}" for rate, value in means.items())
+        console.print(f"Groups by {segment} lie apart on a mean day: {apart}.", highlight=False)
 
 
 def _show_moved(signals: Signals, console: Console) -> None:
