@@ -29,7 +29,7 @@ format: $(READY) ## put the code into the house's format
 	$(BIN)/ruff format
 
 bench: $(READY) ## measure, and print ratios
-	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit; done
+	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit; done
 
 calibrate: $(READY) ## false alarms and delays, simulated; half an hour; writes the tables into the README
 	$(BIN)/python -m tests.calibration --write

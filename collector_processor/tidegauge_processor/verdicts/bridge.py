@@ -78,7 +78,6 @@ class Bridge:
         # column by column, because the recursion runs along them
         self._diagonal = np.ascontiguousarray(np.where(present, scale * diagonal, 1.0).T)
         self._square = np.ascontiguousarray(np.where(present & (edges > 0), scale**2 * square, 0.0).T)
-        self._present = np.ascontiguousarray(present.T.astype(np.float64))
         everything = np.arange(self.mean.size)
         self._log_det = self._pivots(np.zeros(self.mean.size), everything, with_log=True).log
         self.largest = self._largest(everything)
@@ -95,25 +94,30 @@ class Bridge:
 
     def _pivots(self, s: Floats, at: Places, *, with_log: bool) -> Sums:
         """``log det(M - s)`` if asked for, and its first two derivatives less their sign."""
-        log, first, second = np.zeros_like(s), np.zeros_like(s), np.zeros_like(s)
+        order = np.argsort(-self.weights[at], kind="stable")  # so that those with edges left come first
+        s, at = s[order], at[order]
+        left = np.searchsorted(-self.weights[at], -np.arange(self._diagonal.shape[0], dtype=np.float64))
+        log, first, second = np.zeros((3, s.size))
         pivot, slope, bend = np.ones_like(s), np.zeros_like(s), np.zeros_like(s)  # f, f'/f, f''/f
         product = np.ones_like(s)
-        for step, (diagonal, square, present) in enumerate(
-            zip(self._diagonal, self._square, self._present, strict=True)
-        ):
-            coupling = square[at] / pivot
-            here = present[at]  # 0 beyond the last edge, where the pivot is 1 and nothing is added
-            pivot = diagonal[at] - s * here - coupling
-            bend = coupling * (bend - 2 * slope**2) / pivot
-            slope = (coupling * slope - here) / pivot
-            first -= slope
-            second -= bend - slope**2
+        for step, (diagonal, square, n) in enumerate(zip(self._diagonal, self._square, left.tolist(), strict=True)):
+            if not n:
+                break
+            own, slope = at[:n], slope[:n]
+            coupling = square[own] / pivot[:n]
+            pivot = diagonal[own] - s[:n] - coupling
+            bend = coupling * (bend[:n] - 2 * slope**2) / pivot
+            slope = (coupling * slope - 1) / pivot
+            first[:n] -= slope
+            second[:n] -= bend - slope**2
             if with_log:
-                product *= pivot
+                product[:n] *= pivot
                 if step % 8 == 7:  # before the product leaves the range of doubles
                     log += np.log(product)
                     product = np.ones_like(s)
-        return Sums(log + np.log(product), first, second)
+        sums = np.empty((3, s.size))
+        sums[:, order] = log + np.log(product), first, second
+        return Sums(*sums)
 
     def _largest(self, at: Places) -> Floats:
         """Largest weight: the reciprocal of the smallest root of ``det(M - s)``, approached from below."""
