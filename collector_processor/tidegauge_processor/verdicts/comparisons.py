@@ -112,7 +112,7 @@ def compare(
         ends: merge up to each of so many latest windows.
 
     Returns:
-        ``n * E * S`` comparisons, by stream, then by end, then by scale.
+        ``n * E * S`` comparisons, by stream, then by end, then by scale; categories by their counts, the rarest first.
     """
     reference = np.stack([known.counts for known in references])
     rows = counts.sum(axis=2)
@@ -123,13 +123,18 @@ def compare(
     blocks = np.array([[_blocks(known, length) for length in hours] for known in references])
     beyond = {method: _beyond(references, method, hours, ends) for method in METHODS}
     cells = counts.shape[2]
+    ordered = references[0].bounds is not None
+    mixed_counts, window = mixed.reference.reshape(-1, cells), merged.reshape(-1, cells).astype(np.float64)
+    if not ordered and cells > 2:  # the order in which categories are named must not change anything, to the bit
+        order = np.lexsort((window, mixed_counts + window), axis=-1)
+        mixed_counts, window = (np.take_along_axis(counts, order, 1) for counts in (mixed_counts, window))
     return Comparisons(
-        mixed.reference.reshape(-1, cells),
-        merged.reshape(-1, cells).astype(np.float64),
+        mixed_counts,
+        window,
         left_out,
         np.repeat(blocks[:, None], ends, axis=1).ravel(),
         beyond,
-        references[0].bounds is not None,
+        ordered,
     )
 
 

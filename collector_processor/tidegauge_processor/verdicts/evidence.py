@@ -13,7 +13,6 @@ come from, and most of the price of a call is that it is made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -74,7 +73,6 @@ def gather(
     Returns:
         What the tests say, by part.
     """
-    parts = [_in_order(part) for part in parts]
     pooled = [_pool(part) for part in parts]
     found = [_nothing_yet(part.rows.size) for part in parts]
     wanted = exact_below or [np.ones(part.rows.size) for part in parts]
@@ -89,15 +87,6 @@ def gather(
     _ask_g(parts, pooled, found)
     _ask_exact(parts, pooled, found)
     return found
-
-
-def _in_order(part: Comparisons) -> Comparisons:
-    """Categories by their counts: the order in which they are named must not change anything, to the bit."""
-    if part.ordered or part.reference.shape[1] <= 2:
-        return part
-    order = np.lexsort((part.window, part.reference + part.window), axis=-1)
-    reference, window = (np.take_along_axis(counts, order, 1) for counts in (part.reference, part.window))
-    return replace(part, reference=reference, window=window)
 
 
 def _pool(part: Comparisons) -> Pooled | None:
