@@ -21,6 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from tests.end_to_end.sink import Request
+from tidegauge import semconv
 
 _REQUESTS = {
     "resourceSpans": ExportTraceServiceRequest,
@@ -77,11 +78,15 @@ def multiset(requests: Iterable[Request]) -> Counter[bytes]:
 
 
 def points(requests: Iterable[Request], name: str, attributes: Mapping[str, str] | None = None) -> dict[int, Any]:
-    """Points of one series by their time in ns; a point that was delivered twice must say the same twice."""
+    """Points of one series by their time in ns; a point that was delivered twice must say the same twice.
+
+    Points of groups only where ``attributes`` name the segment.
+    """
     wanted = (attributes or {}).items()
+    grouped = semconv.SEGMENT_NAME in (attributes or {})
     found: dict[int, Any] = {}
     for leaf in leaves(requests, metric=name):
-        if wanted <= leaf.attributes.items():
+        if wanted <= leaf.attributes.items() and (grouped or semconv.SEGMENT_NAME not in leaf.attributes):
             known = found.setdefault(leaf.data.time_unix_nano, leaf.data)
             assert known == leaf.data, f"{name} {attributes} says two things about one time: {known} {leaf.data}"
     return dict(sorted(found.items()))

@@ -117,9 +117,17 @@ def test_four_weeks_of_the_demo(year: pd.DataFrame, tmp_path: Path) -> None:
     assert max(values(signals, "ml.window.end")) == pd.Timestamp(until, tz="UTC").timestamp()
 
     realized = {"ml.evaluation.name": "mean_label", "ml.evaluation.type": "realized"}
-    late = values(signals, "ml.evaluation.score", **realized)
-    by_day = february["late"].astype(float).groupby(february["time"].dt.floor("D")).mean()
-    assert late == pytest.approx(by_day.tolist())
+    of_groups = [signal for signal in signals if "ml.segment.name" in signal["attributes"]]
+    of_all = [signal for signal in signals if "ml.segment.name" not in signal["attributes"]]
+    for said, flights in (
+        (values(of_all, "ml.evaluation.score", **realized), february),
+        (
+            values(of_groups, "ml.evaluation.score", **realized, **{"ml.segment.value": "JFK"}),
+            february[february["origin"] == "JFK"],
+        ),
+    ):
+        by_day = flights["late"].astype(float).groupby(flights["time"].dt.floor("D")).mean()
+        assert said == pytest.approx(by_day.tolist())
 
     stretch = {"ml.feature.name": "temp", "ml.drift.method": "ks_distance", "ml.window.name": "72h"}
     distances = values(signals, "ml.drift.score", **stretch)
