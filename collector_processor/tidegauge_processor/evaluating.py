@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from tidegauge.baseline import Baseline
-from tidegauge_processor.performance import fairness
+from tidegauge_processor.performance import fairness, judging
 from tidegauge_processor.performance.cohort import Table
-from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
 from tidegauge_processor.records import ModelKey
@@ -54,7 +54,7 @@ def evaluate_cohort(
         predictions: how many there are; None when nobody has counted them.
     """
     subject = subject_of(key, baseline, start, end)
-    task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
+    task, positive = memory.task_of(baseline)
     said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
     if task == "binary":
@@ -69,7 +69,7 @@ def subject_of(key: ModelKey, baseline: Baseline | None, start: int, end: int) -
 
 def learn_arrivals(mature: Iterable[Table], baseline: Baseline | None, memory: Memory) -> None:
     """Learn from cohorts that have their labels how soon those of each class arrived."""
-    task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
+    task, positive = memory.task_of(baseline)
     for table in mature:
         if (outcomes := read_classes(table, task, positive)) is not None:
             memory.arrivals.learn(outcomes, table)
@@ -86,11 +86,7 @@ def evaluation_signal(subject: Subject, found: Evaluation) -> EvaluationSignal:
 
 def _groups(subject: Subject, table: Table, positive: str | None, completeness: float | None) -> Iterator[Signal]:
     """Each group's rates, by how much and how many times they differ from those of all others, and the largest gap."""
-    try:
-        counted = fairness.count(table, positive)
-    except UndefinedMetricError:
-        return
-    for segment, groups in counted.items():
+    for segment, groups in judging.groups(table, positive).items():
         rates = fairness.rates(groups)
         for each in fairness.differences(rates):
             of_group: dict[str, Estimate | None] = {

@@ -66,7 +66,7 @@ def judge_labels(
         What became of incidents; usually nothing.
     """
     start, length = subject.start, subject.end - subject.start
-    task, positive = (baseline.task, baseline.positive) if baseline else (memory.task, None)
+    task, positive = memory.task_of(baseline)
     memory.labelled[start] = judging.labelled(table, task, positive, baseline)
     level, floor = judging.level(policy.false_incidents_per_month, _MONTH / length), policy.effect_floor
     of_model = list(_of_model(subject, memory, baseline, level, floor)) if baseline else []

@@ -17,7 +17,7 @@ from tidegauge_processor.counter import Counter
 from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals, subject_of
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.label_incidents import judge_labels
-from tidegauge_processor.performance.complete import ENOUGH, is_complete, ripe
+from tidegauge_processor.performance.complete import complete_at, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import Signal, group_of
 from tidegauge_processor.state.models import ModelState, Timing
@@ -74,10 +74,8 @@ class LabelJudge:
                 yield from self._test_cohort(state, start, at)
 
     def _complete(self, state: ModelState, at: int, start: int) -> bool:
-        predicted, cohort = state.predicted(start, self._timing), state.cohorts[start]
-        if predicted is None or cohort.labels < ENOUGH * predicted:
-            return False
-        return is_complete(cohort.table().until(at).kind.size, predicted)
+        cohort = state.cohorts[start]
+        return complete_at(at, cohort.labels, state.predicted(start, self._timing), cohort.table)
 
     def _test_cohort(self, state: ModelState, start: int, at: int) -> Iterator[Signal]:
         table = state.cohorts[start].table().until(at)

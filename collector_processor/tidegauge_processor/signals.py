@@ -259,6 +259,7 @@ Event = IncidentSignal | BaselineSignal
 """Signals that are said once."""
 
 Signal = Standing | Event
+
 Group = Literal["window", "comparison", "cohort"]
 
 

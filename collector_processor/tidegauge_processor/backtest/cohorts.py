@@ -13,14 +13,13 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals, subject_of
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance.cohort import Table
-from tidegauge_processor.performance.complete import ENOUGH, Patience, is_complete, ripe
+from tidegauge_processor.performance.complete import Patience, complete_at, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.incidents import IncidentChange
@@ -81,7 +80,7 @@ class Cohorts:
         order = np.argsort(numbers, kind="stable")
         found, firsts = np.unique(numbers[order], return_index=True)
         for number, rows in zip(found.tolist(), np.split(order, firsts[1:]), strict=True):
-            self._waiting.setdefault(number, []).append(_rows(outcomes, rows))
+            self._waiting.setdefault(number, []).append(outcomes.take(rows))
 
     def judge(self, before: int | None) -> Iterator[Judged]:
         """Judge the cohorts with numbers below ``before``, or all of them, in order."""
@@ -124,18 +123,12 @@ class Cohorts:
 
     def _complete(self, at: int, start: int) -> bool:
         number = start // self._patience.cohort
-        predicted, table = self._predictions.get(number), self._untested[number]
-        if predicted is None or table.kind.size < ENOUGH * predicted:
-            return False
-        return is_complete(table.until(at).kind.size, predicted)
+        table = self._untested[number]
+        return complete_at(at, table.kind.size, self._predictions.get(number), lambda: table)
 
     def _learn(self, now: int) -> None:
         mature = sorted(start for start in self._young if self._patience.mature(start) <= now)
         learn_arrivals([self._young.pop(start).until(now) for start in mature], self._baseline, self._memory)
-
-
-def _rows(table: Table, rows: NDArray[np.intp]) -> Table:
-    return table._replace(**{name: column[rows] for name, column in table._asdict().items() if name != "kinds"})
 
 
 def _joined(parts: list[Table]) -> Table:

@@ -76,32 +76,33 @@ def evaluation_records(signals: Sequence[Signal]) -> Iterator[EvaluationRecord]:
     share = next((each for each in shares if each is not None), None)
     for signal in signals:
         if isinstance(signal, EvaluationSignal):
-            yield EvaluationRecord(
-                start=moment(signal.subject.start),
-                end=moment(signal.subject.end),
-                name=signal.name,
-                type=signal.type,
-                segment=None if signal.segment is None else "=".join(signal.segment),
-                klass=signal.klass or None,
-                value=signal.value,
-                lower=signal.lower,
-                upper=signal.upper,
-                labels=signal.labels,
-                completeness=signal.completeness,
-                unweighted=signal.unweighted,
-            )
+            segment = None if signal.segment is None else "=".join(signal.segment)
+            about = signal.name, signal.type, segment, signal.klass or None
+            yield _record(signal, *about, signal.completeness, signal.unweighted)
         elif isinstance(signal, FairnessSignal):
-            yield EvaluationRecord(
-                start=moment(signal.subject.start),
-                end=moment(signal.subject.end),
-                name=f"{signal.rate}_difference",
-                type="realized",
-                segment=signal.segment,
-                klass=None,
-                value=signal.value,
-                lower=signal.lower,
-                upper=signal.upper,
-                labels=signal.labels,
-                completeness=share,
-                unweighted=None,
-            )
+            yield _record(signal, f"{signal.rate}_difference", "realized", signal.segment, None, share)
+
+
+def _record(
+    signal: EvaluationSignal | FairnessSignal,
+    name: str,
+    type: Literal["realized", "estimated"],
+    segment: str | None,
+    klass: str | None,
+    completeness: float | None,
+    unweighted: float | None = None,
+) -> EvaluationRecord:
+    return EvaluationRecord(
+        start=moment(signal.subject.start),
+        end=moment(signal.subject.end),
+        name=name,
+        type=type,
+        segment=segment,
+        klass=klass,
+        value=signal.value,
+        lower=signal.lower,
+        upper=signal.upper,
+        labels=signal.labels,
+        completeness=completeness,
+        unweighted=unweighted,
+    )

@@ -36,8 +36,6 @@ MOST_SEGMENTS: Final = 1_000
 UNLABELLED, TIMELESS, EARLY, UNREADABLE = "unlabelled", "without_time", "before_prediction", "unreadable"
 """Why a row has no outcome."""
 
-_NUMBERS: Final = ("regression",)
-
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Coded = tuple[Sequence[str | None], Codes]
@@ -111,7 +109,7 @@ class Outcomes:
         rows, delay = self._arrivals(chunk, times, np.flatnonzero(good), first)
         classes: Coded | None = None
         score = value = np.full(chunk.rows, np.nan)
-        if self._baseline.task in _NUMBERS:
+        if self._baseline.task == "regression":
             value = _finite(numbers_of(chunk, self._outputs.prediction), value)
         else:
             score = _finite(numbers_of(chunk, self._outputs.score), score)
@@ -125,7 +123,7 @@ class Outcomes:
         """True classes, true numbers (NaN where there is a class), and which rows have a label that can be used."""
         label = self._columns.label
         assert label is not None
-        if self._baseline.task in _NUMBERS:
+        if self._baseline.task == "regression":
             column = chunk.numbers(label)
             actual, numbers, missing, good = _nothing(chunk), column.values, column.missing, np.isfinite(column.values)
         else:

@@ -17,10 +17,10 @@ from tidegauge_processor import comparison
 from tidegauge_processor.backtest import cohorts
 from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, evaluation_records
 from tidegauge_processor.backtest.record import Number, Record, moment
-from tidegauge_processor.evaluating import evaluation_signal
+from tidegauge_processor.evaluating import evaluation_signal, subject_of
 from tidegauge_processor.judging import Judged, window_name
 from tidegauge_processor.performance.evaluate import Evaluation
-from tidegauge_processor.signals import Subject
+from tidegauge_processor.records import ModelKey
 from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.ranking import strength
 from tidegauge_processor.verdicts.state import State
@@ -185,7 +185,7 @@ class Recorder:
         self._windows.append(WindowRecord(start=moment(start), end=moment(end), rows=rows, streams=streams))
         for change in judged.changes:
             self._incidents[change.id] = self._incident(change, change.end, self._policy.window_length)
-        subject = Subject(self._baseline.model, self._baseline.version, self._baseline.id, "metric", start, end)
+        subject = subject_of(ModelKey(self._baseline.model, self._baseline.version), self._baseline, start, end)
         self._evaluations += evaluation_records([evaluation_signal(subject, each) for each in estimated])
 
     def add_labels(self, judged: cohorts.Judged, length: int) -> None:

@@ -89,8 +89,8 @@ class Table(NamedTuple):
     group: NDArray[np.int64]
     weight: NDArray[np.float64]
 
-    def take(self, rows: NDArray[np.bool_]) -> Table:
-        """The outcomes where ``rows``, shape ``(n,)``, is true."""
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Table:
+        """The outcomes where ``rows``, shape ``(n,)``, is true, or those at the places ``rows``."""
         return self._replace(**{name: column[rows] for name, column in self._asdict().items() if name != "kinds"})
 
     def until(self, now: int) -> Table:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from tidegauge_processor.performance.arrivals import Arrivals
+from tidegauge_processor.performance.cohort import Table
 
 ENOUGH: Final = 0.99
 """Share of labels that must have come."""
@@ -88,6 +89,20 @@ def is_complete(labels: int, predictions: int | None) -> bool:
     ([False, True, True, False], False)
     """
     return predictions is not None and ENOUGH * predictions <= labels <= predictions / ENOUGH
+
+
+def complete_at(now: int, labels: int, predictions: int | None, table: Callable[[], Table]) -> bool:
+    """Whether enough of the predictions had a label at ``now``.
+
+    Args:
+        now: time up to which labels count, ns since the epoch.
+        labels: of any time; with too few of them nobody need look at their times.
+        predictions: how many there are; None when nobody has counted them.
+        table: gives the outcomes.
+    """
+    if predictions is None or labels < ENOUGH * predictions:
+        return False
+    return is_complete(table().until(now).kind.size, predictions)
 
 
 def is_of_age(start: int, now: int, patience: Patience, arrivals: Arrivals) -> bool:

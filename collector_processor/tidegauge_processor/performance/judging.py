@@ -82,7 +82,7 @@ def labelled(table: Table, task: str, positive: str | None, baseline: Baseline |
         baseline: says what is a mistake, and has the bins of scores; None: only groups are counted.
     """
     nothing = np.empty(0, dtype=np.int64)
-    found = Labelled((0, 0), nothing, nothing, _groups(table, positive) if task == "binary" else NO_GROUPS)
+    found = Labelled((0, 0), nothing, nothing, groups(table, positive) if task == "binary" else NO_GROUPS)
     if not baseline:
         return found
     try:
@@ -165,7 +165,8 @@ def between_groups(
                 yield scale, segment, found
 
 
-def _groups(table: Table, positive: str | None) -> Mapping[str, Mapping[str, Cells]]:
+def groups(table: Table, positive: str | None) -> Mapping[str, Mapping[str, Cells]]:
+    """Rows of a binary task by segment and group; none where it is not known which class is the positive one."""
     try:
         return fairness.count(table, positive)
     except UndefinedMetricError:

@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from tidegauge.baseline import Baseline
 from tidegauge.errors import WireError
 from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.performance.arrivals import Arrivals
@@ -105,6 +106,10 @@ class Memory:
         self.tested: set[int] = set()
         self.label_tick = -1
         self.unreadable: dict[int, int] = {}
+
+    def task_of(self, baseline: Baseline | None) -> tuple[str, str | None]:
+        """What the model does, and its positive class where somebody has said: the baseline knows best."""
+        return (baseline.task, baseline.positive) if baseline else (self.task, None)
 
     def stand(self, group: Group, said: Iterable[Signal]) -> None:
         """Let what is said, but not events, stand in the place of the older signals of its group."""

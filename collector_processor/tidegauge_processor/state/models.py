@@ -96,7 +96,7 @@ class ModelState:
         """Remember what the model does, as its outcomes say."""
         if task != self.memory.task:
             self.memory.task = task
-            self._dirty.add(("memory", 0))
+            self.touch()
 
     def ripe_windows(self, watermark: int, timing: Timing) -> list[int]:
         """Starts of the windows that end at or before ``watermark``, in order."""
@@ -129,7 +129,7 @@ class ModelState:
         starts = sorted(start for start in self.cohorts if self.memory.learned_until < start <= until)
         if starts:
             self.memory.learned_until = starts[-1]
-            self._dirty.add(("memory", 0))
+            self.touch()
         return [self.cohorts[start] for start in starts]
 
     def label_ticks(self, watermark: int, timing: Timing) -> Iterator[int]:
@@ -153,7 +153,7 @@ class ModelState:
 
     def judge_cohort(self, start: int) -> Cohort:
         """The cohort to measure; labels that are later still make it ripe again."""
-        self._dirty.add(("memory", 0))
+        self.touch()
         self.memory.unjudged.discard(start)
         return self.cohorts[start]
 
