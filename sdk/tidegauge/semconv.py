@@ -235,7 +235,7 @@ FEEDBACK_ACTUAL: Final = "ml.feedback.actual"
 EVENT_DRIFT_STATE: Final = "ml.drift.state_changed"
 """An incident of drift opened, grew or closed."""
 EVENT_EVALUATION_STATE: Final = "ml.evaluation.state_changed"
-"""Labels say something else about mistakes, calibration or fairness than before; or an incident that they show."""
+"""An incident that labels show, of a worse model or of unequal groups, opened, grew or closed."""
 EVENT_BASELINE_CHANGED: Final = "ml.baseline.changed"
 """Another baseline is in force for a model."""
 
