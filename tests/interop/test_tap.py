@@ -163,7 +163,7 @@ def _travel(otelcol: Path, history: CreditHistory, baseline: Path, folder: Path,
 def _wait_until_tapped(witness: Sink, sent: list[Request]) -> None:
     # The collector hands on all but the spans that are of no model.
     count = sum(1 for leaf in leaves(sent) if leaf.kind != "span" or semconv.MODEL_NAME in leaf.attributes)
-    wait_until(lambda: sum(1 for _ in leaves(witness.requests)) >= count, f"{count} leaves are handed on")
+    _wait_for_leaves(lambda: witness.requests, count)
 
 
 def _wait_until_accepted(said: Sink, tapped: list[Request]) -> None:
@@ -182,5 +182,8 @@ def _accepted(said: list[Request], kind: str) -> int:
 
 def _wait_for_all(arrived: Callable[[], list[Request]], expected: list[Request]) -> None:
     # As many leaves as went off, at least; which they are is for the tests to say.
-    count = sum(1 for _ in leaves(expected))
+    _wait_for_leaves(arrived, sum(1 for _ in leaves(expected)))
+
+
+def _wait_for_leaves(arrived: Callable[[], list[Request]], count: int) -> None:
     wait_until(lambda: sum(1 for _ in leaves(arrived())) >= count, f"{count} leaves have arrived")

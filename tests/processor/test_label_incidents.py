@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from tests.processor.models import baseline, hour
 from tests.processor.requests import HOUR
@@ -38,6 +39,16 @@ class Days:
 
 def changes(said: Sequence[IncidentSignal]) -> list[tuple[str, State]]:
     return [(each.change, each.state) for each in said]
+
+
+def paged(opened: IncidentSignal) -> tuple[LogRecord, dict[str, AnyValue]]:
+    """The event of an incident that pages, and its attributes."""
+    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [opened], None))
+    (record,) = request.resource_logs[0].scope_logs[0].log_records
+    attributes = {each.key: each.value for each in record.attributes}
+    assert record.event_name == semconv.EVENT_EVALUATION_STATE
+    assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_WARN
+    return record, attributes
 
 
 def test_it_opens_at_the_first_alarm_and_closes_after_the_quiet_cohorts() -> None:
@@ -94,11 +105,7 @@ def test_unequal_groups_do_not_hide_that_the_model_becomes_wrong() -> None:
 
 def test_the_event_of_groups_says_which_and_pages() -> None:
     (opened,) = Days().judge(0, cohort(2_000, 8, unfair=0.5))
-    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [opened], None))
-    (record,) = request.resource_logs[0].scope_logs[0].log_records
-    attributes = {each.key: each.value for each in record.attributes}
-    assert record.event_name == semconv.EVENT_EVALUATION_STATE
-    assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_WARN
+    record, attributes = paged(opened)
     assert record.body.string_value == "credit-risk 7: incident of fairness opened"
     streams = [each.string_value for each in attributes[semconv.INCIDENT_STREAMS].array_value.values]
     assert streams[0].startswith("fairness region=")
@@ -107,11 +114,7 @@ def test_the_event_of_groups_says_which_and_pages() -> None:
 
 def test_the_event_is_that_of_evaluations_and_pages() -> None:
     (opened,) = Days().judge(0, cohort(2_000, 31, noise=0.4))
-    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [opened], None))
-    (record,) = request.resource_logs[0].scope_logs[0].log_records
-    attributes = {each.key: each.value for each in record.attributes}
-    assert record.event_name == semconv.EVENT_EVALUATION_STATE
-    assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_WARN
+    record, attributes = paged(opened)
     assert record.body.string_value == "credit-risk 7: incident of labels opened"
     assert attributes[semconv.EVALUATION_STATE].string_value == "material"
     assert attributes[semconv.INCIDENT_ID].string_value == f"{hour(0):016x}-labels"
