@@ -125,7 +125,7 @@ class Service:
             raise
 
     def stop(self) -> None:
-        """Finish the requests in work, write the state, send what is ready, and close."""
+        """Finish the requests in work, say where matters stand, write the state, send what is ready, and close."""
         self._receiver.stop(_GRACE)
         self._stop_workers()
 
@@ -166,6 +166,7 @@ class Service:
             if not entries or time.monotonic() - last_look >= _TICK:
                 last_look = time.monotonic()
                 self._look_safely()
+        self._look_safely(last=True)
         self._save()
 
     def _apply(self, number: int, decoded: Decoded) -> None:
@@ -176,22 +177,22 @@ class Service:
             self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="request")
         self._position = number
 
-    def _look_safely(self) -> None:
+    def _look_safely(self, *, last: bool = False) -> None:
         """A fault of ours must not end the worker: requests would be acknowledged that nobody counts."""
         try:
-            self._look()
+            self._look(last)
         except Exception:
             _log.exception("signals could not be made")
             self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="signals")
 
-    def _look(self) -> None:
-        """Judge what is ripe, and write state and signals where it is time to."""
+    def _look(self, last: bool) -> None:
+        """Judge what is ripe, and write state and signals where it is time to, or where there will be no other time."""
         now = self._clock()
         said = self._engine.advance(now)
         learned = [signal.learned for signal in said if isinstance(signal, BaselineSignal) and signal.learned]
         self._unsaved.update({baseline.id: baseline.to_bytes() for baseline in learned})
         self._learned += learned
-        flush = time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
+        flush = last or time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
         if said or flush:
             self._say(said, now)
         if (

@@ -123,6 +123,14 @@ def test_after_a_restart_the_signals_are_repeated_and_the_counters_go_on(tmp_pat
         sink.wait(lambda found: counted(found) == 459, "the second hour is counted")
 
 
+def test_the_last_word_is_said_at_the_stop(tmp_path: Path) -> None:
+    with Sink() as sink:
+        with serving(config(tmp_path, sink.endpoint, metrics_flush_interval="1h"), Clock(hour(1) + SECOND)) as client:
+            send(client, flush(rows(9, 2), hour(1), length=SECOND))
+        counted = [leaf.data.as_int for leaf in leaves(sink.requests, semconv.METRIC_RECEIVER_ACCEPTED)]
+    assert counted == [1]
+
+
 def test_series_without_data_expire(tmp_path: Path) -> None:
     clock = Clock(hour(1) + SECOND)
     with Sink() as sink, serving(config(tmp_path, sink.endpoint, series_expiration="1h"), clock) as client:
