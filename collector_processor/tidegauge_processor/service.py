@@ -121,20 +121,27 @@ class Service:
         try:
             return self._receiver.start()
         except BaseException:
-            self._stop_workers()
+            self._stop_worker()
+            self._close()
             raise
 
     def stop(self) -> None:
         """Finish the requests in work, say where matters stand, write the state, send what is ready, and close."""
         self._receiver.stop(_GRACE)
-        self._stop_workers()
+        self._stop_worker()
+        self._look_safely(last=True)
+        self._save()
+        if self._sender:
+            self._sender.drain(_GRACE)
+        self._close()
 
-    def _stop_workers(self) -> None:
+    def _stop_worker(self) -> None:
         self._inbox.close()
         self._work.put(None)
         self._worker.join()
+
+    def _close(self) -> None:
         if self._sender:
-            self._sender.drain(_GRACE)
             self._sender.stop()
         self._store.close()
 
@@ -166,8 +173,6 @@ class Service:
             if not entries or time.monotonic() - last_look >= _TICK:
                 last_look = time.monotonic()
                 self._look_safely()
-        self._look_safely(last=True)
-        self._save()
 
     def _apply(self, number: int, decoded: Decoded) -> None:
         try:
