@@ -13,6 +13,7 @@ Sources: R. A. Fisher (1934); C. Loader (2000), Fast and accurate computation of
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,15 @@ Floats = NDArray[np.float64]
 _TIE: Final = 1e-7  # relative: probabilities this close count as equal, as in R and SciPy
 _BLOCK: Final = 64
 _NEGLIGIBLE: Final = 1e-18
-_SERIES_FROM: Final = 16.0
+_SERIES_FROM: Final = 16
+_SMALL: Final = np.arange(1.0, _SERIES_FROM)
+_SMALL_ERRORS: Final = np.concatenate(
+    [
+        [math.nan],
+        special.gammaln(_SMALL + 1) - (_SMALL + 0.5) * np.log(_SMALL) + _SMALL - 0.5 * np.log(2 * np.pi),
+    ]
+)
+"""What `_stirling_error` is for whole numbers below the first that the series is good for."""
 
 
 def fisher_exact(reference: Floats, window: Floats) -> Floats:
@@ -115,19 +124,18 @@ def _outward(x: Floats, rows: Floats, marked: Floats, total: Floats) -> Floats:
 def _log_probability(x: Floats, rows: Floats, marked: Floats, total: Floats) -> Floats:
     """Logarithm of the hypergeometric probability of ``x`` marked ones in ``rows`` draws, within the support."""
     share = np.where(total > 0, rows / np.where(total > 0, total, 1.0), 0.5)
-    return (
-        _log_binomial(x, marked, share)
-        + _log_binomial(rows - x, total - marked, share)
-        - _log_binomial(rows, total, share)
+    inside, outside, both = _log_binomial(
+        np.array([x, rows - x, rows]), np.array([marked, total - marked, total]), share
     )
+    return inside + outside - both
 
 
 def _log_binomial(x: Floats, n: Floats, share: Floats) -> Floats:
     inner = (x > 0) & (x < n) & (share < 1)
     k, size, p = np.where(inner, x, 1.0), np.where(inner, n, 2.0), np.where(inner, share, 0.5)
-    middle = _stirling_error(size) - _stirling_error(k) - _stirling_error(size - k)
-    middle -= _deviance(k, size * p) + _deviance(size - k, size * (1 - p))
-    middle += 0.5 * np.log(size / (2 * np.pi * k * (size - k)))
+    whole, chosen, others = _stirling_error(np.array([size, k, size - k]))
+    off = _deviance(np.array([k, size - k]), size * np.array([p, 1 - p]))
+    middle = whole - chosen - others - off.sum(axis=0) + 0.5 * np.log(size / (2 * np.pi * k * (size - k)))
     return np.where(inner, middle, special.xlog1py(n - x, -share) + special.xlogy(x, share))
 
 
@@ -143,7 +151,5 @@ def _stirling_error(n: Floats) -> Floats:
     large = np.maximum(n, _SERIES_FROM)
     square = large * large
     series = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - 1 / 1188 / square) / square) / square) / square) / large
-    small = np.minimum(n, _SERIES_FROM)
-    direct = special.gammaln(small + 1) - (small + 0.5) * np.log(small) + small - 0.5 * np.log(2 * np.pi)
-    result: Floats = np.where(n >= _SERIES_FROM, series, direct)
+    result: Floats = np.where(n >= _SERIES_FROM, series, _SMALL_ERRORS[np.minimum(n, _SERIES_FROM - 1).astype(int)])
     return result
