@@ -22,6 +22,7 @@ from scipy import special
 
 from tidegauge_processor.verdicts.bridge import Bridge
 from tidegauge_processor.verdicts.effects import points_of, standard_deviation
+from tidegauge_processor.verdicts.saddlepoint import Places
 from tidegauge_processor.verdicts.types import Reference
 from tidegauge_processor.verdicts.uncertain import NODES
 
@@ -29,7 +30,7 @@ Floats = NDArray[np.float64]
 
 _SHIFTS: Final = np.geomspace(0.005, 8.0, 60)
 _JUST_BELOW: Final = 1e-6
-_HALVINGS: Final = 40
+_HALVINGS: Final = 25
 
 
 def detectable_shifts(
@@ -75,16 +76,29 @@ def _sensitivity(reference: Reference) -> Floats:
 
 def _critical(law: Bridge, excess: Floats, level: Floats) -> Floats:
     """Value that the statistic exceeds with probability ``level`` when nothing has changed: shape ``(k,)``."""
-    largest = np.where(law.largest > 0, law.largest, 1.0)
+    uncertain = excess.any(axis=1)
+    result = np.empty(level.size)
+    for places, nodes, weights in (
+        (np.flatnonzero(~uncertain), excess[~uncertain, :1], np.ones(1)),
+        (np.flatnonzero(uncertain), excess[uncertain], NODES),
+    ):
+        if places.size:
+            result[places] = _quantile(law, places, nodes, weights, level[places])
+    return result
+
+
+def _quantile(law: Bridge, at: Places, excess: Floats, nodes: Floats, level: Floats) -> Floats:
+    """The same for the laws ``at``; it lies between the smallest and the largest of its value at the nodes."""
+    largest = np.where(law.largest[at] > 0, law.largest[at], 1.0)
     top = largest[:, None] + excess
-    at = np.repeat(np.arange(largest.size), excess.shape[1])
     s = np.minimum(1 / top, (1 - _JUST_BELOW) / largest[:, None])
-    log = law.sums(s.ravel(), at).log.reshape(s.shape) - np.log1p(-s * largest[:, None])
-    weight: Floats = NODES * np.exp(-log / 2)
-    low: Floats = np.zeros(largest.size)
-    high: Floats = 1500 * top.max(axis=1)
-    for _ in range(_HALVINGS):
+    log = law.sums(s.ravel(), np.repeat(at, nodes.size)).log.reshape(s.shape) - np.log1p(-s * largest[:, None])
+    factor = np.exp(-log / 2)
+    each = 2 * top * special.erfcinv(np.minimum(level[:, None] / factor, 1.0)) ** 2
+    low, high = each.min(axis=1), each.max(axis=1)
+    weight = nodes * factor
+    for _ in range(_HALVINGS if nodes.size > 1 else 0):
         middle = (low + high) / 2
-        tail: Floats = (weight * special.erfc(np.sqrt(middle[:, None] / top / 2))).sum(axis=1)
+        tail = (weight * special.erfc(np.sqrt(middle[:, None] / top / 2))).sum(axis=1)
         low, high = np.where(tail > level, middle, low), np.where(tail > level, high, middle)
     return high

@@ -106,8 +106,7 @@ class Policy:
         return _MONTH / self.window_length
 
 
-@dataclass(frozen=True, slots=True)
-class TestResult:
+class TestResult(NamedTuple):
     """One test of one comparison.
 
     Attributes:
