@@ -17,7 +17,7 @@ from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison, versions
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.evaluating import evaluation_signal
-from tidegauge_processor.judging import judge_window, window_name
+from tidegauge_processor.judging import Closed, judge_windows, window_name
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
 from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.records import OVERFLOW, ModelKey
@@ -123,7 +123,8 @@ def _drift(
     sums: Aggregates,
 ) -> Iterable[Signal]:
     learned = subject.origin == "learned"
-    found = judge_window(memory, subject.start, subject.end, known, baseline, policy, learned=learned)
+    closed = Closed(subject.start, subject.end, known, memory.violations)
+    (found,) = judge_windows(memory, [closed], baseline, policy, learned=learned)
     for verdict in found.verdicts:
         window = window_name(verdict.scale * (subject.end - subject.start))
         yield DriftSignal.of(verdict, subject, window)

@@ -1,11 +1,11 @@
-"""One closed window judged: the step that a running processor and a backtest share.
+"""Closed windows judged: the step that a running processor and a backtest share.
 
-Pure: counts and history in, verdicts and incidents out. The history moves on by one window.
+Pure: counts and history in, verdicts and incidents out. The history moves on by as many windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.verdicts.change_point import change_point
 from tidegauge_processor.verdicts.incidents import IncidentChange, IncidentLog
-from tidegauge_processor.verdicts.judge import judge
+from tidegauge_processor.verdicts.judge import judge_each
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict, Window
 from tidegauge_processor.versions import SLACK
 from tidegauge_processor.without_baseline import say_where_blind
@@ -30,12 +30,26 @@ class Past(Protocol):
     Attributes:
         history: counts of the latest closed windows, oldest first, without gaps.
         incidents: open and past incidents.
-        violations: feature and kind of every violation so far.
     """
 
     history: list[Window]
     incidents: IncidentLog
-    violations: set[tuple[str, str]]
+
+
+class Closed(NamedTuple):
+    """A window that is complete.
+
+    Attributes:
+        start: ns since the epoch.
+        end: ns since the epoch, exclusive.
+        counts: as `comparison.counts` gives them.
+        broken: feature and kind of every violation up to its end.
+    """
+
+    start: int
+    end: int
+    counts: Mapping[Stream, comparison.Cells]
+    broken: Set[tuple[str, str]]
 
 
 class Judged(NamedTuple):
@@ -50,44 +64,41 @@ class Judged(NamedTuple):
     changes: list[IncidentChange]
 
 
-def judge_window(
-    past: Past,
-    start: int,
-    end: int,
-    counts: Mapping[Stream, comparison.Cells],
-    baseline: Baseline,
-    policy: Policy,
-    *,
-    learned: bool = False,
-) -> Judged:
-    """Judge a window that is complete.
+def judge_windows(
+    past: Past, closed: Sequence[Closed], baseline: Baseline, policy: Policy, *, learned: bool = False
+) -> list[Judged]:
+    """Judge windows that are complete; several in one call cost less than several calls and say the same.
 
     Args:
-        past: of the model version; it takes up the window. Its violations already know those of this window.
-        start: start of the window, ns since the epoch.
-        end: its end.
-        counts: of the window, as `comparison.counts` gives them.
+        past: of the model version; it takes up the windows.
+        closed: at least one window, each from the end of the one before.
         baseline: what to compare with.
         policy: thresholds and budget.
         learned: whether the processor has learned the baseline from bins, some of which may be too coarse.
     """
-    history = past.history
-    _fill_gap(history, start, end - start, max(policy.scales), baseline)
-    history.append(Window(start, end, counts, baseline.slots_of(start, end)))
-    del history[: -max(policy.scales) - SLACK]  # what is older, another version may not have closed
+    history, longest = past.history, max(policy.scales)
+    _fill_gap(history, closed[0].start, closed[0].end - closed[0].start, longest, baseline)
+    history += [Window(start, end, counts, baseline.slots_of(start, end)) for start, end, counts, _ in closed]
     references = _references(baseline)
-    watched = [stream for stream in references if _is_worth_judging(stream, references, past.violations)]
-    verdicts = judge(history, references, policy, watched)
-    if learned:
-        verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
+    watched = [
+        [stream for stream in references if _is_worth_judging(stream, references, window.broken)] for window in closed
+    ]
+    found = []
+    first = len(history) - len(closed)
+    for end, verdicts in enumerate(judge_each(history, references, policy, watched), first + 1):
+        if learned:
+            verdicts = [say_where_blind(verdict, baseline) for verdict in verdicts]
 
-    def began(verdict: Verdict, earliest: int) -> int:
-        windows = [window for window in history[-max(policy.scales) :] if window.start >= earliest]
-        return change_point(windows, references[verdict.stream], verdict)
+        def began(verdict: Verdict, earliest: int, end: int = end) -> int:
+            windows = [window for window in history[max(end - longest, 0) : end] if window.start >= earliest]
+            return change_point(windows, references[verdict.stream], verdict)
 
-    return Judged(verdicts, past.incidents.update(verdicts, history[-1], policy, began))
+        found.append(Judged(verdicts, past.incidents.update(verdicts, history[end - 1], policy, began)))
+    del history[: -longest - SLACK]  # what is older, another version may not have closed
+    return found
 
 
+@lru_cache(maxsize=256)
 def window_name(length: int) -> str:
     """Length of a window in ns as people write it.
 
@@ -102,7 +113,7 @@ def _references(baseline: Baseline) -> Mapping[Stream, Reference]:
     return comparison.references(baseline)
 
 
-def _is_worth_judging(stream: Stream, references: Mapping[Stream, Reference], seen: set[tuple[str, str]]) -> bool:
+def _is_worth_judging(stream: Stream, references: Mapping[Stream, Reference], seen: Set[tuple[str, str]]) -> bool:
     """A violation is judged from the first time it happens on: most never do, and they are most of the streams."""
     if stream.target != comparison.QUALITY or (stream.name, stream.detail) in seen:
         return True

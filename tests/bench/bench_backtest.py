@@ -79,16 +79,16 @@ class Spent:
 def measure(path: Path, baseline: Baseline) -> Spent:
     """Run a backtest with its steps timed from outside."""
     module: Any = sys.modules["tidegauge_processor.backtest.replay"]
-    kept = Tally.add, Recorder.add, module.judge_window
+    kept = Tally.add, Recorder.add, module.judge_windows
     spent = Spent()
     Tally.add = spent.timed("count", kept[0])  # type: ignore[method-assign]
     Recorder.add = spent.timed("record", kept[1])  # type: ignore[method-assign]
-    module.judge_window = spent.timed("judge", kept[2])
+    module.judge_windows = spent.timed("judge", kept[2])
     try:
         with spent.on("in all"):
             run(Source(path), baseline, Policy(), "at", OutputColumns(score="score"))
     finally:
-        Tally.add, Recorder.add, module.judge_window = kept  # type: ignore[method-assign]
+        Tally.add, Recorder.add, module.judge_windows = kept  # type: ignore[method-assign]
     for seconds in (spent.cpu, spent.wall):
         seconds["read"] = seconds["in all"] - sum(seconds[step] for step in ("count", "judge", "record"))
     return spent

@@ -1,7 +1,7 @@
 """What the processor would have said on history: rows of a file through the same counting and the same judging.
 
     file -> chunks of rows (`reading`, `texts`) -> windows by the rows' own time (`timeline`)
-         -> counts (`counting`, `outputs`) -> `judging.judge_window`, as in the processor -> `results`, `screen`
+         -> counts (`counting`, `outputs`) -> `judging.judge_windows`, as in the processor -> `results`, `screen`
          -> outcomes (`labels`) by cohort (`cohorts`) -> `evaluating.evaluate_cohort`, as there -> `evaluations`
 
 A live row travels further: the SDK bins it, OTLP carries the counts, the processor merges them. All of this is exact,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +10,7 @@ from tidegauge.baseline import Baseline
 from tidegauge.baseline.frame import nearest
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
-from tidegauge_processor.backtest.counting import Tally
+from tidegauge_processor.backtest.counting import Tally, WindowCounts
 from tidegauge_processor.backtest.labels import NO_LABELS, LabelColumns
 from tidegauge_processor.backtest.outputs import NO_OUTPUTS, OutputColumns, check_outputs
 from tidegauge_processor.backtest.reading import Source
@@ -18,14 +18,18 @@ from tidegauge_processor.backtest.realized import Realized
 from tidegauge_processor.backtest.results import Backtest, Recorder, shortened
 from tidegauge_processor.backtest.timeline import Timeline, times_of
 from tidegauge_processor.config.sections import Labels
-from tidegauge_processor.judging import judge_window
+from tidegauge_processor.judging import Closed, judge_windows
 from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Policy, Window
 
 _MOST_NAMES: Final = 8
 _AS_USUAL: Final = Labels()
+_MOST_COMPARISONS: Final = 8_192
+"""Streams at scales and windows that are judged in one pass: more would cost memory and no less time."""
 
+Ripe = tuple[int, WindowCounts]
+"""Number and counts of a window that no further row belongs to."""
 Progress = Callable[[int, int], None]
 """Told how much of how much is done, in rows counted and rows judged."""
 
@@ -34,7 +38,6 @@ Progress = Callable[[int, int], None]
 class _Past:
     history: list[Window] = field(default_factory=list)
     incidents: IncidentLog = field(default_factory=IncidentLog)
-    violations: set[tuple[str, str]] = field(default_factory=set)
 
 
 def run(
@@ -70,6 +73,8 @@ def run(
     timeline = Timeline(times, length)
     realized = Realized(source, baseline, policy, outputs, labels, settings, times) if labels.label else None
     tally, rows, counted, judged = Tally(baseline, outputs), timeline.windows.size, 0, 0
+    most = max(1, _MOST_COMPARISONS // (len(comparison.references(baseline)) * len(policy.scales)))
+    broken: frozenset[tuple[str, str]] = frozenset()
     for chunk in source.chunks([*features, *outputs.names, *labels.names]):
         if counted + chunk.rows > rows:
             raise DataError(f"{str(source.path)!r} grew while it was read: start again")
@@ -77,18 +82,33 @@ def run(
         for told in realized.take_up(chunk, counted) if realized else ():
             recorder.add_labels(told, settings.window)
         counted += chunk.rows
-        for number, seen in tally.take(timeline.first_after(counted)):
-            start, end = number * length, (number + 1) * length
-            past.violations |= seen.broken()
-            counts = comparison.counts(seen, baseline)
-            found = judge_window(past, start, end, counts, baseline, policy)
-            recorder.add(start, end, seen.rows, found, estimates(seen, baseline))
-            judged += seen.rows
+        for ripe in _runs(tally.take(timeline.first_after(counted)), most):
+            closed = []
+            for number, seen in ripe:
+                broken = broken | seen.broken()
+                counts = comparison.counts(seen, baseline)
+                closed.append(Closed(number * length, (number + 1) * length, counts, broken))
+            found = judge_windows(past, closed, baseline, policy)
+            for window, (_, seen), said in zip(closed, ripe, found, strict=True):
+                recorder.add(window.start, window.end, seen.rows, said, estimates(seen, baseline))
+                judged += seen.rows
             progress(counted + judged, 2 * rows)
         progress(counted + judged, 2 * rows)
     if counted < rows:
         raise DataError(f"{str(source.path)!r} shrank while it was read: start again")
     return recorder.finish(realized.finish() if realized else None)
+
+
+def _runs(windows: Sequence[Ripe], most: int) -> Iterator[list[Ripe]]:
+    """Windows that follow each other without a gap, at most so many at once."""
+    run_: list[Ripe] = []
+    for window in windows:
+        if run_ and (window[0] != run_[-1][0] + 1 or len(run_) == most):
+            yield run_
+            run_ = []
+        run_.append(window)
+    if run_:
+        yield run_
 
 
 def _check_columns(source: Source, named: list[str], features: list[str]) -> None:

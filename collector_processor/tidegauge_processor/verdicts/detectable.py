@@ -95,7 +95,8 @@ def _quantile(law: Bridge, at: Places, excess: Floats, nodes: Floats, level: Flo
     log = law.sums(s.ravel(), np.repeat(at, nodes.size)).log.reshape(s.shape) - np.log1p(-s * largest[:, None])
     factor = np.exp(-log / 2)
     each = 2 * top * special.erfcinv(np.minimum(level[:, None] / factor, 1.0)) ** 2
-    low, high = each.min(axis=1), each.max(axis=1)
+    low: Floats = each.min(axis=1)
+    high: Floats = each.max(axis=1)
     weight = nodes * factor
     for _ in range(_HALVINGS if nodes.size > 1 else 0):
         middle = (low + high) / 2

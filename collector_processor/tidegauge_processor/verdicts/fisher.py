@@ -127,7 +127,8 @@ def _log_probability(x: Floats, rows: Floats, marked: Floats, total: Floats) -> 
     inside, outside, both = _log_binomial(
         np.array([x, rows - x, rows]), np.array([marked, total - marked, total]), share
     )
-    return inside + outside - both
+    result: Floats = inside + outside - both
+    return result
 
 
 def _log_binomial(x: Floats, n: Floats, share: Floats) -> Floats:

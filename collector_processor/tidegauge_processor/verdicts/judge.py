@@ -6,7 +6,7 @@ other rows, so a verdict has the same bits whatever else is judged beside it, an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,22 +62,45 @@ def judge(
     """
     if not windows:
         return []
+    return judge_each(windows, references, policy, [references if watched is None else watched])[0]
+
+
+def judge_each(
+    windows: Sequence[Window],
+    references: Mapping[Stream, Reference],
+    policy: Policy,
+    watched: Sequence[Collection[Stream]],
+) -> list[list[Verdict]]:
+    """Judge streams at each of several windows as if it were the newest, all in one pass.
+
+    The verdicts are those of `judge`, to the bit; with many windows at once they cost a fraction.
+
+    Args:
+        windows: as for `judge`.
+        references: as for `judge`.
+        policy: as for `judge`.
+        watched: the streams to judge in each of the latest ``E`` windows, oldest first; at most as many as windows.
+
+    Returns:
+        Verdicts by window.
+    """
+    first = len(windows) - len(watched)
+    past = [windows[: first + end + 1] for end in range(len(watched))]
     levels = budget.levels(references, policy)
     ready = tuple(scale for scale in policy.scales if scale <= len(windows))
-    latest = windows[-max(ready, default=1) :]
-    streams = sorted(references if watched is None else watched)
-    verdicts = [_waiting(stream, scale, windows) for stream in streams for scale in policy.scales if scale not in ready]
+    latest = windows[-(max(ready, default=1) + len(watched) - 1) :]
+    said = [[*_without_test(seen, streams, references, policy)] for seen, streams in zip(past, watched, strict=True)]
     shapes: dict[Shape, list[Stream]] = {}
-    for stream in streams:
+    for stream in sorted(set().union(*watched)):
         shapes.setdefault(shape_of(references[stream]), []).append(stream)
     slots = np.stack([window.slots for window in latest])
     parts: list[_Part] = []
     for shape, alike in shapes.items() if ready else ():
         counts = stack(latest, alike, shape.cells)
         known = [references[stream] for stream in alike]
-        compared = compare(counts, known, slots, ready, policy.window_length)
-        silent, part = _split(compared, alike, ready, latest, references, levels, policy)
-        verdicts += silent
+        compared = compare(counts, known, slots, ready, policy.window_length, len(watched))
+        keys = [_Key(stream, end, scale) for stream in alike for end in range(len(watched)) for scale in ready]
+        part = _testable(compared, keys, references, levels, policy, past, watched, said)
         if part.keys:
             parts.append(part)
     ordered = [part for part in parts if part.compared.ordered]
@@ -87,49 +110,70 @@ def judge(
     )
     for part, evidence in zip(parts, gather([part.compared for part in parts], quadratic), strict=True):
         shift = shifts.pop(0) if part.compared.ordered else np.full(len(part.keys), np.nan)
-        verdicts += _verdicts(part, evidence, shift, latest, policy)
-    unknown = {stream for window in windows[-1:] for stream in window.counts if stream not in references}
-    for stream in unknown:
-        rows = int(windows[-1].counts[stream].sum())
-        verdicts.append(_silent(stream, policy.scales[0], windows[-1:], rows, "the baseline does not know this stream"))
-    return sorted(verdicts, key=lambda verdict: (verdict.stream, verdict.scale))
+        for key, verdict in zip(part.keys, _verdicts(part, evidence, shift, past, policy), strict=True):
+            said[key.end].append(verdict)
+    return [sorted(verdicts, key=lambda verdict: (verdict.stream, verdict.scale)) for verdicts in said]
+
+
+class _Key(NamedTuple):
+    stream: Stream
+    end: int
+    """Place of the newest window among those that are judged."""
+    scale: int
 
 
 class _Part(NamedTuple):
     """Comparisons of streams of one shape that can be tested."""
 
-    keys: list[tuple[Stream, int]]
+    keys: list[_Key]
     references: list[Reference]
     compared: Comparisons
     level: Floats
 
 
-def _split(
+def _without_test(
+    windows: Sequence[Window], streams: Collection[Stream], references: Mapping[Stream, Reference], policy: Policy
+) -> Iterator[Verdict]:
+    """Verdicts at the newest window for which its counts need not be looked at."""
+    for stream in streams:
+        for scale in policy.scales:
+            if scale > len(windows):
+                yield _silent(stream, scale, windows, 0, f"waits for {scale} windows: {len(windows)} so far")
+    for stream, counts in windows[-1].counts.items():
+        if stream not in references:
+            why = "the baseline does not know this stream"
+            yield _silent(stream, policy.scales[0], windows[-1:], int(counts.sum()), why)
+
+
+def _testable(
     compared: Comparisons,
-    streams: Sequence[Stream],
-    scales: tuple[int, ...],
-    windows: Sequence[Window],
+    keys: Sequence[_Key],
     references: Mapping[Stream, Reference],
     levels: Mapping[Stream, Floats],
     policy: Policy,
-) -> tuple[list[Verdict], _Part]:
-    """What cannot be tested, with the reason, and the rest."""
-    keys = [(stream, scale) for stream in streams for scale in scales]
-    reasons = [_why_not(compared, place, scale, policy) for place, (_, scale) in enumerate(keys)]
-    silent = [
-        _silent(stream, scale, windows, int(compared.rows[place]), reasons[place])
-        for place, (stream, scale) in enumerate(keys)
-        if reasons[place]
-    ]
-    places = [place for place, reason in enumerate(reasons) if not reason]
-    keys = [keys[place] for place in places]
-    level = np.array([levels[stream][policy.scales.index(scale)] for stream, scale in keys])
-    chosen = compared.at(np.array(places, dtype=np.intp))
-    return silent, _Part(keys, [references[stream] for stream, _ in keys], chosen, level)
+    past: Sequence[Sequence[Window]],
+    watched: Sequence[Collection[Stream]],
+    said: Sequence[list[Verdict]],
+) -> _Part:
+    """The comparisons that can be tested; why others cannot is added to what is ``said``."""
+    places = []
+    for place, (stream, end, scale) in enumerate(keys):
+        if stream not in watched[end] or scale > len(past[end]):
+            continue
+        why_not = _why_not(compared, place, scale, policy)
+        if why_not:
+            said[end].append(_silent(stream, scale, past[end], int(compared.rows[place]), why_not))
+        else:
+            places.append(place)
+    chosen = [keys[place] for place in places]
+    level = np.array([levels[stream][policy.scales.index(scale)] for stream, _, scale in chosen])
+    return _Part(
+        chosen, [references[key.stream] for key in chosen], compared.at(np.array(places, dtype=np.intp)), level
+    )
 
 
 def _verdicts(
-    part: _Part, evidence: Evidence, shift: Floats, windows: Sequence[Window], policy: Policy
+    part: _Part, evidence: Evidence, shift: Floats, past: Sequence[Sequence[Window]], policy: Policy
 ) -> list[Verdict]:
     keys, known, chosen, level = part
     bounds = np.stack([r.bounds for r in known if r.bounds is not None]) if chosen.ordered else None
@@ -141,7 +185,7 @@ def _verdicts(
     verdicts: list[Verdict] = []
     sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
     tests, smallest = _tests(evidence), evidence.smallest
-    for place, (stream, scale) in enumerate(keys):
+    for place, (stream, end, scale) in enumerate(keys):
         floor = known[place].floor
         large = lower[place] > (policy.effect_floor if floor is None else floor)
         state, reason = _claim(chosen, evidence, smallest, place, stream, float(level[place]), large)
@@ -149,8 +193,8 @@ def _verdicts(
             Verdict(
                 stream=stream,
                 scale=scale,
-                start=windows[-scale].start,
-                end=windows[-1].end,
+                start=past[end][-scale].start,
+                end=past[end][-1].end,
                 rows=int(chosen.rows[place]),
                 state=state,
                 tests=tests[place],
@@ -213,10 +257,6 @@ def _why_not(compared: Comparisons, place: int, scale: int, policy: Policy) -> s
             f"the reference has {blocks} stretches of {hours:g} h: {FEWEST_BLOCKS} tell how far such stretches differ"
         )
     return ""
-
-
-def _waiting(stream: Stream, scale: int, windows: Sequence[Window]) -> Verdict:
-    return _silent(stream, scale, windows, 0, f"waits for {scale} windows: {len(windows)} so far")
 
 
 def _silent(stream: Stream, scale: int, windows: Sequence[Window], rows: int, reason: str) -> Verdict:

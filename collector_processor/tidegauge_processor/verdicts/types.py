@@ -106,7 +106,8 @@ class Policy:
         return _MONTH / self.window_length
 
 
-class TestResult(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TestResult:
     """One test of one comparison.
 
     Attributes:

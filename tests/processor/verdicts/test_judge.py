@@ -6,7 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tidegauge_processor.verdicts.judge import judge
+from tidegauge.statistics.wobble import UNKNOWN, Excess, Wobble
+from tidegauge_processor.verdicts.judge import judge, judge_each
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Window
 
@@ -217,6 +218,36 @@ def test_a_verdict_does_not_depend_on_what_is_judged_beside_it(counts, slots):
             assert verdict.tests == beside.tests
             assert verdict.effects == beside.effects
             assert verdict.rows == beside.rows
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), slots=st.sampled_from([1, 24]), ends=st.integers(1, 9), wobbles=st.booleans())
+def test_windows_judged_together_get_the_verdicts_of_each(seed, slots, ends, wobbles):
+    rng = np.random.default_rng(seed)
+    methods = ("anderson_darling", "klotz", "g_test", "fisher_exact")
+    wobble = Wobble(((1, 90), (6, 15)), tuple((h, method, Excess(1.4, 0.01, 30)) for h in (1, 6) for method in methods))
+    references = {
+        Stream("feature", f"f{place}"): Reference(
+            rng.poisson(90, (slots, cells)),
+            np.arange(cells - 1.0) if ordered else None,
+            wobble=wobble if wobbles else UNKNOWN,
+        )
+        for place, (cells, ordered) in enumerate([(12, True), (9, True), (12, False), (2, False)])
+    }
+    strange = Stream("feature", "strange")
+    history = windows(
+        *(
+            {s: rng.poisson(rng.choice([0, 0.2, 20], r.cells)) for s, r in references.items()}
+            | ({strange: np.array([1])} if rng.random() < 0.2 else {})
+            for _ in range(9)
+        ),
+        slots=[np.arange(slots) == hour for hour in range(9)] if slots > 1 else None,
+    )
+    watched = [[stream for stream in references if rng.random() < 0.8] for _ in range(ends)]
+    policy = Policy(scales=(1, 3, 6))
+    together = judge_each(history, references, policy, watched)
+    for end, streams in enumerate(watched):
+        assert repr(together[end]) == repr(judge(history[: 10 - ends + end], references, policy, streams))
 
 
 @settings(deadline=None, max_examples=50)
