@@ -281,6 +281,7 @@ class Prediction:
             None if out.values is None else out.values[row],
             segments,
             self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
+            self._model.task == "ranking",
         )
 
     def _segments(self, row: int) -> tuple[tuple[str, str], ...]:
