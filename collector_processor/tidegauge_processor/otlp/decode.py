@@ -6,10 +6,10 @@
 | traces | spans of other clients that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans |
 | logs | ``ml.baseline.published``, ``ml.feedback.recorded``, ``ml.prediction.recorded`` | all other records |
 
-Spans of our own SDK are for looking at: it sends metrics about the same calls, exact under any sampling. Model identity
-may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A request that is
-no protobuf is refused as a whole (`WireError`); an item that carries one of our names and cannot be read is rejected by
-itself, counted, and reported to the sender as a partial success.
+Spans of our own SDK, and its ``ml.prediction.details``, are for looking at: it sends metrics about the same calls,
+exact under any sampling. Model identity may stand on the data point or, after a collector's ``groupbyattrs``, on the
+resource. A request that is no protobuf is refused as a whole (`WireError`); an item that carries one of our names and
+cannot be read is rejected by itself, counted, and reported to the sender as a partial success.
 """
 
 from __future__ import annotations
