@@ -39,6 +39,9 @@ def backtest(
         list[str] | None,
         typer.Option(metavar="COL", help="Groups to measure and, of a binary task, to compare; may be repeated."),
     ] = None,
+    list_: Annotated[
+        str | None, typer.Option("--list", metavar="COL", help="Of a ranking: which rows are one list.")
+    ] = None,
     window: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Length of a window, such as 1h; the configuration's else.")
     ] = None,
@@ -57,7 +60,7 @@ def backtest(
 
     if data.suffix.lower() not in FORMATS:
         _stop(f"cannot read {str(data)!r}: its name should end in {' or '.join(FORMATS)}")
-    for option, given in (("--label-time", label_time), ("--segment", segment)):
+    for option, given in (("--label-time", label_time), ("--segment", segment), ("--list", list_)):
         if given and label is None:
             _stop(f"{option} goes with labels: name their column with --label")
     length = None if window is None else _length(window)
@@ -68,7 +71,7 @@ def backtest(
     policy = policy_of(settings, reference.model, length)
     with _bar() as told:
         outputs = OutputColumns(prediction, score)
-        labels = LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ())))
+        labels = LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ())), list_)
         found = run(Source(data), reference, policy, timestamp, outputs, labels, settings.labels, told)
     if json is not None:
         found.write(json)

@@ -12,7 +12,8 @@ from tidegauge._snapshot import Frame, Matrix, Rows, only_row
 if TYPE_CHECKING:
     from tidegauge._prediction import Prediction
 
-_MOST_ROWS_ON_SPAN: Final = 1_000
+MOST_ROWS: Final = 1_000
+"""Rows of a batch whose outputs a span carries, or of which details are sent."""
 
 
 def describe(call: Prediction, error: BaseException | None) -> None:
@@ -47,7 +48,7 @@ def _describe_output(call: Prediction, attributes: dict[str, Any]) -> None:
     if call.own_ids is not None and len(call.own_ids) == 1 and call.own_ids[0] is not None:
         attributes[semconv.PREDICTION_ID] = call.own_ids[0]
     outputs = call.outputs
-    if outputs is None or call.rows > _MOST_ROWS_ON_SPAN:
+    if outputs is None or call.rows > MOST_ROWS:
         return
     one = call.rows == 1
     if outputs.classes is not None and one:

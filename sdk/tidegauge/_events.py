@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,15 +38,40 @@ class Announcement:
     def record(self, resource: Resource) -> ReadableLogRecord:
         """Make the log record."""
         made = self.made
-        attributes = {
-            semconv.MODEL_NAME: made.model,
-            semconv.MODEL_VERSION: made.version,
-            semconv.PREDICTION_ID: made.prediction_id,
-            **_predicted(made),
-        }
-        if self.task is not None:
-            attributes[semconv.TASK_TYPE] = self.task
+        attributes = _announced(made, self.task)
         return _record(semconv.EVENT_PREDICTION, made.time, attributes, None, made.trace_id, made.span_id, resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What went into the prediction of one row, and what came out.
+
+    Args:
+        made: what was predicted; without a prediction where the call failed.
+        task: the model's task, where it is known.
+        names: features that may be shown.
+        values: of these, numbers or texts.
+        error: type of the exception that the call ended with; None when it ended well.
+        sampled: whether the call's trace is recorded.
+    """
+
+    made: Receipt
+    task: str | None
+    names: Sequence[str]
+    values: Sequence[float] | Sequence[str]
+    error: str | None
+    sampled: bool
+
+    def record(self, resource: Resource) -> ReadableLogRecord:
+        """Make the log record."""
+        made = self.made
+        attributes = _announced(made, self.task)
+        if self.names:
+            attributes |= {semconv.FEATURE_NAMES: self.names, semconv.FEATURE_VALUES: self.values}
+        if self.error is not None:
+            attributes[semconv.ERROR_TYPE] = self.error
+        context = made.trace_id, made.span_id, resource
+        return _record(semconv.EVENT_DETAILS, made.time, attributes, None, *context, sampled=self.sampled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +149,16 @@ def publications(
         yield Publication(time, attributes, data[first : first + most_bytes])
 
 
+def _announced(made: Receipt, task: str | None) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        semconv.MODEL_NAME: made.model,
+        semconv.MODEL_VERSION: made.version,
+        semconv.PREDICTION_ID: made.prediction_id,
+        **_predicted(made),
+    }
+    return attributes if task is None else {**attributes, semconv.TASK_TYPE: task}
+
+
 def _predicted(made: Receipt) -> dict[str, Any]:
     attributes: dict[str, Any] = {semconv.PREDICTION_TIME: made.time}
     if made.klass is not None:
@@ -137,7 +172,14 @@ def _predicted(made: Receipt) -> dict[str, Any]:
 
 
 def _record(
-    name: str, time: int, attributes: Mapping[str, Any], body: Any, trace_id: int, span_id: int, resource: Resource
+    name: str,
+    time: int,
+    attributes: Mapping[str, Any],
+    body: Any,
+    trace_id: int,
+    span_id: int,
+    resource: Resource,
+    sampled: bool = True,
 ) -> ReadableLogRecord:
     record = LogRecord(
         timestamp=time,
@@ -148,5 +190,5 @@ def _record(
         event_name=name,
     )
     record.trace_id, record.span_id = trace_id, span_id
-    record.trace_flags = _SAMPLED if trace_id else TraceFlags()
+    record.trace_flags = _SAMPLED if trace_id and sampled else TraceFlags()
     return ReadableLogRecord(record, resource, SCOPE)

@@ -86,7 +86,7 @@ def feedback_by_receipt(pipeline: Pipeline | None, receipt: str, actual: Any) ->
     """
     made = decode(receipt, (pipeline or PROCESS.idle()).settings.receipt_key)
     known = None if pipeline is None else pipeline.known_model(made.model, made.version)
-    number = made.klass is None and (made.value is not None or made.score is None)
+    number = made.ranked or (made.klass is None and (made.value is not None or made.score is None))
     said = _actual(actual, known, made.klass, number)
     return _feedback(pipeline, said, made, made.model, made.version, made.prediction_id, known)
 
@@ -116,7 +116,10 @@ def _feedback(
     known: Model | None,
 ) -> Feedback:
     now = 0 if pipeline is None else pipeline.clock()
-    return Feedback(now, actual, receipt, model, version, prediction_id, None if known is None else known.task)
+    task = None if known is None else known.task
+    if receipt is not None and receipt.ranked:
+        task = "ranking"
+    return Feedback(now, actual, receipt, model, version, prediction_id, task)
 
 
 def _actual(actual: Any, model: Model | None, predicted: str | None, number: bool) -> str | float:

@@ -1,4 +1,8 @@
-"""Events on their way to the outbox: outcomes gathered into batches, baselines published again and again."""
+"""Events on their way to the outbox: outcomes gathered into batches, baselines published again and again.
+
+Predictions are announced, and their details told, when calls are summarised: outside of the calls. There are many
+details, and they can be missed better than outcomes: what finds a quarter of the outbox taken is dropped and counted.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 
-from tidegauge._events import Announcement, Feedback, Publication, publications
+from tidegauge._details import details_of
+from tidegauge._events import Announcement, Details, Feedback, Publication, publications
+from tidegauge._explain import Explanation
 from tidegauge._model import Model
 from tidegauge._outbox import Outbox
 from tidegauge._safety import Safety
@@ -23,6 +29,8 @@ Batch: TypeAlias = Callable[[], Sequence[ReadableLogRecord]]
 """Makes the log records, in the thread that sends them."""
 
 _MOST_EVENTS_A_REQUEST: Final = 1_000
+_MOST_VALUES_A_REQUEST: Final = 50_000  # of features; collectors refuse requests of more than 4 MiB
+_ROOM_FOR_DETAILS: Final = 0.25
 _JITTER: Final = 0.1
 
 
@@ -70,16 +78,19 @@ class Journal:
         if batch:
             self._put(batch)
 
-    def announce(self, calls: Iterable[Prediction]) -> None:
-        """Announce the predictions that have keys of the application's own; never waits."""
-        found: list[Announcement] = []
-        for call in calls:
-            try:
-                found += [Announcement(made, call.model.task) for made in call.identified]
-            except Exception as error:
-                self._safety.failed("announce", error)
-        for first in range(0, len(found), _MOST_EVENTS_A_REQUEST):
-            self._put(found[first : first + _MOST_EVENTS_A_REQUEST])
+    def tell(self, calls: Sequence[Prediction | Explanation], announce: bool, wait: float) -> None:
+        """Tell of finished calls what was asked for.
+
+        Args:
+            calls: the calls.
+            announce: announce the predictions that have keys of the application's own; that never waits.
+            wait: seconds to wait for room for the details of a call, which are dropped then, and counted.
+        """
+        if announce:
+            self._announce(calls)
+        detailed = [call for call in calls if not isinstance(call, Explanation) and call.options.details]
+        if detailed:
+            self._detail(detailed, wait)
 
     def publish(self, models: Iterable[Model], now: int) -> None:
         """Publish the baselines that are due; ``now`` stamps the events, nanoseconds since the epoch."""
@@ -97,6 +108,38 @@ class Journal:
             jitter = 1 + random.SystemRandom().uniform(-_JITTER, _JITTER)
             model.published = baseline.id, time.monotonic() + self._publish_interval * jitter
 
-    def _put(self, events: Sequence[Announcement | Feedback | Publication]) -> None:
+    def _announce(self, calls: Iterable[Prediction | Explanation]) -> None:
+        found: list[Announcement] = []
+        for call in calls:
+            try:
+                found += [Announcement(made, call.model.task) for made in call.identified]
+            except Exception as error:
+                self._safety.failed("announce", error)
+        for first in range(0, len(found), _MOST_EVENTS_A_REQUEST):
+            self._put(found[first : first + _MOST_EVENTS_A_REQUEST])
+
+    def _detail(self, calls: Iterable[Prediction], wait: float) -> None:
+        batch: list[Details] = []
+        values = 0
+        for call in calls:
+            if not self._outbox.wait_for_room(wait, _ROOM_FOR_DETAILS):
+                wait = 0.0  # nothing is sent: once is enough
+                self._safety.dropped("details_queue_full", max(call.rows, 1))
+                continue
+            try:
+                found = details_of(call, self._safety)
+            except Exception as error:
+                self._safety.failed("details", error)
+                continue
+            for details in found:
+                batch.append(details)
+                values += len(details.names)
+                if len(batch) >= _MOST_EVENTS_A_REQUEST or values >= _MOST_VALUES_A_REQUEST:
+                    self._put(batch)
+                    batch, values = [], 0
+        if batch:
+            self._put(batch)
+
+    def _put(self, events: Sequence[Announcement | Details | Feedback | Publication]) -> None:
         resource = self._resource()
         self._outbox.put(lambda: [event.record(resource) for event in events], len(events))

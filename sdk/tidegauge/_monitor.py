@@ -41,6 +41,7 @@ def monitor(
     segments: Iterable[str] | str = (),
     prediction_id: str | Callable[..., Any] | None = None,
     capture: CaptureMode | None = None,
+    details: bool | None = None,
     allow: Iterable[str] | None = None,
     deny: Iterable[str] | None = None,
     hash: Iterable[str] | None = None,
@@ -65,7 +66,9 @@ def monitor(
         segments: columns whose values are slices: low-cardinality, such as a region.
         prediction_id: column or argument with the caller's own key, or a callable that takes the call's arguments.
         capture: what spans may carry: ``"summary"``, ``"values"`` or ``"none"``.
-        allow: the only features whose values spans may carry.
+        details: send each row as an event ``ml.prediction.details`` with its features and what came out, whatever the
+            sampling; the setting ``prediction_details`` when left out. ``allow=``, ``deny=`` and ``hash=`` hold for it.
+        allow: the only features whose values spans and events may carry.
         deny: features that leave in no form.
         hash: features of which only a digest leaves.
         threshold: score from which on a row is of the positive class.
@@ -93,7 +96,7 @@ def monitor(
     """
     spec = _spec(name, version, baseline, task, threshold, model_id, framework)
     options = _options(
-        names, segments, prediction_id, capture, allow, deny, hash, explain_option(explain, explain_rate)
+        names, segments, prediction_id, capture, details, allow, deny, hash, explain_option(explain, explain_rate)
     )
     if not (output is None or isinstance(output, str) or callable(output)):
         raise ConfigurationError(f"output= is a path or a callable, not {output!r}")
@@ -118,6 +121,7 @@ def prediction(
     segments: Iterable[str] | str = (),
     prediction_id: str | None = None,
     capture: CaptureMode | None = None,
+    details: bool | None = None,
     allow: Iterable[str] | None = None,
     deny: Iterable[str] | None = None,
     hash: Iterable[str] | None = None,
@@ -143,7 +147,7 @@ def prediction(
     """
     spec = _spec(name, version, baseline, task, threshold, model_id, framework)
     options = _options(
-        names, segments, prediction_id, capture, allow, deny, hash, explain_option(explain, explain_rate)
+        names, segments, prediction_id, capture, details, allow, deny, hash, explain_option(explain, explain_rate)
     )
     pipeline = active_pipeline() or PROCESS.idle()
     return Prediction(pipeline, pipeline.model(spec), options.completed(pipeline.settings))
@@ -209,6 +213,7 @@ def _options(
     segments: Iterable[str] | str,
     prediction_id: str | Callable[..., Any] | None,
     capture: CaptureMode | None,
+    details: bool | None,
     allow: Iterable[str] | None,
     deny: Iterable[str] | None,
     hash: Iterable[str] | None,
@@ -216,6 +221,8 @@ def _options(
 ) -> Options:
     if capture is not None and capture not in CAPTURE_MODES:
         raise ConfigurationError(f"capture={capture!r}: it must be one of {', '.join(CAPTURE_MODES)}")
+    if not (details is None or isinstance(details, bool)):
+        raise ConfigurationError(f"details= is True or False, not {details!r}")
     if not (prediction_id is None or isinstance(prediction_id, str) or callable(prediction_id)):
         raise ConfigurationError(f"prediction_id= is a name or a callable, not {prediction_id!r}")
     if isinstance(names, str):
@@ -225,6 +232,7 @@ def _options(
         segments=(segments,) if isinstance(segments, str) else tuple(segments),
         id_column=prediction_id if isinstance(prediction_id, str) else None,
         capture=capture,
+        details=details,
         allow=None if allow is None else names_of(allow),
         deny=names_of(deny),
         hash=names_of(hash),

@@ -29,8 +29,10 @@ class Options:
         segments: columns whose values are slices.
         id_column: column that holds the caller's own key; no feature.
         capture: what spans may carry; None: what the settings say.
-        allow: the only features that may leave as values; None for all.
-        deny: features that leave in no form, neither on spans nor summarised.
+        details: whether each row is sent as an event; None: what the settings say; makes no difference to how calls are
+            summarised.
+        allow: the only features that may leave as values, on spans or in events; None for all.
+        deny: features that leave in no form, neither as values nor summarised.
         hash: features of which only a digest leaves. A baseline has no place for digests, so of its features less
             leaves: of numbers the counts by bin, without sum and extremes, and of categories only the violations.
         key: makes the digests unguessable.
@@ -41,6 +43,7 @@ class Options:
     segments: tuple[str, ...] = ()
     id_column: str | None = None
     capture: CaptureMode | None = None
+    details: bool | None = field(default=None, compare=False)
     allow: frozenset[str] | None = None
     deny: frozenset[str] = frozenset()
     hash: frozenset[str] = frozenset()
@@ -59,10 +62,11 @@ class Options:
 
     def completed(self, settings: Settings) -> Options:
         """These options, with what they leave open taken from ``settings``."""
-        return replace(self, capture=self.capture or settings.capture, key=settings.receipt_key or b"")
+        details = settings.prediction_details and self.capture != "none" if self.details is None else self.details
+        return replace(self, capture=self.capture or settings.capture, details=details, key=settings.receipt_key or b"")
 
     def values(self, row: Mapping[str, Any]) -> tuple[list[str], list[float] | list[str]]:
-        """Names and values of what a span may carry of a row: numbers, or texts when any of it is not a number.
+        """Names and values of what may be shown of a row: numbers, or texts when any of it is not a number.
 
         >>> Options(deny=frozenset({"name"})).values({"age": 41, "name": "Ada"})
         (['age'], [41.0])

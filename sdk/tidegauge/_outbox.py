@@ -22,6 +22,7 @@ from tidegauge._safety import Safety
 _Batch = TypeVar("_Batch")
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_HALF: Final = 0.5
 _SUPPRESS: Final = otel_context._SUPPRESS_INSTRUMENTATION_KEY
 
 
@@ -79,7 +80,7 @@ class Outbox(Generic[_Batch]):
     @property
     def crowded(self) -> bool:
         """Whether more than half of the room is taken."""
-        return self._size * 2 > self._most
+        return not self._has_room(_HALF)
 
     def start(self) -> None:
         """Start the thread; to be done early, because the interpreter gives none once it has begun to end.
@@ -105,10 +106,10 @@ class Outbox(Generic[_Batch]):
         if gone:
             self._safety.dropped(f"{self._name}_queue_full", gone)
 
-    def wait_for_room(self, timeout: float) -> bool:
-        """Wait until at most half of the room is taken; False when that took too long."""
+    def wait_for_room(self, timeout: float, share: float = _HALF) -> bool:
+        """Wait until at most a ``share`` of the room is taken; False when that took too long."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self.crowded, timeout)
+            return self._changed.wait_for(lambda: self._has_room(share), timeout)
 
     def drain(self, timeout: float) -> bool:
         """Try to send everything now.
@@ -188,6 +189,9 @@ class Outbox(Generic[_Batch]):
         except Exception as error:
             self._safety.failed(f"export_{self._name}", error, "the batch is kept and sent again")
             return False
+
+    def _has_room(self, share: float) -> bool:
+        return self._size <= share * self._most
 
     def _pop(self) -> int:
         _, items = self._queue.popleft()

@@ -273,8 +273,7 @@ class Pipeline:
                 self._put(batch)
 
     def _summarise(self, interval: Interval, calls: Sequence[Any]) -> None:
-        if self.settings.prediction_events:
-            self._journal.announce(calls)
+        self._journal.tell(calls, self.settings.prediction_events, self.settings.outcome_wait if self._replays else 0.0)
         groups: dict[Model, list[Any]] = {}
         for call in calls:
             groups.setdefault(call.model, []).append(call)

@@ -6,7 +6,7 @@ Decorators of every kind, the context manager and later the instrumentors use it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
@@ -166,7 +166,7 @@ class Prediction:
         """
         if self._is_empty:
             raise ReceiptError("an empty batch has no receipt")
-        return self._receipt(0, self._segments(0))
+        return encode(self._made(0, self._segments(0)), self._pipeline.settings.receipt_key)
 
     @property
     def receipts(self) -> list[str]:
@@ -175,18 +175,19 @@ class Prediction:
         Raises:
             ReceiptError: the texts in one are too long.
         """
-        if self._is_empty:
-            return []
-        segments = self._all_segments()
-        return [self._receipt(row, segments[row] if segments else ()) for row in range(max(self.rows, 1))]
+        made = [] if self._is_empty else self.made(range(max(self.rows, 1)))
+        return [encode(each, self._pipeline.settings.receipt_key) for each in made]
 
     @property
     def identified(self) -> list[Receipt]:
         """What was predicted for the rows that have a key of the application's own."""
         if self.own_ids is None or self.error is not None or len(self.own_ids) != self.rows:
             return []
+        return self.made([row for row, key in enumerate(self.own_ids) if key is not None])
+
+    def made(self, rows: Iterable[int]) -> list[Receipt]:
+        """What was predicted for some of the rows."""
         segments = self._all_segments()
-        rows = [row for row, key in enumerate(self.own_ids) if key is not None]
         return [self._made(row, segments[row] if segments else ()) for row in rows]
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -263,9 +264,6 @@ class Prediction:
     def _is_empty(self) -> bool:
         return not self.rows and (self.inputs is not None or self.outputs is not None)
 
-    def _receipt(self, row: int, segments: tuple[tuple[str, str], ...]) -> str:
-        return encode(self._made(row, segments), self._pipeline.settings.receipt_key)
-
     def _made(self, row: int, segments: tuple[tuple[str, str], ...]) -> Receipt:
         trace_id, span_id = self.identity
         out = self.outputs or Output()
@@ -281,6 +279,7 @@ class Prediction:
             None if out.values is None else out.values[row],
             segments,
             self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
+            self._model.task == "ranking",
         )
 
     def _segments(self, row: int) -> tuple[tuple[str, str], ...]:

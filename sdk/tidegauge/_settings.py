@@ -39,11 +39,14 @@ class Settings:
         capture: what spans may carry; ``"summary"``, ``"values"`` or ``"none"``.
         buffer_rows: rows that may wait to be summarised; what comes on top is dropped and counted.
         queue_points: data points that may wait to be sent while the receiver is away; the oldest are dropped first.
-        queue_events: outcomes that may wait to be sent.
+        queue_events: outcomes and other events that may wait to be sent.
         receipt_key: signs receipts; any length. Not shown by ``repr``.
-        outcome_wait: seconds that `record_outcome` may wait for room in a full queue before it drops.
+        outcome_wait: seconds that `record_outcome`, and in a replay the flush with details, may wait for room in a full
+            queue before they drop.
         prediction_events: send an event for each row that has a key of the application's own, so that a processor with
             ``labels.join.enabled`` can join outcomes by that key.
+        prediction_details: send an event for each predicted row with its features and what came out, of all functions
+            that do not say ``details=`` themselves, and not of those with ``capture="none"``.
         publish_interval: seconds between two publications of the same baseline.
         shutdown_timeout: seconds that the end of the process may be held up by the last export.
         disabled: do nothing at all; ``OTEL_SDK_DISABLED=true`` says the same.
@@ -66,6 +69,7 @@ class Settings:
     )
     outcome_wait: float = _setting("TIDEGAUGE_OUTCOME_WAIT", 5.0, float)
     prediction_events: bool = _setting("TIDEGAUGE_PREDICTION_EVENTS", False, _flag)
+    prediction_details: bool = _setting("TIDEGAUGE_PREDICTION_DETAILS", False, _flag)
     publish_interval: float = _setting("TIDEGAUGE_PUBLISH_INTERVAL", 3600.0, float)
     shutdown_timeout: float = _setting("TIDEGAUGE_SHUTDOWN_TIMEOUT", 5.0, float)
     disabled: bool = _setting("TIDEGAUGE_DISABLED", False, _flag)

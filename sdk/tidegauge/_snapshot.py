@@ -83,14 +83,21 @@ def only_row(inputs: Snapshot | None) -> dict[str, Any] | None:
     >>> only_row(snapshot(np.array([[41.0, 5.2]]), ("age", "income")))
     {'age': 41.0, 'income': 5.2}
     """
+    return None if inputs is None or inputs.rows != 1 else first_rows(inputs, 1)[0]
+
+
+def first_rows(inputs: Snapshot, most: int) -> list[dict[str, Any]]:
+    """The first rows of an input by name, at most so many, in whatever form they came."""
     if isinstance(inputs, Row):
-        return inputs.data
-    if inputs is None or inputs.rows != 1:
-        return None
+        return [inputs.data]
     if isinstance(inputs, Rows):
-        return inputs.data[0]
-    values = inputs.data[0] if isinstance(inputs, Matrix) else [column[0] for column in inputs.columns()]
-    return {name: _plain(value) for name, value in zip(inputs.names, values, strict=True)}
+        return inputs.data[:most]
+    columns = [] if isinstance(inputs, Matrix) else inputs.columns()
+    rows = (
+        inputs.data[row] if isinstance(inputs, Matrix) else [column[row] for column in columns]
+        for row in range(min(inputs.rows, most))
+    )
+    return [{name: _plain(value) for name, value in zip(inputs.names, row, strict=True)} for row in rows]
 
 
 def snapshot(value: Any, names: tuple[str, ...] | None = None) -> Snapshot:

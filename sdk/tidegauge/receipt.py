@@ -3,7 +3,7 @@
 The application stores it beside its own record and hands it back when the truth is known, weeks later and from any
 process; nobody has to remember the prediction. The text is ``tg1.`` and, in URL-safe base64 without padding::
 
-    flags   1 byte    which optional fields there are, and whether the receipt is signed
+    flags   1 byte    which optional fields there are, whether the receipt is signed, and whether the row was ranked
     key     2 bytes   fingerprint of the key, when signed
     fields            fixed numbers big-endian, counts and lengths as LEB128, texts as UTF-8
     seal    12 bytes  HMAC-SHA256 of what stands before, cut short; without a key its SHA-256
@@ -31,7 +31,7 @@ _SEAL = 12
 _FINGERPRINT = 2
 _LONGEST: Final = 4096
 _LONGEST_TEXT: Final = 4 * (_LONGEST + _SEAL) // 3 + 8
-_SIGNED, _CLASS, _SCORE, _VALUE, _OWN_ID, _SEGMENTS = (1 << bit for bit in range(6))
+_SIGNED, _CLASS, _SCORE, _VALUE, _OWN_ID, _SEGMENTS, _RANKED = (1 << bit for bit in range(7))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Receipt:
         value: predicted number.
         segments: names and values of the slices that the row belongs to.
         own_id: the caller's own key of the prediction.
+        ranked: whether the row is an item of a list, so that its outcome is a relevance.
 
     Raises:
         ReceiptError: an id, the row or the time is out of range.
@@ -70,6 +71,7 @@ class Receipt:
     value: float | None = None
     segments: tuple[tuple[str, str], ...] = ()
     own_id: str | None = None
+    ranked: bool = False
 
     def __post_init__(self) -> None:
         if not (0 < self.trace_id < 1 << 128 and 0 < self.span_id < 1 << 64):
@@ -99,6 +101,7 @@ def encode(receipt: Receipt, key: bytes | None = None) -> str:
         (_VALUE, receipt.value),
         (_OWN_ID, receipt.own_id),
         (_SEGMENTS, receipt.segments or None),
+        (_RANKED, receipt.ranked or None),
     )
     body = bytes([sum(flag for flag, value in optional if value is not None)])
     if key is not None:
@@ -160,7 +163,8 @@ class _Fields:
         own_id = self.text() if flags & _OWN_ID else None
         pairs = range(self.count() if flags & _SEGMENTS else 0)
         segments = tuple((self.text(), self.text()) for _ in pairs)
-        return model, version, time, row, trace_id, span_id, klass, score, value, segments, own_id
+        ranked = bool(flags & _RANKED)
+        return model, version, time, row, trace_id, span_id, klass, score, value, segments, own_id, ranked
 
     def take(self, length: int) -> bytes:
         taken = self._data[self.position : self.position + length]

@@ -106,6 +106,16 @@ def test_spans_without_feature_values_are_for_looking_at() -> None:
     assert (span.names, list(span.values), span.predicted_class, span.score) == (("a",), [1.0], "late", 0.75)
 
 
+def test_details_of_predictions_are_for_looking_at() -> None:
+    writer = Writer(scope=semconv.SCOPE_NAME)
+    features = {semconv.FEATURE_NAMES: ["age"], semconv.FEATURE_VALUES: [41.0]}
+    made = {semconv.PREDICTION_ID: "order-17", semconv.PREDICTION_TIME: SECOND, semconv.PREDICTION_SCORE: 0.75}
+    event = writer.event(semconv.EVENT_DETAILS, SECOND, **features, **made)
+    decoded = decode(SignalKind.LOGS, writer.logs(event), HOUR)
+    assert (decoded.ignored, decoded.rejected) == (1, 0)
+    assert (decoded.made, decoded.outcomes, decoded.payloads) == ({}, {}, {})
+
+
 def test_an_outcome_is_read_from_its_event() -> None:
     writer = Writer()
     labels = {

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,6 +129,20 @@ def test_an_outcome_meets_a_prediction_that_came_before_it(bench: Bench) -> None
     bench.take(predicted("a"), came("a", 0.0))
     assert bench.outcomes() == {"7": [("1", "0")]}
     assert (bench.count(semconv.METRIC_JOIN_HITS), bench.count(semconv.METRIC_JOIN_MISSES)) == (1, 0)
+
+
+def test_items_of_a_ranked_list_share_their_key_up_to_its_last_dash(bench: Bench) -> None:
+    for key in ("query-1-a", "query-1-b", "query-2-a"):
+        labels = {semconv.PREDICTION_ID: key, semconv.PREDICTION_TIME: hour(0), semconv.PREDICTION_SCORE: 0.75}
+        bench.take(Writer().logs(Writer().event(semconv.EVENT_PREDICTION, hour(0), **labels, ml__task__type="ranking")))
+        bench.checkpoint()
+        bench.crash()
+        bench.take(came(key, 1.0))
+    (cohort,) = [json.loads(data) for name, data in bench.engine.dirty().items() if "cohort" in name and data]
+    table = Cohort.load(cohort).table()
+    assert np.unique(table.group, return_counts=True)[1].tolist() in ([1, 2], [2, 1])
+    assert 0 not in table.group
+    assert table.actual.tolist() == [1.0] * 3
 
 
 def test_an_outcome_waits_for_a_prediction_that_comes_after_it(bench: Bench) -> None:

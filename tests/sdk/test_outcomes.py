@@ -57,6 +57,20 @@ def test_an_outcome_that_is_none_is_refused_alone():
         assert len(actuals(seen)) == 2
 
 
+def test_what_came_of_a_ranked_item_is_a_number_in_a_process_that_does_not_know_the_model_too():
+    with capture() as seen, tidegauge.prediction("search", version="7", task="ranking") as p:
+        p.output([0.75, 0.5])
+        tidegauge.record_outcome(p.receipts[0], actual=3)
+    with capture() as elsewhere:
+        tidegauge.record_outcome(p.receipts[1], actual=np.int64(0))
+    found = [event["attributes"] for event in (*seen.events, *elsewhere.events)]
+    assert [(each[semconv.FEEDBACK_ACTUAL], each[semconv.TASK_TYPE]) for each in found] == [
+        (3.0, "ranking"),
+        (0.0, "ranking"),
+    ]
+    assert {type(each[semconv.FEEDBACK_ACTUAL]) for each in found} == {float}
+
+
 def test_keys_stand_in_for_receipts_and_read_alike_with_gaps_in_their_column():
     with capture() as seen:
         receipts = predicted().receipts

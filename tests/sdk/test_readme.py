@@ -19,7 +19,7 @@ def test_the_code_runs():
         for block in BLOCKS:
             exec(compile(block, str(README), "exec"), names)
         assert seen.failures == {}
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)

@@ -30,6 +30,7 @@ receipts = st.builds(
     value=st.none() | st.floats(allow_nan=False),
     segments=st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=4).map(tuple),
     own_id=st.none() | st.text(max_size=200),
+    ranked=st.booleans(),
 )
 keys = st.none() | st.binary(min_size=1, max_size=64)
 

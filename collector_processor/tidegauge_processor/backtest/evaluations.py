@@ -57,7 +57,7 @@ class LabelsRecord(Record):
         unlabelled: rows without a label.
         without_time: labels without a time.
         before_prediction: labels that say that they came before their prediction.
-        unreadable: labels that are none of the task.
+        unreadable: labels that are none of the task; of a ranking also those of rows without a list or a score.
     """
 
     window: str

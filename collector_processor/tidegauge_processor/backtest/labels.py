@@ -4,7 +4,9 @@
 |---|---|
 | binary, multiclass, anomaly | class: a name of the baseline's, or the place of one |
 | regression | number |
+| ranking | relevance: a number from zero upward |
 
+Items of one list are rows with the same value of a column, as live they are those whose ids agree up to the last dash.
 A row without a label is one whose label has not arrived. A label that cannot be one of the task, or that says that it
 came before its prediction, is set aside and counted, as a running processor does.
 """
@@ -20,13 +22,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline
-from tidegauge.columns import category, is_missing
+from tidegauge.baseline.tasks import NUMBER_TASKS
+from tidegauge.columns import category, is_missing, key_text
 from tidegauge.errors import DataError
 from tidegauge_processor.backtest.outputs import OutputColumns, named_classes, numbers_of, read_classes
 from tidegauge_processor.backtest.reading import Chunk, Source
 from tidegauge_processor.backtest.texts import value_of
 from tidegauge_processor.backtest.timeline import times_in
-from tidegauge_processor.performance.cohort import Kind, Table
+from tidegauge_processor.performance.cohort import Kind, Table, hash_of
 
 MOST_CLASSES: Final = 10_000
 """Different values of a label column at the most, where they are classes."""
@@ -49,16 +52,18 @@ class LabelColumns(NamedTuple):
         label: what came true.
         arrived: when that was known; None: in time.
         segments: groups that are compared.
+        lists: names of the lists that ranked items belong to.
     """
 
     label: str | None = None
     arrived: str | None = None
     segments: tuple[str, ...] = ()
+    lists: str | None = None
 
     @property
     def names(self) -> list[str]:
         """The names that there are."""
-        return [name for name in (self.label, self.arrived, *self.segments) if name is not None]
+        return [name for name in (self.label, self.arrived, self.lists, *self.segments) if name is not None]
 
 
 NO_LABELS: Final = LabelColumns()
@@ -78,13 +83,11 @@ class Outcomes:
         aside: rows without an outcome, by why.
 
     Raises:
-        DataError: the task has no labels that stand in a column.
+        DataError: a ranking lacks lists or scores, or another task has lists.
     """
 
     def __init__(self, source: Source, baseline: Baseline, outputs: OutputColumns, columns: LabelColumns) -> None:
-        if baseline.task == "ranking":
-            why = "a ranking is evaluated by its lists, and no column says which rows are one"
-            raise DataError(f"{why}: leave --label out")
+        _check_ranking(baseline, outputs, columns)
         self.aside: Counter[str] = Counter()
         self._source = source
         self._baseline = baseline
@@ -108,22 +111,22 @@ class Outcomes:
         actual, numbers, good = self._labels(chunk)
         rows, delay = self._arrivals(chunk, times, np.flatnonzero(good), first)
         classes: Coded | None = None
-        score = value = np.full(chunk.rows, np.nan)
-        if self._baseline.task == "regression":
-            value = _finite(numbers_of(chunk, self._outputs.prediction), value)
+        nothing = np.full(chunk.rows, np.nan)
+        score, value = _finite(numbers_of(chunk, self._outputs.score), nothing), nothing
+        if self._baseline.task in NUMBER_TASKS:
+            value = _finite(numbers_of(chunk, self._outputs.prediction), nothing)
         else:
-            score = _finite(numbers_of(chunk, self._outputs.score), score)
             classes = named_classes(chunk, self._outputs, self._baseline)
         coded = [actual, classes or _nothing(chunk), *(self._segment(chunk, name) for name in self._columns.segments)]
         kind = self._kind([(names, codes[rows]) for names, codes in coded], score[rows], value[rows])
-        columns = score[rows], value[rows], numbers[rows], times[rows], delay
-        return Table(tuple(self._kinds), kind, *columns, np.zeros(rows.size, np.int64), np.ones(rows.size))
+        columns = score[rows], value[rows], numbers[rows], times[rows], delay, self._lists(chunk)[rows]
+        return Table(tuple(self._kinds), kind, *columns, np.ones(rows.size))
 
     def _labels(self, chunk: Chunk) -> tuple[Coded, Floats, NDArray[np.bool_]]:
         """True classes, true numbers (NaN where there is a class), and which rows have a label that can be used."""
         label = self._columns.label
         assert label is not None
-        if self._baseline.task == "regression":
+        if self._baseline.task in NUMBER_TASKS:
             column = chunk.numbers(label)
             actual, numbers, missing, good = _nothing(chunk), column.values, column.missing, np.isfinite(column.values)
         else:
@@ -149,6 +152,13 @@ class Outcomes:
         delay = times_in(chunk.take(known), name, known + first, self._source) - times[known]
         self.aside[EARLY] += int(np.count_nonzero(delay < 0))
         return known[delay >= 0], delay[delay >= 0]
+
+    def _lists(self, chunk: Chunk) -> NDArray[np.int64]:
+        """What stands for the name of each row's list; 0 without one."""
+        if self._columns.lists is None:
+            return np.zeros(chunk.rows, dtype=np.int64)
+        names, places = chunk.distinct(self._columns.lists)
+        return np.array([0 if is_missing(name) else hash_of(key_text(name)) for name in names], dtype=np.int64)[places]
 
     def _segment(self, chunk: Chunk, name: str) -> Coded:
         values, places = chunk.distinct(name)
@@ -176,6 +186,17 @@ class Outcomes:
             kind = Kind(actual, klass, bool(scored[row]), bool(valued[row]), tuple(sorted(pairs)))
             found.append(self._kinds.setdefault(kind, len(self._kinds)))
         return np.array(found, dtype=np.int64)[key]
+
+
+def _check_ranking(baseline: Baseline, outputs: OutputColumns, columns: LabelColumns) -> None:
+    if baseline.task != "ranking":
+        if columns.lists is not None:
+            raise DataError(f"a {baseline.task} model has no lists, a ranking has: leave --list out")
+    elif columns.lists is None:
+        named = "name the column that says which rows are one by --list, or leave --label out"
+        raise DataError(f"a ranking is evaluated by its lists: {named}")
+    elif not outputs.names:
+        raise DataError("a ranking is evaluated by its scores: name their column by --score")
 
 
 def _missing(chunk: Chunk, name: str) -> NDArray[np.bool_]:

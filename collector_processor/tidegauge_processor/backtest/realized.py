@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,11 @@ from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.judging import window_name
 from tidegauge_processor.verdicts.types import Policy
 
+_LABELS: Final = {
+    "regression": "its labels are numbers",
+    "ranking": "its labels are numbers from zero upward, of rows with a list and a score",
+}
+
 
 class Realized:
     """The labels of one file.
@@ -33,7 +39,7 @@ class Realized:
         times: of all rows, ns since the epoch.
 
     Raises:
-        DataError: the task has no labels that stand in a column.
+        DataError: a ranking lacks lists or scores, or another task has lists.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class Realized:
         unreadable = self._unreadable + aside[UNREADABLE]
         if unreadable and self._used == self._unreadable:
             task, classes = self._baseline.task, ", ".join(map(repr, self._baseline.classes))
-            known = "its labels are numbers" if task == "regression" else f"its classes are {classes or 'not known'}"
+            known = _LABELS.get(task, f"its classes are {classes or 'not known'}")
             raise DataError(f"column {label!r} holds no label of a {task} model: {known}; name another column")
         return LabelsRecord(
             window=window_name(self._settings.window),

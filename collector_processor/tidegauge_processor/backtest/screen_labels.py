@@ -17,11 +17,14 @@ _MOST_LINES: Final = 14
 _SHOWN: Final = (
     *("accuracy", "roc_auc", "macro_f1", "mean_score", "mean_label"),
     *("mae", "rmse", "bias"),
+    *("ndcg_at_10", "mrr"),
 )
 """Numbers that are shown, as far as there are any; the JSON has all of them."""
-_COUNTED: Final = ("accuracy", "mae", "mean_label")
-"""What rests on all labels of a cohort."""
-_HEADINGS: Final = {"roc_auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE", "macro_f1": "macro F1"}
+_COUNTED: Final = ("accuracy", "mae", "mean_label", "ndcg_at_10")
+"""What rests on all labels of a cohort; of a ranking, on all that stand in a list with another one."""
+_HEADINGS: Final = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "ndcg_at_10": "NDCG@10"} | {
+    name: name.upper() for name in ("mae", "rmse", "mrr")
+}
 
 
 def show_evaluations(backtest: Backtest, console: Console) -> None:

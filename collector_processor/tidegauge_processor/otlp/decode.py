@@ -6,10 +6,10 @@
 | traces | spans of other clients that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans |
 | logs | ``ml.baseline.published``, ``ml.feedback.recorded``, ``ml.prediction.recorded`` | all other records |
 
-Spans of our own SDK are for looking at: it sends metrics about the same calls, exact under any sampling. Model identity
-may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A request that is
-no protobuf is refused as a whole (`WireError`); an item that carries one of our names and cannot be read is rejected by
-itself, counted, and reported to the sender as a partial success.
+Spans of our own SDK, and its ``ml.prediction.details``, are for looking at: it sends metrics about the same calls,
+exact under any sampling. Model identity may stand on the data point or, after a collector's ``groupbyattrs``, on the
+resource. A request that is no protobuf is refused as a whole (`WireError`); an item that carries one of our names and
+cannot be read is rejected by itself, counted, and reported to the sender as a partial success.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tidegauge import semconv
 from tidegauge.errors import WireError
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.points import METRICS, read_points
-from tidegauge_processor.performance.outcomes import Made, Outcome, Said
+from tidegauge_processor.performance.outcomes import Made, Said
 from tidegauge_processor.records import BaselinePart, CallSpan, Decoded, ModelKey
 
 _REQUESTS: Final[Mapping[SignalKind, type[Message]]] = {
@@ -149,15 +149,14 @@ def _read_result(found: Mapping[str, Any], common: Mapping[str, Any], record: Lo
     recorded = record.time_unix_nano or record.observed_time_unix_nano
     if record.event_name == semconv.EVENT_PREDICTION:
         made = _made(found)
-        _outcome(made, 0.0, recorded)  # what will be one with its outcome must be possible
+        made.outcome(recorded, 0.0)  # what will be one with its outcome must be possible
         decoded.made.setdefault(model, []).append(made)
     elif semconv.PREDICTION_TIME in found:
-        actual = _actual(found)
-        outcome = _outcome(_made(found), actual, recorded, ranked=found.get(semconv.TASK_TYPE) == "ranking")
+        outcome = _made(found).outcome(recorded, _actual(found))
         decoded.outcomes.setdefault(model, []).append(outcome)
     else:
         said = Said(recorded_at=recorded, actual=_actual(found), id=_id(found))
-        _outcome(Made(said.id, 0, None, None, None, ()), said.actual, recorded)
+        Made(said.id, 0, None, None, None, ()).outcome(recorded, said.actual)
         decoded.said.setdefault(model, []).append(said)
     if semconv.TASK_TYPE in found and model.version:
         decoded.tasks[model] = str(found[semconv.TASK_TYPE])
@@ -244,12 +243,8 @@ def _made(found: Mapping[str, Any]) -> Made:
         _number(found.get(semconv.PREDICTION_SCORE)),
         _number(found.get(semconv.PREDICTION_VALUE)),
         tuple(_segments(found)),
+        found.get(semconv.TASK_TYPE) == "ranking",
     )
-
-
-def _outcome(made: Made, actual: str | float, recorded: int, ranked: bool = False) -> Outcome:
-    group = made.id.rpartition("-")[0] if ranked else ""
-    return Outcome(made.id, made.at, recorded, made.klass, made.score, made.value, actual, made.segments, group)
 
 
 def _segments(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -138,13 +138,13 @@ class Cohort:
         row = (
             outcome.recorded_at,
             outcome.predicted_at,
-            _hash(outcome.group) if outcome.group else 0,
+            hash_of(outcome.group) if outcome.group else 0,
             code,
             0.0 if score is None else score + 0.0,
             0.0 if value is None else value + 0.0,
             0.0 if isinstance(actual, str) else actual + 0.0,
         )
-        return self._put(_hash(outcome.id), row)
+        return self._put(hash_of(outcome.id), row)
 
     @property
     def labels(self) -> int:
@@ -267,7 +267,8 @@ class Cohort:
         return tuple(kinds[index] for index in order), rank[inverse]
 
 
-def _hash(text: str) -> int:
+def hash_of(text: str) -> int:
+    """What stands for an id, or for the name of a list: 56 bits."""
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest(), "big")
 
 

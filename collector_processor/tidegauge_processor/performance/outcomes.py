@@ -22,6 +22,11 @@ class Made(NamedTuple):
         score: score of the positive or of the predicted class; None without one.
         value: predicted number; None without one.
         segments: names and values of the slices that the row belongs to.
+        ranked: whether it is an item of a list.
+
+    Example:
+        >>> Made("query-7-3", 0, None, 0.8, None, (), ranked=True).outcome(60, 1.0).group
+        'query-7'
     """
 
     id: str
@@ -30,6 +35,17 @@ class Made(NamedTuple):
     score: float | None
     value: float | None
     segments: Segments
+    ranked: bool = False
+
+    def outcome(self, recorded_at: int, actual: str | float) -> Outcome:
+        """This prediction with what came of it, recorded at ``recorded_at`` (ns since the epoch).
+
+        Raises:
+            ValueError: as `Outcome`.
+        """
+        id, at, klass, score, value, segments, ranked = self
+        group = id.rpartition("-")[0] if ranked else ""
+        return Outcome(id, at, recorded_at, klass, score, value, actual, segments, group)
 
 
 class Said(NamedTuple):
@@ -59,7 +75,7 @@ class Outcome:
         value: predicted number; None without one.
         actual: a class as text, or a number.
         segments: names and values of the slices that the row belongs to.
-        group: name of the list that a ranked item belongs to; empty without one.
+        group: name of the list that a ranked item belongs to, which is its id up to the last dash; empty without one.
 
     Raises:
         ValueError: there is no id, a number is not finite, or a time does not fit 64 bits.

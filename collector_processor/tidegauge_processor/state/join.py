@@ -105,7 +105,7 @@ class Join:
         if self._is_past(key.model, time):
             return [], "expired"
         entry = self._entry(place, key.model)
-        plain = [made.at, made.klass, made.score, made.value, [list(pair) for pair in made.segments]]
+        plain = [made.at, made.klass, made.score, made.value, [list(pair) for pair in made.segments], made.ranked]
         known = entry.made.get(key.version)
         if known is not None:
             return [], "duplicate" if known == plain else "prediction_id_reused"
@@ -157,12 +157,12 @@ class Join:
 
     def _meet(self, entry: _Entry, slot: str, version: str, id: str) -> Outcome:
         recorded, actual, met = entry.said[slot]
-        at, klass, score, value, segments = entry.made[version]
+        at, klass, score, value, segments, ranked = entry.made[version]
         if not met:
             entry.said[slot][2] = True
             self._counter.add(semconv.METRIC_JOIN_HITS)
-        pairs = tuple((name, slice) for name, slice in segments)
-        return Outcome(id, at, recorded, klass, score, value, _fitting(actual, klass), pairs)
+        made = Made(id, at, klass, score, value, tuple((name, slice) for name, slice in segments), ranked)
+        return made.outcome(recorded, _fitting(actual, klass))
 
     def _entry(self, place: bytes, model: str) -> _Entry:
         changed = self._changed.get(place)

@@ -79,17 +79,6 @@ def test_the_row_of_a_bad_label_time_is_the_one_of_the_file(capsys: pytest.Captu
     assert "row 1,235: column 'landed' holds 'nobody knows'" in capsys.readouterr().err
 
 
-def test_a_ranking_has_no_column_of_labels(capsys: pytest.CaptureFixture[str]) -> None:
-    frame = rows()
-    fit(frame[["income", "score"]], task="ranking", score="score")
-    frame.to_parquet("rows.parquet")
-    with pytest.raises(SystemExit) as end:
-        main(["backtest", "rows.parquet", *GIVEN, "--label", "late"])
-    assert end.value.code == 1
-    said = "a ranking is evaluated by its lists, and no column says which rows are one: leave --label out"
-    assert capsys.readouterr().err == f"tidegauge: {said}\n"
-
-
 def test_texts_are_no_labels_of_a_regression(capsys: pytest.CaptureFixture[str]) -> None:
     frame = regression(500, seed=1)
     fit(frame.drop(columns="at"), task="regression", prediction="said", label="was")
