@@ -72,7 +72,8 @@ def close_window(
         champion: another version to compare this one with.
 
     Returns:
-        What there is to say, and how many streams could not be counted, by reason.
+        What there is to say, and how many streams could not be counted, by reason; under ``missing``, rows that did not
+        arrive.
     """
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
@@ -107,7 +108,8 @@ def close_window(
         signals += learn(subject, sums, memory, rule)
     elif used:
         memory.learning.clear()
-    signals.append(WindowSignal(subject, rows, age, progress))
+    signals.append(WindowSignal(subject, rows, age, progress, settled.completeness))
+    settled.dropped["missing"] += settled.made - settled.arrived
     signals.append(_totals(subject, memory))
     versions.take_up(memory, sums, start, end, champion, baseline, policy)
     memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]

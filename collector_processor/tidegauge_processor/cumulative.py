@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from tidegauge import semconv
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
 from tidegauge_processor.records import StreamKey, Summary
@@ -25,13 +26,22 @@ class Settled:
 
     Attributes:
         sums: increases, deltas and the calls that only spans told of.
+        made: rows that writers say they predicted, of those who say so.
+        arrived: how many of these there are.
         source: ``span`` when any of it rests on spans.
         dropped: streams that could not be counted, by reason.
     """
 
     sums: Aggregates = field(default_factory=Aggregates)
+    made: int = 0
+    arrived: int = 0
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def completeness(self) -> float | None:
+        """Share of the rows made that arrived; None when nobody says how many were made."""
+        return self.arrived / self.made if self.made else None
 
     def add(self, stream: StreamKey, value: Summary | int) -> None:
         """Add to a stream, unless it stands on other bins: then it alone is dropped."""
@@ -59,10 +69,16 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
         stream = source.writer, source.stream
         since, before = memory.carried.get(stream, (0, None))
         memory.carried[stream] = source.start, latest
-        if before is None and source.start < start - length:
-            settled.dropped["unknown_before"] += 1  # counted long before anybody listened: no part of this window
+        says_made = source.stream.metric == semconv.METRIC_SDK_PREDICTIONS
+        if before is None and source.start < start - length:  # counted long before anybody listened
+            settled.dropped["unknown_before"] += not says_made
             continue
-        settled.add(source.stream, increase(latest.value, before.value if before and since == source.start else None))
+        gained = increase(latest.value, before.value if before and since == source.start else None)
+        if not says_made:
+            settled.add(source.stream, gained)
+        elif isinstance(gained, int):
+            settled.made += gained
+            settled.arrived += min(gained, window.arrived.get(source.writer, 0))
     oldest = start - _FORGOTTEN_AFTER * length
     memory.carried = {key: known for key, known in memory.carried.items() if known[1].end >= oldest}
     measured = memory.metric_writers | window.metric_writers

@@ -12,6 +12,7 @@ _COUNTERS: Final = {
     "revised": semconv.METRIC_PROCESSOR_REVISED,
     "stale": semconv.METRIC_PROCESSOR_DUPLICATE,
     "duplicate": semconv.METRIC_PROCESSOR_DUPLICATE,
+    "missing": semconv.METRIC_PROCESSOR_MISSING,
     "late": semconv.METRIC_PROCESSOR_LATE,
     "expired": semconv.METRIC_PROCESSOR_LATE,
 }

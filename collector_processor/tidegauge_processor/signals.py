@@ -166,12 +166,14 @@ class WindowSignal:
         rows: rows predicted in this window.
         baseline_age: seconds from the last reference row to the end of the window; None without a time.
         learning: how much of a baseline is learned, from 0 to 1; None when none is.
+        completeness: share of the rows predicted, by those who predicted them, that arrived; None when nobody says.
     """
 
     subject: Subject
     rows: int
     baseline_age: float | None
     learning: float | None = None
+    completeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

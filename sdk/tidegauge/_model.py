@@ -55,6 +55,8 @@ class Model:
 
     Attributes:
         published: id of the baseline that was published last, and when it is due again by the monotonic clock.
+        since: start of the first interval, ns since the epoch; None before there is one.
+        made: rows predicted since then.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -75,6 +77,8 @@ class Model:
         self.categories_seen: dict[str, Vocabulary] = {}
         self.numeric_seen: dict[str, bool] = {}
         self.published: tuple[str, float] = ("", 0.0)
+        self.since: int | None = None
+        self.made = 0
 
     def adopt(self, spec: ModelSpec) -> None:
         """Take over what another decorator says about the same model; the latest baseline holds."""

@@ -36,6 +36,7 @@ _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_RECONSTRUCTION_ERROR: "1",
     semconv.METRIC_FEATURE_OCCURRENCES: "{value}",
     semconv.METRIC_VIOLATIONS: "{violation}",
+    semconv.METRIC_SDK_PREDICTIONS: "{prediction}",
     semconv.METRIC_SDK_DROPPED: "{item}",
     semconv.METRIC_SDK_FAILURES: "{failure}",
     semconv.METRIC_SDK_LATE: "{row}",
@@ -53,6 +54,8 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
     """Points of one model for the interval ``[start, end)``, in nanoseconds since the epoch."""
     model = summary.model
     identity = model.point_identity
+    since = model.since = start if model.since is None else model.since
+    model.made += summary.predictions.total()  # before anything can fail: what is not sent is missing then
     histograms: list[tuple[str, Attributes, Histogram]] = [
         *(
             (semconv.METRIC_PREDICTION_DURATION, _error(model.identity, error), h)
@@ -88,6 +91,9 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
     for (feature, kind), count in summary.violations.items():
         attributes = {**identity, semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
         yield Produced(semconv.METRIC_VIOLATIONS, NumberDataPoint(attributes, start, end, count))
+    if summary.predictions:
+        made = NumberDataPoint(dict(model.identity), since, end, model.made)
+        yield Produced(semconv.METRIC_SDK_PREDICTIONS, made)
 
 
 def counted(safety: Safety, reported: dict[str, dict[str, int]], start: int, end: int) -> list[Produced]:
@@ -109,20 +115,23 @@ def counted(safety: Safety, reported: dict[str, dict[str, int]], start: int, end
 
 
 def metrics(points: Iterable[Produced]) -> list[Metric]:
-    """Put the points of each metric together; all are deltas, all sums are monotonic."""
+    """Put the points of each metric together; all but one are deltas, all sums are monotonic."""
     groups: dict[tuple[str, type], list[Point]] = {}
     for metric, point in points:
         groups.setdefault((metric, type(point)), []).append(point)
-    return [Metric(name, None, _UNITS.get(name, ""), _data(kind, group)) for (name, kind), group in groups.items()]
+    return [
+        Metric(name, None, _UNITS.get(name, ""), _data(name, kind, group)) for (name, kind), group in groups.items()
+    ]
 
 
-def _data(kind: type, points: list[Point]) -> HistogramData | ExponentialHistogram | Sum:
+def _data(name: str, kind: type, points: list[Point]) -> HistogramData | ExponentialHistogram | Sum:
     delta = AggregationTemporality.DELTA
+    temporality = AggregationTemporality.CUMULATIVE if name == semconv.METRIC_SDK_PREDICTIONS else delta
     if kind is HistogramDataPoint:
         return HistogramData([point for point in points if isinstance(point, HistogramDataPoint)], delta)
     if kind is ExponentialHistogramDataPoint:
         return ExponentialHistogram([p for p in points if isinstance(p, ExponentialHistogramDataPoint)], delta)
-    return Sum([point for point in points if isinstance(point, NumberDataPoint)], delta, is_monotonic=True)
+    return Sum([point for point in points if isinstance(point, NumberDataPoint)], temporality, is_monotonic=True)
 
 
 def _histogram(

@@ -23,11 +23,13 @@ from typing import Any
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
     ExponentialHistogramDataPoint,
     HistogramDataPoint,
     MetricExporter,
     MetricExportResult,
     MetricsData,
+    Sum,
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -212,7 +214,7 @@ def _points(data: MetricsData) -> Iterator[dict[str, Any]]:
                     "negative": (point.negative.offset, list(point.negative.bucket_counts)),
                 }
             else:
-                yield plain | {"kind": "sum", "value": point.value}
+                yield plain | {"kind": "cumulative_sum" if _is_cumulative(metric.data) else "sum", "value": point.value}
                 continue
             exemplars = [(e.value, e.trace_id, e.span_id) for e in point.exemplars]
             yield plain | {
@@ -222,6 +224,10 @@ def _points(data: MetricsData) -> Iterator[dict[str, Any]]:
                 "max": point.max,
                 "exemplars": exemplars,
             }
+
+
+def _is_cumulative(data: object) -> bool:
+    return isinstance(data, Sum) and data.aggregation_temporality is AggregationTemporality.CUMULATIVE
 
 
 def _event(record: ReadableLogRecord) -> dict[str, Any]:

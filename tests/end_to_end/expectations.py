@@ -31,6 +31,7 @@ def check_counts(requests: Sequence[Request], history: CreditHistory, baseline: 
     samples = [point.as_int for point in points(requests, semconv.METRIC_WINDOW_SAMPLES).values()]
     assert samples == sorted(samples)
     assert samples[-1] == len(history.rows)
+    assert [gauge(requests, semconv.METRIC_WINDOW_COMPLETENESS).get(end) for end in ends] == [1.0] * len(ends)
     durations = points(requests, semconv.METRIC_PREDICTION_DURATION)
     assert max(point.count for point in durations.values()) == len(history.calls)
 

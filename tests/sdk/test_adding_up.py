@@ -68,7 +68,9 @@ def test_flushes_add_up_to_the_rows(steps):
     missing = by_name(points, "ml.data_quality.violations", ml__feature__name="age")
     missing = [p["value"] for p in missing if p["attributes"]["ml.data_quality.violation.type"] == "missing"]
     assert sum(missing) == sum(row["age"] is None for row in rows)
-    spans = sorted({(point["start"], point["end"]) for point in points})
+    made = by_name(points, "tidegauge.sdk.predictions")
+    assert [point["value"] for point in made][-1:] == [len(rows)][: len(made)]
+    spans = sorted({(point["start"], point["end"]) for point in points if point["kind"] != "cumulative_sum"})
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
     assert all(start // HOUR == (end - 1) // HOUR for start, end in spans)
 

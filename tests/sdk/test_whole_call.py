@@ -105,6 +105,7 @@ def test_a_call_on_one_row_becomes_this_span_these_points_and_these_events():
             "{violation}",
             {**based, "ml.feature.name": "zip", violation: "unexpected_feature"},
         ),
+        {**total("tidegauge.sdk.predictions", "{prediction}", IDENTITY), "kind": "cumulative_sum"},
     ]
 
     published, feedback = events

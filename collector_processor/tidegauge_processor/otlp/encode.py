@@ -6,7 +6,7 @@
 | `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate``, ``ml.drift.detectable_shift`` |
 | `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels``, ``.completeness`` |
 | `FairnessSignal` | ``ml.fairness.difference``, ``.lower``, ``.upper`` |
-| `WindowSignal` | ``ml.window.end``, ``ml.baseline.age``, ``ml.baseline.progress`` |
+| `WindowSignal` | ``ml.window.end``, ``ml.window.completeness``, ``ml.baseline.age``, ``ml.baseline.progress`` |
 | `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
 | `IncidentSignal`, `BaselineSignal` | log records with an event name |
 
@@ -155,6 +155,8 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
         yield semconv.METRIC_WINDOW_END, signal.subject.end / _SECOND, who
         if signal.baseline_age is not None:
             yield semconv.METRIC_BASELINE_AGE, signal.baseline_age, who
+        if signal.completeness is not None:
+            yield semconv.METRIC_WINDOW_COMPLETENESS, signal.completeness, who
         if signal.learning is not None:
             yield semconv.METRIC_BASELINE_PROGRESS, signal.learning, who
 

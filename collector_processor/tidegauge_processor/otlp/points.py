@@ -39,6 +39,7 @@ METRICS: Final = frozenset(
         semconv.METRIC_FEATURE_OCCURRENCES,
         semconv.METRIC_RECONSTRUCTION_ERROR,
         semconv.METRIC_VIOLATIONS,
+        semconv.METRIC_SDK_PREDICTIONS,
     }
 )
 """The metrics that are read."""

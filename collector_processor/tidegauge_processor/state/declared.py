@@ -25,7 +25,7 @@ _OF_ROWS: Final = (
 
 def is_declared(stream: StreamKey, baseline: Baseline | None) -> bool:
     """Whether ``baseline`` lists what ``stream`` counts: a feature, a category of it, a violation of it, or a class."""
-    if stream.metric == semconv.METRIC_PREDICTION_DURATION:
+    if stream.metric in (semconv.METRIC_PREDICTION_DURATION, semconv.METRIC_SDK_PREDICTIONS):
         return not stream.dimensions
     if baseline is None or stream.baseline != baseline.id:
         return False

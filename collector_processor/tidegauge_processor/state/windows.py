@@ -26,7 +26,7 @@ from tidegauge_processor.state.aggregates import Aggregates, load_stream, load_s
 from tidegauge_processor.state.declared import is_declared
 from tidegauge_processor.state.intervals import Fate, Intervals
 
-FORMAT: Final = "tidegauge.window/1"
+FORMAT: Final = "tidegauge.window/2"
 """Version of the bytes that `Window.dump` writes."""
 
 _FEATURE_METRICS: Final = (semconv.METRIC_FEATURE_VALUE, semconv.METRIC_FEATURE_OCCURRENCES)
@@ -56,17 +56,19 @@ class Window:
         sums: the delta points.
         seen: intervals counted, by writer and stream.
         snapshots: latest cumulative value by writer, stream and start.
+        arrived: rows of ``ml.predictions``, by writer.
         calls: sums of the calls known by their spans, by writer.
         call_ids: trace and span id of those calls.
     """
 
-    __slots__ = ("_cumulative", "call_ids", "calls", "seen", "snapshots", "sums")
+    __slots__ = ("_cumulative", "arrived", "call_ids", "calls", "seen", "snapshots", "sums")
 
     def __init__(self) -> None:
         self.sums = Aggregates()
         self.seen: dict[str, dict[StreamKey, Intervals]] = {}
         self.snapshots: dict[Source, Snapshot] = {}
         self._cumulative: set[StreamKey] = set()
+        self.arrived: dict[str, int] = {}
         self.calls: dict[str, Aggregates] = {}
         self.call_ids: set[str] = set()
 
@@ -117,6 +119,7 @@ class Window:
                 [*source, latest.end, latest.value if isinstance(latest.value, int) else latest.value.dump()]
                 for source, latest in sorted(self.snapshots.items(), key=lambda item: item[0])
             ],
+            "arrived": sorted(self.arrived.items()),
             "calls": [[writer, sums.dump()] for writer, sums in sorted(self.calls.items())],
             "call_ids": sorted(self.call_ids),
         }
@@ -141,6 +144,7 @@ class Window:
             source = Source(writer, load_stream(*stream), start)
             window.snapshots[source] = latest
             window._cumulative.add(source.stream)
+        window.arrived = dict(plain["arrived"])
         window.calls = {writer: Aggregates.load(rows) for writer, rows in plain["calls"]}
         window.call_ids = set(plain["call_ids"])
         return window
@@ -156,6 +160,8 @@ class Window:
         fate = streams.setdefault(stream, Intervals()).add(point.start, point.end)
         if fate is not Fate.NEW:
             return fate.value
+        if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(point.value, int):
+            self.arrived[point.writer] = self.arrived.get(point.writer, 0) + point.value
         if no_room:
             if isinstance(point.value, int):
                 self.sums.add(stream._replace(dimensions=OVERFLOW), point.value)

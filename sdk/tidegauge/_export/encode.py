@@ -38,7 +38,7 @@ _KEPT_ATTRIBUTES: Final = 8192
 
 
 def encode_metrics(data: MetricsData) -> ExportMetricsServiceRequest:
-    """Encode histograms, exponential histograms and sums, all of them deltas.
+    """Encode histograms, exponential histograms and sums; histograms are deltas.
 
     Raises:
         RefusedError: ``data`` holds what has no place in OTLP.
@@ -109,7 +109,7 @@ def _metric(metric: Metric) -> metrics_pb2.Metric:
     made = metrics_pb2.Metric(name=metric.name, unit=metric.unit or "")
     data = metric.data
     if isinstance(data, Sum):
-        made.sum.aggregation_temporality = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
+        made.sum.aggregation_temporality = metrics_pb2.AggregationTemporality.ValueType(data.aggregation_temporality)
         made.sum.is_monotonic = data.is_monotonic
         made.sum.data_points.extend(
             metrics_pb2.NumberDataPoint(
