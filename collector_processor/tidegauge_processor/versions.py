@@ -22,6 +22,7 @@ from tidegauge_processor.signals import DriftSignal, IncidentSignal, Signal, Sub
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.change_point import change_point_beside
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
@@ -187,7 +188,14 @@ def compare(
                 continue  # a violation has series from the first time that one of the two meets it
             name = str(Duration(verdict.scale * (window.end - window.start)))
             yield DriftSignal.of(verdict, subject, name, challenge.champion)
-        for change in challenge.incidents.update(verdicts, window, policy):
+        judged = [each for each in windows[-max(policy.scales) :] if each.start in counted]
+
+        def began(verdict: Verdict, earliest: int, judged: list[Counted] = judged) -> int:
+            ours = [each for each in judged if each.start >= earliest]
+            theirs = [counted[each.start] for each in ours]
+            return change_point_beside(ours, theirs, references[verdict.stream], verdict)
+
+        for change in challenge.incidents.update(verdicts, window, policy, began):
             memory.opened += change.kind == "opened"
             id = f"{change.id}-{challenge.champion}"
             yield replace(IncidentSignal.of(change, subject), id=id, versus=challenge.champion)

@@ -54,6 +54,14 @@ def test_a_canary_like_the_rest_is_ok_and_one_that_differs_is_found() -> None:
     assert [s.state.alarming for s in compared(said, window="3h")[2:]] == [False, True, True, True]
 
 
+def test_a_difference_that_merged_windows_show_is_dated_where_it_began() -> None:
+    said = engine().take(*canary([0.0] * 8 + [0.4] * 6))
+    (opened,) = [s for s in said if isinstance(s, IncidentSignal) and s.versus and s.change == "opened"]
+    assert opened.subject.start == hour(12)
+    assert opened.since == hour(10)  # three windows, of which the first was like the champion's
+    assert opened.change_point == hour(11)
+
+
 def test_a_change_that_both_see_is_none_between_them() -> None:
     requests = [of_version("7", hour(i), i, 1.0 if i > 4 else 0.0) for i in range(8)]
     requests += [of_version("8", hour(i), 90 + i, 1.0 if i > 4 else 0.0, 200) for i in range(3, 8)]

@@ -60,8 +60,34 @@ def change_point(windows: Sequence[Window], reference: Reference, verdict: Verdi
     rows = stacked.sum(axis=2)
     mixed = season.mix(reference.counts[None], rows, np.stack([window.slots for window in windows]), lengths)
     merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), lengths).astype(np.float64)
+    return _most_differing(windows, mixed.reference[0, 0], merged[0, 0], reference, verdict)
+
+
+def change_point_beside(
+    windows: Sequence[Window], beside: Sequence[Window], reference: Reference, verdict: Verdict
+) -> int:
+    """The same where each window has one beside it to compare with, instead of a reference that stays.
+
+    Args:
+        windows: as they were judged, oldest first.
+        beside: what each of them was compared with.
+        reference: gives the cells of the stream.
+        verdict: the alarm.
+    """
+    lengths = tuple(range(1, len(windows) + 1))
+    ours, theirs = (
+        merge_latest(stack(side, [verdict.stream], reference.cells), lengths)[0, 0].astype(np.float64)
+        for side in (windows, beside)
+    )
+    return _most_differing(windows, theirs, ours, reference, verdict)
+
+
+def _most_differing(
+    windows: Sequence[Window], reference: Floats, runs: Floats, known: Reference, verdict: Verdict
+) -> int:
+    """Start of the run that differs most; runs of 1, 2, ... windows and their references, each of shape ``(n, K)``."""
     method = min(verdict.tests, key=lambda test: test.p_value).method if verdict.tests else ""
-    differing = _statistic(mixed.reference[0, 0], merged[0, 0], method, ordered=reference.bounds is not None)
+    differing = _statistic(reference, runs, method, ordered=known.bounds is not None)
     return windows[-1 - int(differing.argmax())].start
 
 
