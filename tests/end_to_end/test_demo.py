@@ -114,6 +114,7 @@ def test_four_weeks_of_the_demo(year: pd.DataFrame, tmp_path: Path) -> None:
 
     february = year[(year["time"] >= "2013-02-01") & (year["time"] < until)]
     assert max(values(signals, "ml.window.samples")) == len(february)
+    assert set(values(signals, "ml.window.completeness")) == {1.0}
     assert max(values(signals, "ml.window.end")) == pd.Timestamp(until, tz="UTC").timestamp()
 
     realized = {"ml.evaluation.name": "mean_label", "ml.evaluation.type": "realized"}

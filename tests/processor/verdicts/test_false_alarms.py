@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from tidegauge_processor.verdicts.budget import STREAMS
-from tidegauge_processor.verdicts.judge import judge
+from tidegauge_processor.verdicts.judge import judge, judge_each
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Window
 
 HOUR = 3_600 * 10**9
@@ -59,15 +59,13 @@ def month(law_after, rows, seed, hours=30, change=24):
     streams = [Stream("feature", f"f{i:02}") for i in range(50)]
     references = {stream: Reference(rng.multinomial(20_000, NUMERIC)[None], BOUNDS) for stream in streams}
     windows: list[Window] = []
-    alarms: list[tuple[int, str]] = []
     for hour in range(hours):
         counts = {stream: rng.multinomial(rows, NUMERIC) for stream in streams}
         if hour >= change:
             counts[streams[7]] = rng.multinomial(rows, law_after)
         windows.append(Window(hour * HOUR, (hour + 1) * HOUR, counts, np.array([True])))
-        found = judge(windows[-72:], references, Policy())
-        alarms += [(hour, verdict.stream.name) for verdict in found if verdict.state.alarming]
-    return alarms
+    found = judge_each(windows, references, Policy(), [references] * hours)
+    return [(hour, v.stream.name) for hour, verdicts in enumerate(found) for v in verdicts if v.state.alarming]
 
 
 @pytest.mark.parametrize(
