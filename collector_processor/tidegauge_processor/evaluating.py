@@ -100,7 +100,6 @@ def _groups(subject: Subject, table: Table, positive: str | None, completeness: 
                     signal = EvaluationSignal(subject, name, *numbers, segment=(segment, each.group))
                     yield replace(signal, completeness=completeness)
         for rate, counts in rates.items():
-            spread = fairness.spread(rate, counts)
-            if spread is not None:
-                wide = spread.difference
+            wide = fairness.spread(counts)
+            if wide is not None:
                 yield FairnessSignal(subject, segment, rate, wide.value, wide.lower, wide.upper, wide.labels)

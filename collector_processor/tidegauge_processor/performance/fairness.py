@@ -66,7 +66,6 @@ class Difference:
         rate: name of the rate.
         group: the group.
         own: rate of the group, and its rows.
-        rest: rate of the others, and their rows.
         difference: own less the others' rate, with its 95 % interval.
         ratio: own over the others' rate, with its 95 % interval; None where the others have the rate 0.
     """
@@ -74,7 +73,6 @@ class Difference:
     rate: str
     group: str
     own: Estimate
-    rest: Estimate
     difference: Estimate
     ratio: Estimate | None
 
@@ -93,25 +91,6 @@ class GroupTest(NamedTuple):
     group: str
     level: float
     comparison: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How far apart all groups lie.
-
-    Attributes:
-        rate: name of the rate.
-        difference: largest less smallest rate, with an interval that holds for all groups at once.
-        ratio: smallest over largest rate; None where the largest is 0.
-        least: the group with the smallest rate.
-        most: the group with the largest rate.
-    """
-
-    rate: str
-    difference: Estimate
-    ratio: float | None
-    least: str
-    most: str
 
 
 def count(table: Table, positive: str | None) -> dict[str, dict[str, Cells]]:
@@ -194,26 +173,21 @@ def compare(rates: Mapping[str, Counts], level: float, tolerance: float = 0.0) -
     return found
 
 
-def spread(rate: str, counts: Counts) -> Spread | None:
-    """How far apart the groups lie; None for fewer than two groups with rows.
+def spread(counts: Counts) -> Estimate | None:
+    """Largest less smallest rate, with an interval that holds for all groups at once; None for fewer than two groups.
 
-    Example:
-        >>> found = spread("selection_rate", {"north": (120, 80), "south": (400, 600)})
-        >>> round(found.difference.value, 2), round(found.ratio, 3), found.least
-        (0.2, 0.667, 'north')
+    >>> round(spread({"north": (120, 80), "south": (400, 600)}).value, 2)
+    0.2
     """
     rates = {group: hits / (misses + hits) for group, (misses, hits) in sorted(counts.items()) if misses + hits}
     if len(rates) < 2:
         return None
-    least, most = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
     z = float(special.ndtri(1 - 0.025 / len(rates)))
     ends = [intervals.wilson(counts[group][1], sum(counts[group]), z) for group in rates]
-    value = rates[most] - rates[least]
+    value = max(rates.values()) - min(rates.values())
     low = max(lower for lower, _ in ends) - min(upper for _, upper in ends)
     high = max(upper for _, upper in ends) - min(lower for lower, _ in ends)
-    rows = sum(map(sum, counts.values()))
-    ratio = rates[least] / rates[most] if rates[most] else None
-    return Spread(rate, Estimate(value, max(low, 0.0), max(high, value), rows), ratio, least, most)
+    return Estimate(value, max(low, 0.0), max(high, value), sum(map(sum, counts.values())))
 
 
 def _rest(group: str, counts: Counts) -> tuple[int, int]:
@@ -227,7 +201,7 @@ def _beside(rate: str, group: str, own: tuple[int, int], rest: tuple[int, int]) 
     above = math.hypot(ours.upper - ours.value, theirs.value - theirs.lower)
     gap = ours.value - theirs.value
     difference = Estimate(gap, gap - below, gap + above, sum(own))
-    return Difference(rate, group, ours, theirs, difference, _ratio(own, rest))
+    return Difference(rate, group, ours, difference, _ratio(own, rest))
 
 
 def _ratio(own: tuple[int, int], rest: tuple[int, int]) -> Estimate | None:
