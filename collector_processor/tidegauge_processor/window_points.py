@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge import semconv
-from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline import Baseline, Calibration, CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.joint import JointReference
 from tidegauge.baseline.loss import LossModel
 from tidegauge.observation import UNSEEN_CATEGORY
@@ -97,6 +97,15 @@ class Points:
         for stream, summary in self._numeric(semconv.METRIC_PREDICTION_SCORE, reference.bounds):
             name = stream.dimension(semconv.PREDICTION_CLASS)
             found[name] = found.get(name, 0) + summary.counts
+        return found
+
+    def class_scores(self, references: Mapping[str, Calibration]) -> dict[str, Cells]:
+        """See `evaluations.Estimable`."""
+        found = {name: np.zeros((2, each.rows.size), dtype=np.int64) for name, each in references.items()}
+        for name, each in references.items():
+            for stream, summary in self._numeric(semconv.METRIC_CLASS_SCORE, each.bounds):
+                if stream.dimension(semconv.PREDICTION_CLASS) == name:
+                    found[name][int(stream.dimension(semconv.PREDICTION_CHOSEN) == "true")] += summary.counts
         return found
 
     def expected_loss(self, reference: LossModel) -> tuple[float, int]:

@@ -115,7 +115,9 @@ class Model:
         if not classes and self.task == "binary":
             classes = ("0", "1")
         task = self.task or ("binary" if threshold is not None else None)
-        self.reader = Reader(task, classes, threshold)
+        known = {} if baseline is None or task != "multiclass" else baseline.class_calibrations
+        self.class_bins = {name: calibration.bins for name, calibration in known.items()}
+        self.reader = Reader(task, classes, threshold, keeps=bool(known))
         self.check = RowCheck(baseline)
         self.names = None if baseline is None else tuple(feature.name for feature in baseline.features)
         self.features = {} if baseline is None else {feature.name: feature for feature in baseline.features}

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge._class_scores import ClassScores, are_probabilities
 from tidegauge._snapshot import record_of
 from tidegauge.columns import is_missing
 from tidegauge.errors import CaptureError
@@ -42,7 +43,6 @@ _SCORE_KEYS: Final = ("score", "probability", "proba")
 _PROBABILITIES_KEYS: Final = ("probabilities", "scores", "probas")
 _VALUE_KEYS: Final = ("value", "prediction")
 _WITHOUT_CLASSES: Final = ("regression", "ranking")
-_ROUNDING: Final = 0.02  # probabilities may come rounded to two digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Output:
     classes: Sequence[str | None] | None = None
     scores: Sequence[float] | None = None
     values: Sequence[float] | None = None
+    class_scores: ClassScores | None = field(default=None, compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -70,6 +71,7 @@ class Reader:
         classes: names of the classes; of two, the second is the positive one. Empty when they are not known.
         threshold: a score from here on means the positive class; None gives no class to an anomaly score and stands
             for 0.5 in the binary task.
+        keeps: whether the scores of all classes are kept, not only that of the predicted one.
 
     Example:
         >>> Reader("binary", ("0", "1"), 0.5).read(np.array([0.2, 0.9]), rows=2)
@@ -81,6 +83,7 @@ class Reader:
     task: str | None
     classes: tuple[str, ...]
     threshold: float | None
+    keeps: bool = False
 
     def read(self, result: Any, rows: int | None) -> Output | None:
         """Understand ``result`` of a call with so many rows (None: not known).
@@ -161,11 +164,12 @@ class Reader:
             return self._read(scores, rows) or Output((), ())
         if result and all(isinstance(item, numbers.Real) for item in result.values()):
             by_name = {str(key): float(item) for key, item in result.items()}
-            if self.task not in _WITHOUT_CLASSES and _are_probabilities(np.array([list(by_name.values())])):
+            if self.task not in _WITHOUT_CLASSES and are_probabilities(np.array([list(by_name.values())])):
                 if len(self.classes) == 2 and self.task == "binary" and self.classes[1] in by_name:
                     return self._number(by_name[self.classes[1]])
                 best = max(result, key=lambda key: float(result[key]))
-                return Output((self.label(best),), (float(result[best]),))
+                kept = [dict(result)] if self.keeps else None
+                return Output((self.label(best),), (float(result[best]),), None, kept)
         raise CaptureError("a record was returned that names neither class, score nor value: say what by output=")
 
     def _scored(self, classes: Sequence[str], scores: Any) -> Output:
@@ -182,13 +186,13 @@ class Reader:
         if array.shape[1] == 2 and self.task != "multiclass":
             return Output(classes, array[:, 1].tolist())
         known = len(names) == array.shape[1]
-        return Output(
-            classes,
-            [
-                float(row[names.index(name)] if known and name in names else row.max())
-                for name, row in zip(classes, array, strict=True)
-            ],
-        )
+        found = [
+            float(row[names.index(name)] if known and name in names else row.max())
+            for name, row in zip(classes, array, strict=True)
+        ]
+        by_name = names is not self.classes
+        kept = [dict(zip(names, row, strict=True)) for row in array] if by_name and known else array
+        return Output(classes, found, None, kept if self.keeps else None)
 
     def _labels(self, value: Any) -> Sequence[str]:
         plain = value.tolist() if hasattr(value, "tolist") else value
@@ -203,9 +207,7 @@ class Reader:
             return Output((self.label(result[0]),), (float(result[1]),))
         if record_of(result[0]) is not None or all(isinstance(item, tuple) and self._is_pair(item) for item in result):
             parts = [self._read(item, 1) or Output() for item in result]
-            return Output(
-                *(_joined([getattr(part, name) for part in parts]) for name in ("classes", "scores", "values"))
-            )
+            return Output(*(_joined([getattr(part, name) for part in parts]) for name in Output.__slots__))
         return self._array(_as_array(result), rows)
 
     def _is_pair(self, result: Sequence[Any]) -> bool:
@@ -265,26 +267,21 @@ class Reader:
     def _probabilities(self, array: NDArray[np.float64]) -> Output:
         if self.task in _WITHOUT_CLASSES:
             raise CaptureError(f"a {self.task} model returned {array.shape[1]} numbers for a row")
-        certain = _are_probabilities(array)
+        certain = are_probabilities(array)
         if not certain and self.task != "multiclass":
             raise CaptureError("several numbers were returned for a row that do not add up to one: say what by output=")
         if array.shape[1] == 2 and self.task != "multiclass":
             return Output(self._classes_of(array[:, 1].tolist()), array[:, 1].tolist())
         best, scores = array.argmax(axis=1).tolist(), array.max(axis=1).tolist()
         classes = [None if top != top else self.label(place) for place, top in zip(best, scores, strict=True)]
-        return Output(classes, scores if certain else None)
-
-
-def _are_probabilities(array: NDArray[np.float64]) -> bool:
-    whole = array[~np.isnan(array).any(axis=1)]
-    return bool(((whole >= 0).all(axis=1) & (np.abs(whole.sum(axis=1) - 1) <= _ROUNDING)).all())
+        return Output(classes, scores if certain else None, None, array if self.keeps else None)
 
 
 def _first(values: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return next((values[key] for key in keys if key in values), None)
 
 
-def _joined(parts: list[Sequence[Any] | None]) -> list[Any] | None:
+def _joined(parts: list[Any]) -> list[Any] | None:
     if any(part is None for part in parts):
         return None
     return [item for part in parts if part is not None for item in part]

@@ -25,14 +25,17 @@ from tidegauge._summarise import ModelSummary
 from tidegauge.summaries import ExactSum, NumericSummary
 from tidegauge.summaries.exponential import SCALE
 
-Attributes: TypeAlias = dict[str, str]
+Attributes: TypeAlias = dict[str, str | bool]
 Point: TypeAlias = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDataPoint
 
 _UNIT_BITS: Final = 1126  # an ExactSum counts in units of 2**-1126
+_TELLING: Final = (semconv.ERROR_TYPE, semconv.FEATURE_NAME, semconv.PREDICTION_CLASS, semconv.PREDICTION_CHOSEN)
+"""What tells the histograms of a metric apart; a metric has one of the first three at the most."""
 _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_PREDICTION_DURATION: "s",
     semconv.METRIC_PREDICTIONS: "{prediction}",
     semconv.METRIC_PREDICTION_SCORE: "1",
+    semconv.METRIC_CLASS_SCORE: "1",
     semconv.METRIC_RECONSTRUCTION_ERROR: "1",
     semconv.METRIC_FEATURE_OCCURRENCES: "{value}",
     semconv.METRIC_VIOLATIONS: "{violation}",
@@ -53,15 +56,19 @@ class Produced(NamedTuple):
 def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
     """Points of one model for the interval ``[start, end)``, in nanoseconds since the epoch."""
     model = summary.model
-    identity = model.point_identity
+    identity: Attributes = {**model.point_identity}
     since = model.since = start if model.since is None else model.since
     model.made += summary.predictions.total()  # before anything can fail: what is not sent is missing then
     histograms: list[tuple[str, Attributes, Histogram]] = [
         *(
-            (semconv.METRIC_PREDICTION_DURATION, _error(model.identity, error), h)
+            (semconv.METRIC_PREDICTION_DURATION, _error({**model.identity}, error), h)
             for error, h in summary.durations.items()
         ),
         *((semconv.METRIC_PREDICTION_SCORE, _class(identity, name), h) for name, h in summary.scores.items()),
+        *(
+            (semconv.METRIC_CLASS_SCORE, {**_class(identity, name), semconv.PREDICTION_CHOSEN: chosen}, h)
+            for (name, chosen), h in summary.class_scores.items()
+        ),
         *((semconv.METRIC_PREDICTION_VALUE, identity, h) for h in summary.values.values()),
         *(
             (semconv.METRIC_FEATURE_VALUE, {**identity, semconv.FEATURE_NAME: name}, h)
@@ -76,9 +83,7 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
     ]
     for metric, attributes, histogram in histograms:
         if histogram.summary.count:
-            stream = (metric, attributes.get(semconv.FEATURE_NAME) or attributes.get(semconv.PREDICTION_CLASS) or "")
-            if metric == semconv.METRIC_PREDICTION_DURATION:
-                stream = (metric, attributes.get(semconv.ERROR_TYPE, ""))
+            stream = (metric, "".join(str(attributes[name]) for name in _TELLING if name in attributes))
             yield Produced(metric, _histogram(histogram, attributes, start, end, model.rests, stream))
     for (name, segments), count in summary.predictions.items():
         attributes = _class(identity, name)

@@ -153,9 +153,9 @@ class Prediction:
             raise CaptureError(f"{len(keys)} prediction ids were given for {self.rows} rows")
         self.own_ids = [None if is_missing(key) else key_text(key) for key in keys]
 
-    def note_failure(self, stage: str, error: Exception) -> None:
-        """Count something that went wrong on our side."""
-        self._pipeline.safety.failed(stage, error)
+    def note_failure(self, stage: str, error: Exception, note: str = "") -> None:
+        """Count something that went wrong on our side; ``note`` is logged with it, so it is free of values."""
+        self._pipeline.safety.failed(stage, error, note)
 
     @property
     def receipt(self) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tidegauge._attributions import Attributions
 from tidegauge._block import MOST_ROWS
+from tidegauge._class_scores import class_score_histograms
 from tidegauge._histogram import DURATION_BINS, Histogram, absorb, empty_histogram, exemplify, exemplify_one
 from tidegauge._joint import joint_histogram
 from tidegauge._loss import loss_histogram
@@ -53,6 +54,7 @@ class ModelSummary:
         self.predictions: Counter[tuple[str | None, tuple[tuple[str, str], ...]]] = Counter()
         self.values: dict[None, Histogram] = {}
         self.scores: dict[str | None, Histogram] = {}
+        self.class_scores: dict[tuple[str, bool], Histogram] = {}
         self.features: dict[str, Histogram] = {}
         self.losses: dict[None, Histogram] = {}
         self.joint: dict[None, Histogram] = {}
@@ -97,6 +99,7 @@ class ModelSummary:
             own += categories
         absorb(self.values, part.values)
         absorb(self.scores, part.scores)
+        absorb(self.class_scores, part.class_scores)
         absorb(self.features, part.features)
         absorb(self.losses, part.losses)
         absorb(self.joint, part.joint)
@@ -110,6 +113,7 @@ class ModelSummary:
             self._add_outputs(table.calls, table)
             seen.update(map(id, table.calls))
         self._add_outputs([call for call in calls if id(call) not in seen], None)
+        self.class_scores = class_score_histograms(calls, self.model)
 
     # --- calls ------------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,8 @@ def test_a_score_for_each_class_gives_a_calibration_for_each():
     df = pd.DataFrame(shares, columns=["pa", "pb", "pc"]).assign(x=1.0, label=labels)
     scores = {"a": "pa", "b": "pb", "c": "pc"}
     baseline = Baseline.fit(df, model="m", version="1", task="multiclass", score=scores, label="label")
-    assert [each.klass for each in baseline.calibration] == ["a", "b", "c"]
+    assert [each.klass for each in baseline.calibration] == ["a", "b", "c", ""]
+    assert list(baseline.class_calibrations) == ["a", "b", "c"]
     assert [feature.name for feature in baseline.features] == ["x"]
     assert baseline.class_counts.tolist() == [np.bincount(shares.argmax(axis=1)).tolist()]
     assert baseline.score.counts.sum() == 3_000

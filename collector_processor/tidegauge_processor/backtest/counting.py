@@ -12,15 +12,34 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
+from tidegauge.baseline import Baseline, Calibration, CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.joint import JointReference, codes_of
 from tidegauge.baseline.loss import LossModel, encode_numbers
 from tidegauge.columns import category, is_missing
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.summaries import UNSEEN
 from tidegauge.summaries.bins import Bins
+from tidegauge_processor.backtest.class_scores import cells_by_class
 from tidegauge_processor.backtest.expecting import NOTHING_EXPECTED, Codes, Expected, expectations
-from tidegauge_processor.backtest.outputs import OutputColumns, classes_of, scores_of, values_of
+from tidegauge_processor.backtest.layout import (
+    BY_CLASS,
+    CLASSES,
+    JOINT,
+    ROWS,
+    SCORE,
+    VALUE,
+    Key,
+    Layout,
+    of_class,
+)
+from tidegauge_processor.backtest.outputs import (
+    OutputColumns,
+    classes_of,
+    named_classes,
+    score_table,
+    scores_of,
+    values_of,
+)
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.texts import label_of_text
 from tidegauge_processor.comparison import Cells
@@ -28,58 +47,11 @@ from tidegauge_processor.comparison import Cells
 _MOST_WINDOWS: Final = 256
 """Windows that are counted at once; rows that are out of order may touch more of them than memory should hold."""
 
-_KINDS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE, UNSEEN_CATEGORY)
 _NOTHING: Final = -1
 _NO_CATEGORY: Final = -2
 _NO_CODES: Final = np.zeros(0, dtype=np.intp)
 
-_ROWS: Final = "rows"
-_JOINT: Final = "joint"
-_CLASSES: Final = "classes"
-_VALUE: Final = "value"
-_SCORE: Final = "score"
-_BY_CLASS: Final = "by class"
-
 Floats = NDArray[np.float64]
-
-Key = str | tuple[str, str]
-"""What is counted: an output, or the joint errors, by its name; a feature and ``cells`` or a kind of violation."""
-
-
-class Layout:
-    """Where in the vector of a window each count stands: the rows, the violations, the cells.
-
-    Args:
-        baseline: says what is counted.
-
-    Attributes:
-        violations: feature and kind of each.
-        size: of the vector.
-    """
-
-    def __init__(self, baseline: Baseline) -> None:
-        self.size = 0
-        self._places: dict[Key, slice] = {}
-        self._reserve(_ROWS, 1)
-        self.violations = [(feature.name, kind) for feature in baseline.features for kind in _KINDS]
-        for violation in self.violations:
-            self._reserve(violation, 1)
-        for feature in baseline.features:
-            self._reserve((feature.name, "cells"), feature.counts.shape[1])
-        self._reserve(_JOINT, 0 if baseline.joint is None else baseline.joint.error.counts.shape[1])
-        self._reserve(_CLASSES, len(baseline.classes) + 1)
-        self._reserve(_VALUE, 0 if baseline.value is None else baseline.value.counts.shape[1])
-        self._reserve(_SCORE, 0 if baseline.score is None else baseline.score.counts.shape[2])
-        self._reserve(
-            _BY_CLASS, 0 if baseline.score is None else len(baseline.classes) * baseline.score.counts.shape[2]
-        )
-
-    def __getitem__(self, key: Key) -> slice:
-        return self._places[key]
-
-    def _reserve(self, key: Key, cells: int) -> None:
-        self._places[key] = slice(self.size, self.size + cells)
-        self.size += cells
 
 
 class WindowCounts:
@@ -117,7 +89,7 @@ class WindowCounts:
 
     def joint(self, reference: JointReference) -> Cells:
         """See `comparison.Seen`."""
-        return self._vector[self._layout[_JOINT]]
+        return self._vector[self._layout[JOINT]]
 
     def attribution(self, reference: NumericFeature) -> Cells:
         """See `comparison.Seen`; rows of a file are not explained."""
@@ -125,21 +97,25 @@ class WindowCounts:
 
     def classes(self) -> Cells:
         """See `comparison.Seen`."""
-        return self._vector[self._layout[_CLASSES]]
+        return self._vector[self._layout[CLASSES]]
 
     def value(self, reference: NumericFeature) -> Cells:
         """See `comparison.Seen`."""
-        return self._vector[self._layout[_VALUE]]
+        return self._vector[self._layout[VALUE]]
 
     def score(self, reference: ScoreReference) -> Cells:
         """See `comparison.Seen`."""
-        return self._vector[self._layout[_SCORE]]
+        return self._vector[self._layout[SCORE]]
 
     def scores_by_class(self, reference: ScoreReference) -> Mapping[str, Cells]:
         """See `evaluations.Estimable`; those of classes that the baseline does not know, or of none, together."""
         total = self.score(reference)
-        parts = self._vector[self._layout[_BY_CLASS]].reshape(len(self._classes), total.size)
+        parts = self._vector[self._layout[BY_CLASS]].reshape(len(self._classes), total.size)
         return {**dict(zip(self._classes, parts, strict=True)), "": total - parts.sum(axis=0)}
+
+    def class_scores(self, references: Mapping[str, Calibration]) -> Mapping[str, Cells]:
+        """See `evaluations.Estimable`."""
+        return {name: self._vector[self._layout[of_class(name)]].reshape(2, -1) for name in references}
 
     def expected_loss(self, reference: LossModel) -> tuple[float, int]:
         """See `evaluations.Estimable`."""
@@ -170,7 +146,7 @@ class Tally:
                 self.add(chunk.take(rows), windows[rows])
             return
         table = _Table(self._layout, place, touched.size)
-        table.count(_ROWS, np.zeros(chunk.rows, np.intp))
+        table.count(ROWS, np.zeros(chunk.rows, np.intp))
         joint, loss, encoded, codes = self._baseline.joint, self._baseline.loss, dict[str, Floats](), dict[str, Codes]()
         for feature in self._baseline.features:
             if isinstance(feature, NumericFeature):
@@ -181,7 +157,7 @@ class Tally:
                 encoded[feature.name] = np.where(cells >= 0, codes_of(feature)[cells], np.nan)
                 codes[feature.name] = np.where(cells >= 0, cells, len(feature.labels))
         if joint is not None:
-            table.bin(_JOINT, joint.errors(encoded, chunk.rows), joint.error.bins)
+            table.bin(JOINT, joint.errors(encoded, chunk.rows), joint.error.bins)
         self._count_outputs(table, chunk)
         predicted = values_of(chunk, self._outputs, self._baseline)
         if loss is not None and predicted is not None:
@@ -205,17 +181,22 @@ class Tally:
         baseline = self._baseline
         classes = classes_of(chunk, self._outputs, baseline)
         if classes is not None:
-            table.count(_CLASSES, classes)
+            table.count(CLASSES, classes)
         values = values_of(chunk, self._outputs, baseline)
         if values is not None and baseline.value is not None:
-            table.bin(_VALUE, values, baseline.value.bins)
+            table.bin(VALUE, values, baseline.value.bins)
+        columns = self._outputs.class_scores
+        named = named_classes(chunk, self._outputs, baseline) if columns else None
+        if named is not None:
+            for name, cells, rows in cells_by_class(baseline, columns, score_table(chunk, self._outputs), named):
+                table.count(of_class(name), cells, rows)
         scores = scores_of(chunk, self._outputs, baseline)
         if scores is not None and baseline.score is not None:
-            finite = table.bin(_SCORE, scores, baseline.score.bins)
+            finite = table.bin(SCORE, scores, baseline.score.bins)
             if classes is not None:
                 rows = finite & (classes < len(baseline.classes))
                 bins, width = baseline.score.bins.index(scores[rows]), baseline.score.counts.shape[2]
-                table.count(_BY_CLASS, classes[rows] * width + bins, rows)
+                table.count(BY_CLASS, classes[rows] * width + bins, rows)
 
 
 class _Table:

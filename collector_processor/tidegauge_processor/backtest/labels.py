@@ -25,7 +25,13 @@ from tidegauge.baseline import Baseline
 from tidegauge.baseline.tasks import NUMBER_TASKS
 from tidegauge.columns import category, is_missing, key_text
 from tidegauge.errors import DataError
-from tidegauge_processor.backtest.outputs import OutputColumns, named_classes, numbers_of, read_classes
+from tidegauge_processor.backtest.outputs import (
+    OutputColumns,
+    named_classes,
+    numbers_of,
+    read_classes,
+    scores_of,
+)
 from tidegauge_processor.backtest.reading import Chunk, Source
 from tidegauge_processor.backtest.texts import value_of
 from tidegauge_processor.backtest.timeline import times_in
@@ -112,7 +118,7 @@ class Outcomes:
         rows, delay = self._arrivals(chunk, times, np.flatnonzero(good), first)
         classes: Coded | None = None
         nothing = np.full(chunk.rows, np.nan)
-        score, value = _finite(numbers_of(chunk, self._outputs.score), nothing), nothing
+        score, value = _finite(scores_of(chunk, self._outputs, self._baseline), nothing), nothing
         if self._baseline.task in NUMBER_TASKS:
             value = _finite(numbers_of(chunk, self._outputs.prediction), nothing)
         else:

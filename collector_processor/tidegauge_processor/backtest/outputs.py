@@ -3,7 +3,7 @@
 | task | prediction column | score column |
 |---|---|---|
 | binary | class; left out, the score's side of the baseline's threshold | of the positive class |
-| multiclass | class | of the predicted class |
+| multiclass | class; left out, the likeliest by the scores of all | of the predicted class, or a column for each |
 | regression, ranking | number | ranking only |
 | anomaly | class | any number |
 """
@@ -20,21 +20,30 @@ from tidegauge.baseline import Baseline
 from tidegauge.columns import is_missing
 from tidegauge.errors import DataError
 from tidegauge.observation import class_name
+from tidegauge_processor.backtest.class_scores import check_class_scores, likeliest, of_predicted
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.texts import class_of_text
 from tidegauge_processor.comparison import class_cells
 
 
 class OutputColumns(NamedTuple):
-    """Names of the columns that hold what the model said; None where there is none."""
+    """Names of the columns that hold what the model said; None where there is none.
+
+    Attributes:
+        prediction: predicted class or number.
+        score: of the positive class, or of the predicted one.
+        class_scores: of several classes, each class and the column of its scores; there is no other score then.
+    """
 
     prediction: str | None = None
     score: str | None = None
+    class_scores: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> list[str]:
         """The names that there are."""
-        return [name for name in self if name is not None]
+        single = [name for name in (self.prediction, self.score) if name is not None]
+        return single + [column for _, column in self.class_scores]
 
 
 NO_OUTPUTS: Final = OutputColumns()
@@ -51,6 +60,8 @@ def check_outputs(columns: OutputColumns, baseline: Baseline) -> None:
         raise DataError("the baseline has no predictions to compare with: leave --prediction out, or build it with one")
     if columns.score is not None and baseline.score is None and not _class_from_score(columns, baseline):
         raise DataError("the baseline has no scores to compare with: leave --score out, or build it with one")
+    if columns.class_scores:
+        check_class_scores(columns.class_scores, baseline)
 
 
 def classes_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.intp] | None:
@@ -73,6 +84,8 @@ def named_classes(
         return None
     if columns.prediction is not None:
         return read_classes(chunk, columns.prediction, baseline.classes)
+    if columns.class_scores:
+        return likeliest(columns.class_scores, score_table(chunk, columns))
     if not _class_from_score(columns, baseline):
         return None
     scores = _numbers(chunk, columns.score)
@@ -88,8 +101,16 @@ def read_classes(chunk: Chunk, name: str, classes: Sequence[str]) -> tuple[list[
 
 
 def scores_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:
-    """Score of each row, not finite where it has none; None when scores are not to be compared."""
-    return None if baseline.score is None else numbers_of(chunk, columns.score)
+    """Score of each row, not finite where it has none; None without scores."""
+    if not columns.class_scores:
+        return numbers_of(chunk, columns.score)
+    found = named_classes(chunk, columns, baseline)
+    return None if found is None else of_predicted(columns.class_scores, score_table(chunk, columns), found)
+
+
+def score_table(chunk: Chunk, columns: OutputColumns) -> NDArray[np.float64]:
+    """Scores of all classes, not finite where one is missing, shape ``(rows, classes)``; there are some."""
+    return np.stack([_numbers(chunk, column) for _, column in columns.class_scores], axis=1)
 
 
 def values_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:

@@ -33,6 +33,7 @@ METRICS: Final = frozenset(
         semconv.METRIC_PREDICTIONS,
         semconv.METRIC_PREDICTION_VALUE,
         semconv.METRIC_PREDICTION_SCORE,
+        semconv.METRIC_CLASS_SCORE,
         semconv.METRIC_FEATURE_VALUE,
         semconv.METRIC_ESTIMATED_LOSS,
         semconv.METRIC_FEATURE_ATTRIBUTION,

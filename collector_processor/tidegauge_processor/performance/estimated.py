@@ -28,6 +28,8 @@ ASSUMPTION: Final = "no concept drift"
 
 Floats = NDArray[np.float64]
 
+_OF_A_CLASS: Final = ("precision", "recall", "f1")
+_EXPECTED: Final = 0.5
 _TABLE: Final = ("accuracy", "precision", "recall", "specificity", "f1")
 
 
@@ -64,13 +66,19 @@ def estimate_binary(window: Window) -> dict[str, Estimate]:
         >>> round(found["accuracy"].value, 3), round(found["recall"].value, 3)
         (0.9, 0.692)
     """
-    found: dict[str, Estimate] = {}
-    for name in (*_TABLE, "roc_auc"):
-        try:
-            found[name] = _with_interval([window], [_metric(name, window)])
-        except UndefinedMetricError:
-            continue
-    return found
+    return _each((*_TABLE, "roc_auc"), window)
+
+
+def estimate_class(window: Window) -> dict[str, Estimate]:
+    """Estimate precision, recall and f1 of one of several classes, as far as they have a value.
+
+    Example:
+        >>> rows = np.array([[60, 20], [0, 20]])
+        >>> found = estimate_class(Window(rows, np.array([0.1, 0.8]), np.array([600, 400])))
+        >>> {name: round(each.value, 3) for name, each in found.items()}
+        {'precision': 0.8, 'recall': 0.421, 'f1': 0.552}
+    """
+    return _each(_OF_A_CLASS, window) if _is_present(window) else {}
 
 
 def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
@@ -80,7 +88,9 @@ def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
         windows: one for each class, all of the same rows.
 
     Returns:
-        Estimates by name: accuracy, and macro averages of the others under the names of `multiclass`.
+        Estimates by name: accuracy, and macro averages of the others under the names of `multiclass`. Labels will show
+        the mean over the classes that were predicted or came true, so it is taken over those that were predicted or of
+        which half a row is expected; that of ROC AUC over the classes that have one.
     """
     rows = int(windows[0].rows.sum())
     if not rows:
@@ -94,14 +104,14 @@ def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
         for w in windows
     ]
     found["accuracy"] = _with_interval(windows, right, total=True)
-    for name in ("precision", "recall", "f1", "roc_auc"):
-        values = []
-        for window in windows:
-            try:
-                values.append(_metric(name, window))
-            except UndefinedMetricError:
-                values.append(_Value(0.0, np.zeros(window.rows.shape)))
-        found["roc_auc" if name == "roc_auc" else f"macro_{name}"] = _with_interval(windows, values)
+    present = [window for window in windows if _is_present(window)]
+    for name in _OF_A_CLASS if present else ():
+        nothing = [_Value(0.0, np.zeros(window.rows.shape)) for window in present]
+        values = [_found(name, window) or zero for window, zero in zip(present, nothing, strict=True)]
+        found[f"macro_{name}"] = _with_interval(present, values)
+    ranked = [(window, area) for window in windows if (area := _found("roc_auc", window))]
+    if ranked:
+        found["roc_auc"] = _with_interval([window for window, _ in ranked], [area for _, area in ranked])
     return found
 
 
@@ -170,6 +180,23 @@ def estimate_mae(expected: float, rows: int, spread: float) -> Estimate:
     value = expected / rows
     half = intervals.Z * spread * value / math.sqrt(rows)
     return Estimate(value, max(value - half, 0.0), value + half, rows)
+
+
+def _is_present(window: Window) -> bool:
+    return bool(window.rows[1].any() or (window.rows * window.probabilities).sum() >= _EXPECTED)
+
+
+def _each(names: Sequence[str], window: Window) -> dict[str, Estimate]:
+    values = {name: value for name in names if (value := _found(name, window))}
+    return {name: _with_interval([window], [value]) for name, value in values.items()}
+
+
+def _found(name: str, window: Window) -> _Value | None:
+    """None where the metric has no value."""
+    try:
+        return _metric(name, window)
+    except UndefinedMetricError:
+        return None
 
 
 def _metric(name: str, window: Window) -> _Value:

@@ -22,6 +22,7 @@ from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimated import (
     Window,
     estimate_binary,
+    estimate_class,
     estimate_mae,
     estimate_multiclass,
     estimate_predicted,
@@ -95,6 +96,9 @@ class Estimable(Protocol):
     def scores_by_class(self, reference: ScoreReference) -> Mapping[str, Counts]:
         """Rows by predicted class and bin of the score."""
 
+    def class_scores(self, references: Mapping[str, Calibration]) -> Mapping[str, Counts]:
+        """By class, rows predicted as another one and as this one, by bin of the score of that class, ``(2, B)``."""
+
     def expected_loss(self, reference: LossModel) -> tuple[float, int]:
         """Sum of the errors that the baseline expects of the rows, and the number of rows."""
 
@@ -102,7 +106,8 @@ class Estimable(Protocol):
 def estimates(seen: Estimable, baseline: Baseline) -> list[Evaluation]:
     """Performance of one window, estimated without its labels."""
     if baseline.score is not None:
-        return estimated(baseline, scores=seen.scores_by_class(baseline.score))
+        of_classes = baseline.class_calibrations
+        return estimated(baseline, seen.scores_by_class(baseline.score), seen.class_scores(of_classes))
     if baseline.loss is not None:
         return estimated(baseline, expected=seen.expected_loss(baseline.loss))
     return []
@@ -127,26 +132,36 @@ def estimated(
         Evaluations of the type ``estimated``; they assume `estimated.ASSUMPTION`.
     """
     found: dict[str, Estimate] = {}
-    of_class: dict[str, Estimate] = {}
+    of_class: dict[str, Mapping[str, Estimate]] = {}
+    windows = _class_windows(baseline, class_scores or {})
     if baseline.task == "binary" and baseline.calibration and scores:
         found = estimate_binary(_window(baseline.calibration[0], scores))
-    elif baseline.task == "multiclass" and baseline.calibration:
-        first = baseline.calibration[0]
-        if first.klass == "" and scores:
-            found, of_class = estimate_predicted(_of_known(scores, baseline), first.probabilities, first.rows)
-        elif class_scores and all(each.klass in class_scores for each in baseline.calibration):
-            found = estimate_multiclass(
-                [Window(class_scores[each.klass], each.probabilities, each.rows) for each in baseline.calibration]
-            )
+    elif windows:
+        found = estimate_multiclass(list(windows.values()))
+        of_class = {name: estimate_class(window) for name, window in windows.items()}
+    elif baseline.task == "multiclass" and baseline.calibration and scores:
+        last = baseline.calibration[-1]
+        if last.klass == "":
+            found, precision = estimate_predicted(_of_known(scores, baseline), last.probabilities, last.rows)
+            frequent = sorted(precision, key=lambda name: (-precision[name].labels, name))[:MOST_CLASSES]
+            of_class = {name: {"precision": precision[name]} for name in sorted(frequent)}
     elif baseline.loss is not None and expected is not None and expected[1]:
         found = {"mae": estimate_mae(*expected, baseline.loss.spread)}
-    frequent = sorted(of_class, key=lambda name: (-of_class[name].labels, name))[:MOST_CLASSES]
     every: list[tuple[str, Estimate, str | None]] = [(name, each, None) for name, each in found.items()]
-    every += [("precision", of_class[name], name) for name in sorted(frequent)]
+    every += [(name, each, klass) for klass, parts in of_class.items() for name, each in parts.items()]
     return [
         Evaluation(name, each.value, each.lower, each.upper, each.labels, klass, type="estimated")
         for name, each, klass in every
     ]
+
+
+def _class_windows(baseline: Baseline, class_scores: Mapping[str, Counts]) -> dict[str, Window]:
+    """What is known of each class; nothing where there are no rows, or those of one class did not all arrive."""
+    calibrations = baseline.class_calibrations
+    rows = {int(class_scores[name].sum()) if name in class_scores else 0 for name in calibrations}
+    if len(rows) != 1 or rows == {0}:
+        return {}
+    return {name: Window(class_scores[name], each.probabilities, each.rows) for name, each in calibrations.items()}
 
 
 def _of_known(scores: Mapping[str, Counts], baseline: Baseline) -> dict[str, Counts]:

@@ -32,6 +32,9 @@ def is_declared(stream: StreamKey, baseline: Baseline | None) -> bool:
     found = dict(stream.dimensions)
     if stream.metric in _BY_CLASS:
         return not found or (len(found) == 1 and found.get(semconv.PREDICTION_CLASS) in baseline.classes)
+    if stream.metric == semconv.METRIC_CLASS_SCORE:
+        known = found.pop(semconv.PREDICTION_CLASS, "") in baseline.class_calibrations
+        return known and found.pop(semconv.PREDICTION_CHOSEN, "") in ("true", "false") and not found
     if stream.metric in _OF_ROWS:
         return not found
     try:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import file
 from tidegauge.baseline.calibration import Calibration
-from tidegauge.baseline.features import Feature, NumericFeature, ScoreReference, counted
+from tidegauge.baseline.features import MOST_CATEGORIES, Feature, NumericFeature, ScoreReference, counted
 from tidegauge.baseline.fit import fit
 from tidegauge.baseline.joint import JointReference
 from tidegauge.baseline.loss import PREDICTION, LossModel
@@ -51,8 +51,8 @@ class Baseline:
         end: time of the last reference row, nanoseconds since the epoch.
         performance: metrics of the model on the reference rows, when they had labels.
         metadata: whatever the user wants to keep with it: who, when, which training run.
-        calibration: what scores are worth, when there were scores and labels: one of the positive class, of each class,
-            or of the predicted one.
+        calibration: what scores are worth, when there were scores and labels: one of the positive class; or one of each
+            of several classes, if their scores are known, and one of the predicted class.
         mistakes: how often the model was wrong, when there were predictions and labels.
         loss: what error to expect of a row, when numbers were predicted and there were labels.
         class_wobble: how far blocks of the reference differ in the predicted classes beyond independent rows.
@@ -153,7 +153,7 @@ class Baseline:
             score: column of the probability of the positive class (``binary``: the greater of the two, as scikit-learn
                 orders them), of the predicted one (``multiclass``), or of any score (``ranking``, ``anomaly``). For
                 ``multiclass`` also a column for each class, by its name: then ROC AUC, recall and F1 can be estimated
-                without labels, and not only the accuracy.
+                without labels, and not only accuracy and precision, of up to 63 classes.
             label: column of what really happened; gives the reference performance.
             timestamp: column of the time of each row; gives the season. Datetimes and ISO texts (UTC unless they say
                 otherwise), or numbers since the epoch: seconds below 1e11, nanoseconds from 1e16.
@@ -178,7 +178,7 @@ class Baseline:
             model=model,
             version=version,
             task=task,
-            columns=_columns(task, prediction, score, label, timestamp),
+            columns=Columns.named(task, prediction, score, label, timestamp),
             features=features,
             exclude=exclude,
             categorical=categorical,
@@ -198,6 +198,12 @@ class Baseline:
     def positive(self) -> str | None:
         """The positive class of a binary task; None for other tasks."""
         return self.classes[1] if self.task == "binary" and len(self.classes) == 2 else None
+
+    @cached_property
+    def class_calibrations(self) -> Mapping[str, Calibration]:
+        """What the score of each of several classes is worth, by class; empty where that is not known of each."""
+        each = {found.klass: found for found in self.calibration if found.klass}
+        return each if self.task == "multiclass" and len(each) <= MOST_CATEGORIES else {}
 
     def feature(self, name: str) -> Feature:
         """Reference of the feature ``name``.
@@ -270,20 +276,6 @@ class Baseline:
     @cached_property
     def _by_name(self) -> dict[str, Feature]:
         return {feature.name: feature for feature in self.features}
-
-
-def _columns(
-    task: Task,
-    prediction: str | None,
-    score: str | Mapping[str, str] | None,
-    label: str | None,
-    timestamp: str | None,
-) -> Columns:
-    if score is None or isinstance(score, str):
-        return Columns(prediction, score, label, timestamp)
-    if task != "multiclass":
-        raise BaselineError(f"a score for each class is for the multiclass task, not for {task}")
-    return Columns(prediction, None, label, timestamp, dict(score))
 
 
 def _check_numbers(what: str, values: Mapping[str, Any], kinds: tuple[type, ...]) -> None:

@@ -9,6 +9,7 @@ Source: R. E. Barlow et al. (1972), Statistical Inference under Order Restrictio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -16,7 +17,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.baseline.features import counted
+from tidegauge.baseline.bounds import score_bounds
+from tidegauge.baseline.counting import NO_CODE, SlottedRows
+from tidegauge.baseline.features import MOST_CATEGORIES, counted
+from tidegauge.baseline.tasks import PROBABILITY_TASKS, Task
 from tidegauge.baseline.wobble import wobble
 from tidegauge.errors import BaselineError
 from tidegauge.summaries.bins import Bins
@@ -122,6 +126,47 @@ class Calibration:
         fitted = error[True] < error[False]
         found = isotonic(hits, total) if fitted else _filled(sums.sum(axis=0), total)
         return cls(klass, bounds, np.clip(found, 0.0, 1.0), total.astype(np.int64), fitted)
+
+
+def calibrations(
+    task: Task,
+    scores: Floats | None,
+    of_class: Mapping[str, Floats],
+    predicted: NDArray[np.intp] | None,
+    actual: NDArray[np.intp] | None,
+    names: tuple[str, ...],
+    rows: SlottedRows,
+) -> tuple[Calibration, ...]:
+    """What scores are worth: of the positive class, or of each of several and of whichever is predicted.
+
+    Where only the score of the predicted class is known, or the classes are too many to be told apart, the last one
+    stands alone.
+
+    Args:
+        task: of the model.
+        scores: of the positive class, or of the predicted one, shape ``(n,)``; None where there are none.
+        of_class: scores of each class, each of shape ``(n,)``; empty where they are not known.
+        predicted: code of each row's predicted class, shape ``(n,)``; None where nobody says it.
+        actual: code of each row's true class, shape ``(n,)``; None without labels.
+        names: of the classes, by their code.
+        rows: season slots and days of the rows.
+    """
+    if actual is None or scores is None or task not in PROBABILITY_TASKS:
+        return ()
+    every: list[tuple[str, Floats, NDArray[np.bool_]]] = []
+    if task == "binary":
+        every.append((names[1], scores, np.equal(actual, 1)))
+    elif predicted is not None:
+        few = of_class if len(names) <= MOST_CATEGORIES else {}
+        every += [(name, own, np.equal(actual, names.index(name))) for name, own in few.items()]
+        every.append(("", scores, np.equal(predicted, actual)))
+    found = []
+    for name, own, positive in every:
+        both = ~np.isnan(own) & (actual != NO_CODE)
+        if both.any():
+            bounds = score_bounds(own[~np.isnan(own)])
+            found.append(Calibration.fit(name, bounds, own[both], positive[both], rows.days(both)))
+    return tuple(found)
 
 
 def isotonic(positives: Floats, rows: Floats) -> Floats:

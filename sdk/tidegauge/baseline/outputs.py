@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import metrics
 from tidegauge.baseline.bounds import score_bounds
-from tidegauge.baseline.calibration import Calibration
+from tidegauge.baseline.calibration import Calibration, calibrations
 from tidegauge.baseline.counting import NO_CODE, SlottedRows, numeric_feature
 from tidegauge.baseline.features import MOST_CATEGORIES, NumericFeature, ScoreReference
 from tidegauge.baseline.frame import Frame
 from tidegauge.baseline.mistakes import Mistakes
 from tidegauge.baseline.tasks import PROBABILITY_TASKS, Task
-from tidegauge.columns import NumericColumn, categorical_column, numeric_column
+from tidegauge.columns import NumericColumn, categorical_column, category, numeric_column
 from tidegauge.errors import BaselineError
 from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge.summaries import OTHER
@@ -45,6 +45,26 @@ class Columns:
         single = {self.prediction: "prediction", self.score: "score", self.label: "label", self.timestamp: "timestamp"}
         named = {name: role for name, role in single.items() if name is not None}
         return named | dict.fromkeys(self.class_scores.values(), "score")
+
+    @classmethod
+    def named(
+        cls,
+        task: Task,
+        prediction: str | None,
+        score: str | Mapping[str, str] | None,
+        label: str | None,
+        timestamp: str | None,
+    ) -> Columns:
+        """The columns as `Baseline.fit` is told them.
+
+        Raises:
+            BaselineError: scores of classes are named for a task without several classes.
+        """
+        if score is None or isinstance(score, str):
+            return cls(prediction, score, label, timestamp)
+        if task != "multiclass":
+            raise BaselineError(f"a score for each class is for the multiclass task, not for {task}")
+        return cls(prediction, None, label, timestamp, {category(name) or "": column for name, column in score.items()})
 
 
 @dataclass(frozen=True)
@@ -102,7 +122,7 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if of_class:
         said, scores = _of_class_scores(of_class, said)
     seen = Counter(name for names in (said, happened) if names is not None for name in names if name is not None)
-    names = _in_order(seen)
+    names = _in_order({*seen, *of_class})  # a model may name classes that these rows do not have
     if task == "binary":
         _check_label(columns.label, happened)
         names = _two_classes(names, columns)
@@ -110,7 +130,7 @@ def class_outputs(frame: Frame, task: Task, columns: Columns, rows: SlottedRows,
     if task == "binary" and predicted is None and scores is not None:
         predicted = np.where(np.isnan(scores), NO_CODE, scores >= threshold).astype(np.intp)
     performance = _performance(predicted, scores, actual, has_positive=task == "binary")
-    calibration = _calibration(task, scores, of_class, predicted, actual, names, rows)
+    calibration = calibrations(task, scores, of_class, predicted, actual, names, rows)
     mistakes = _mistakes(predicted, actual, rows)
     classes, kept = _bounded(names, seen)
     if predicted is None:
@@ -237,35 +257,6 @@ def _of_class_scores(
     places = np.array([place_of.get(name, -1) for name in said])
     scores = np.where(places >= 0, table[places, np.arange(places.size)], np.nan)
     return said, scores
-
-
-def _calibration(
-    task: Task,
-    scores: NDArray[np.float64] | None,
-    of_class: Mapping[str, NDArray[np.float64]],
-    predicted: Codes | None,
-    actual: Codes | None,
-    names: tuple[str, ...],
-    rows: SlottedRows,
-) -> tuple[Calibration, ...]:
-    """What scores are worth: of each class, of the positive one, or of whichever is predicted."""
-    if actual is None or scores is None or task not in PROBABILITY_TASKS:
-        return ()
-    if of_class:
-        every = [(name, own, np.equal(actual, names.index(name))) for name, own in of_class.items() if name in names]
-    elif task == "binary":
-        every = [(names[1], scores, np.equal(actual, 1))]
-    elif predicted is not None:
-        every = [("", scores, np.equal(predicted, actual))]
-    else:
-        every = []
-    found = []
-    for name, own, positive in every:
-        both = ~np.isnan(own) & (actual != NO_CODE)
-        if both.any():
-            bounds = score_bounds(own[~np.isnan(own)])
-            found.append(Calibration.fit(name, bounds, own[both], positive[both], rows.days(both)))
-    return tuple(found)
 
 
 def _mistakes(predicted: Codes | None, actual: Codes | None, rows: SlottedRows) -> Mistakes | None:

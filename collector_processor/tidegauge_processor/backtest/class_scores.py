@@ -1,0 +1,76 @@
+"""The scores of several classes, one column each: which class they make likeliest, and how they are counted.
+
+Rows count as in the SDK: those with a predicted class, and with a score from 0 to 1 of every class that the baseline
+calibrates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge.baseline import Baseline
+from tidegauge.baseline.frame import nearest
+from tidegauge.errors import DataError
+
+Floats = NDArray[np.float64]
+Named = tuple[list[str | None], NDArray[np.intp]]
+"""Names of classes, None for none, and the place among them of each row's."""
+
+
+def check_class_scores(columns: Sequence[tuple[str, str]], baseline: Baseline) -> None:
+    """Check that each class that the baseline calibrates has a column, and no other class.
+
+    Args:
+        columns: each class and the column of its scores.
+        baseline: what the rows are compared with.
+
+    Raises:
+        DataError: one has none or two, or the baseline calibrates none.
+    """
+    known, named = baseline.class_calibrations, [name for name, _ in columns]
+    if not known:
+        raise DataError("the baseline has no scores of each class: leave --class-score out, or build it with them")
+    for name in named:
+        if name not in known:
+            raise DataError(f"--class-score names {name!r}, of which the baseline has no scores{nearest(name, known)}")
+        if named.count(name) > 1:
+            raise DataError(f"--class-score names {name!r} twice")
+    lacking = [name for name in known if name not in named]
+    if lacking:
+        raise DataError(f"the class {lacking[0]!r} has no column: name it with --class-score {lacking[0]}=COL")
+
+
+def likeliest(columns: Sequence[tuple[str, str]], scores: Floats) -> Named:
+    """The class with the highest of the ``scores``, shape ``(rows, classes)``; none where one of them is missing."""
+    missing = np.isnan(scores).any(axis=1)
+    return [*(name for name, _ in columns), None], np.where(missing, len(columns), scores.argmax(axis=1))
+
+
+def of_predicted(columns: Sequence[tuple[str, str]], scores: Floats, predicted: Named) -> Floats:
+    """Score of each row's predicted class, shape ``(rows,)``; not finite where it has none."""
+    place_of: dict[str | None, int] = {name: place for place, (name, _) in enumerate(columns)}
+    names, places = predicted
+    places = np.array([place_of.get(name, -1) for name in names], np.intp)[places]
+    found: Floats = np.where(places >= 0, scores[np.arange(places.size), places], np.nan)
+    return found
+
+
+def cells_by_class(
+    baseline: Baseline, columns: Sequence[tuple[str, str]], scores: Floats, predicted: Named
+) -> Iterator[tuple[str, NDArray[np.intp], NDArray[np.bool_]]]:
+    """Each class that the baseline calibrates with the cells of the rows that count, and which these are.
+
+    A class has two lines of cells, of its score bins: of rows predicted as another class, and as this one.
+    """
+    names, places = predicted
+    place_of = {name: place for place, (name, _) in enumerate(columns)}
+    own = scores[:, [place_of[name] for name in baseline.class_calibrations]]
+    has_class = np.array([name is not None for name in names], np.bool_)[places]
+    good = ((own >= 0) & (own <= 1)).all(axis=1) & has_class
+    for name, calibration in baseline.class_calibrations.items():
+        chosen = np.array([each == name for each in names], np.bool_)[places]
+        bins = calibration.bins.index(scores[good, place_of[name]])
+        yield name, np.where(chosen[good], calibration.rows.size, 0) + bins, good

@@ -1,0 +1,83 @@
+"""What a model says of every class: the scores of all of them, and not only that of the predicted one.
+
+A baseline that was given a score for each of several classes has a calibration for each. Then recall, F1 and ROC AUC
+can be estimated without labels, and for that the scores of each class are counted, apart for the rows predicted as
+that class and for all others. A row counts when it has a predicted class and a score from 0 to 1 of every class that
+the baseline calibrates; the others are known by the score of their predicted class only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge._histogram import Histogram
+from tidegauge.errors import CaptureError
+from tidegauge.observation import class_name
+from tidegauge.summaries import NumericSummary
+
+if TYPE_CHECKING:
+    from tidegauge._model import Model
+    from tidegauge._prediction import Prediction
+
+Floats: TypeAlias = NDArray[np.float64]
+ClassScores: TypeAlias = Floats | Sequence[Floats | Mapping[Any, Any]]
+"""An array of shape ``(rows, classes)``, in the order of the baseline's classes; or row by row, also by class."""
+
+_ROUNDING: Final = 0.02  # probabilities may come rounded to two digits
+
+
+def are_probabilities(array: Floats) -> bool:
+    """Whether the numbers of each row, shape ``(rows, classes)``, are none below zero and add up to one."""
+    whole = array[~np.isnan(array).any(axis=1)]
+    return bool(((whole >= 0).all(axis=1) & (np.abs(whole.sum(axis=1) - 1) <= _ROUNDING)).all())
+
+
+def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tuple[str, bool], Histogram]:
+    """Scores by class and whether it was the predicted one; nothing where the baseline does not calibrate classes."""
+    classes = model.reader.classes
+    parts: list[Floats] = []
+    names: list[str | None] = []
+    for call in calls if model.class_bins else ():
+        output = call.outputs
+        if call.error is None and output is not None and output.classes is not None and output.class_scores is not None:
+            found = _table(output.class_scores, model)
+            if found.shape[1] == len(classes):
+                parts.append(found)
+                names += output.classes
+            else:
+                why = f"{found.shape[1]} scores a row where the baseline has {len(classes)} classes"
+                call.note_failure("class_scores", CaptureError(why), why)
+    if not parts:
+        return {}
+    scores = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    place_of: dict[str | None, int] = {name: place for place, name in enumerate(classes)} | {None: -2}
+    predicted = np.array([place_of.get(name, -1) for name in names])
+    calibrated = [place_of[name] for name in model.class_bins]
+    own = scores[:, calibrated]
+    good = ((own >= 0) & (own <= 1)).all(axis=1) & (predicted != place_of[None])
+    histograms = {}
+    for place, (name, bins) in zip(calibrated, model.class_bins.items(), strict=True):
+        for chosen in (False, True):
+            values = scores[good & ((predicted == place) == chosen), place]
+            if values.size:
+                histograms[name, chosen] = Histogram(NumericSummary.of(values, bins))
+    return histograms
+
+
+def _table(kept: ClassScores, model: Model) -> Floats:
+    """Scores of shape ``(rows, classes)``, not a number where one is missing."""
+    if isinstance(kept, np.ndarray):
+        return kept
+    classes = model.reader.classes
+    rows = []
+    for row in kept:
+        if isinstance(row, Mapping):
+            by_class = {class_name(name, classes): float(score) for name, score in row.items()}
+            rows.append(np.array([by_class.get(name, np.nan) for name in classes]))
+        else:
+            rows.append(row)
+    return np.stack(rows)
