@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import DataError
+from tidegauge_processor.class_columns import ClassScore, class_columns
 from tidegauge_processor.config import Duration, load
 from tidegauge_processor.config.types import WindowLength
 from tidegauge_processor.policies import policy_of
@@ -31,6 +32,7 @@ def backtest(
     timestamp: Annotated[str, typer.Option(metavar="COL", help="Time of the prediction.")],
     prediction: Annotated[str | None, typer.Option(metavar="COL", help="Predicted class or number.")] = None,
     score: Annotated[str | None, typer.Option(metavar="COL", help="Predicted probability or score.")] = None,
+    class_score: ClassScore = None,
     label: Annotated[str | None, typer.Option(metavar="COL", help="What came true; empty while nobody knows.")] = None,
     label_time: Annotated[
         str | None, typer.Option(metavar="COL", help="When the label was known; it has until labels.wait to arrive.")
@@ -63,6 +65,7 @@ def backtest(
     for option, given in (("--label-time", label_time), ("--segment", segment), ("--list", list_)):
         if given and label is None:
             _stop(f"{option} goes with labels: name their column with --label")
+    columns = tuple(class_columns(class_score, score).items())
     length = None if window is None else _length(window)
     settings = load(config)
     reference = Baseline.load(baseline)
@@ -70,7 +73,7 @@ def backtest(
         raise DataError(f"cannot write {str(json)!r}: there is no folder {str(json.parent)!r}")
     policy = policy_of(settings, reference.model, length)
     with _bar() as told:
-        outputs = OutputColumns(prediction, score)
+        outputs = OutputColumns(prediction, score, columns)
         labels = LabelColumns(label, label_time, tuple(dict.fromkeys(segment or ())), list_)
         found = run(Source(data), reference, policy, timestamp, outputs, labels, settings.labels, told)
     if json is not None:

@@ -17,6 +17,7 @@ from rich.table import Table
 from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, JointReference, NumericFeature
 from tidegauge.errors import BaselineError
 from tidegauge_processor import learned_files
+from tidegauge_processor.class_columns import ClassScore, class_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ def build(
     task: Annotated[str, typer.Option(help=f"What the model predicts: {', '.join(TASKS)}.")],
     prediction: Annotated[str | None, typer.Option(metavar="COL", help="Predicted class or number.")] = None,
     score: Annotated[str | None, typer.Option(metavar="COL", help="Predicted probability or score.")] = None,
+    class_score: ClassScore = None,
     label: Annotated[str | None, typer.Option(metavar="COL", help="What really happened.")] = None,
     timestamp: Annotated[str | None, typer.Option(metavar="COL", help="Time of the prediction.")] = None,
     feature: Annotated[
@@ -60,7 +62,7 @@ def build(
     """Make a baseline from reference rows."""
     if task not in TASKS:
         _stop(f"unknown task {task!r}: it must be one of {', '.join(TASKS)}", WRONG_USE)
-    path = output or _default_path(model, version)
+    path, columns = output or _default_path(model, version), class_columns(class_score, score)
     with _one_line():
         baseline = Baseline.fit(
             _read(data),
@@ -68,7 +70,7 @@ def build(
             version=version,
             task=task,
             prediction=prediction,
-            score=score,
+            score=columns or score,
             label=label,
             timestamp=timestamp,
             features=feature,

@@ -28,7 +28,7 @@ def check_class_scores(columns: Sequence[tuple[str, str]], baseline: Baseline) -
         baseline: what the rows are compared with.
 
     Raises:
-        DataError: one has none or two, or the baseline calibrates none.
+        DataError: they do not, or the baseline calibrates none.
     """
     known, named = baseline.class_calibrations, [name for name, _ in columns]
     if not known:
@@ -36,8 +36,6 @@ def check_class_scores(columns: Sequence[tuple[str, str]], baseline: Baseline) -
     for name in named:
         if name not in known:
             raise DataError(f"--class-score names {name!r}, of which the baseline has no scores{nearest(name, known)}")
-        if named.count(name) > 1:
-            raise DataError(f"--class-score names {name!r} twice")
     lacking = [name for name in known if name not in named]
     if lacking:
         raise DataError(f"the class {lacking[0]!r} has no column: name it with --class-score {lacking[0]}=COL")
@@ -50,11 +48,14 @@ def likeliest(columns: Sequence[tuple[str, str]], scores: Floats) -> Named:
 
 
 def of_predicted(columns: Sequence[tuple[str, str]], scores: Floats, predicted: Named) -> Floats:
-    """Score of each row's predicted class, shape ``(rows,)``; not finite where it has none."""
+    """Score of each row's predicted class, shape ``(rows,)``, not finite where it has none.
+
+    Of a class that is not among those with scores it is the highest of the row, as in the SDK.
+    """
     place_of: dict[str | None, int] = {name: place for place, (name, _) in enumerate(columns)}
     names, places = predicted
     places = np.array([place_of.get(name, -1) for name in names], np.intp)[places]
-    found: Floats = np.where(places >= 0, scores[np.arange(places.size), places], np.nan)
+    found: Floats = np.where(places >= 0, scores[np.arange(places.size), places], scores.max(axis=1))
     return found
 
 

@@ -213,6 +213,46 @@ def test_parquet_with_one_of_several_classes_and_its_score(tmp_path: Path) -> No
     }
 
 
+def scored(number: int, seed: int) -> pd.DataFrame:
+    """Scores of three classes, and which came true, as often as they say."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet([1.0, 0.7, 0.4], number)
+    was = [str(rng.choice(["bus", "car", "tram"], p=share)) for share in shares]
+    return pd.DataFrame(shares, columns=["p_bus", "p_car", "p_tram"]).assign(was=was)
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_parquet_with_the_scores_of_all_classes(tmp_path: Path, said: bool) -> None:
+    """Rows lack a score, or have an impossible one: then none of their scores counts. The class may be said apart."""
+    names, rng = ["p_bus", "p_car", "p_tram"], np.random.default_rng(3)
+    frame = history()
+    frame = pd.concat([frame, scored(len(frame), 7)], axis=1)
+    frame.loc[rng.random(len(frame)) < 0.04, "p_car"] = np.nan
+    frame["said"] = np.where(rng.random(len(frame)) < 0.2, "zebra", "tram")
+    if said:
+        frame.loc[rng.random(len(frame)) < 0.03, ["p_bus", "p_tram"]] = [1.5, -0.5]
+    trained = reference().drop(columns=["score", "predicted", "late", "was"])
+    trained = pd.concat([trained, scored(len(trained), 8)], axis=1)
+    columns = {"bus": "p_bus", "car": "p_car", "tram": "p_tram"}
+    task: dict[str, Any] = {"task": "multiclass", "score": columns, "label": "was"}
+    known = Baseline.fit(trained, model="m", version="1", categorical=["region", "rate"], **task)
+
+    def output(part: pd.DataFrame) -> Any:
+        scores = part[names].to_numpy()
+        return {"class": part["said"].tolist(), "probabilities": scores} if said else scores
+
+    outputs = OutputColumns("said" if said else None, None, tuple(columns.items()))
+    source = written(frame, tmp_path / "rows.parquet")
+    compare(source, outputs, known, by_hour(frame, output, FEATURES))
+    found = run(source, known, POLICY, "at", outputs).evaluations
+    whole = {"accuracy", "macro_precision", "macro_recall", "macro_f1", "roc_auc"}
+    assert {each.name for each in found if each.klass is None} == whole
+    assert {each.klass for each in found if each.name == "recall"} == set(columns)
+    first = frame[frame["at"] // HOUR == frame["at"].min() // HOUR]
+    good = first[names].ge(0).all(axis=1) & first[names].le(1).all(axis=1)
+    assert {each.labels for each in found if each.start == found[0].start} == {int(good.sum())}
+
+
 def test_parquet_with_a_predicted_number(tmp_path: Path) -> None:
     frame, known = history(), baseline(task="regression", score=None, prediction="score", label="was")
     assert known.loss is not None
