@@ -14,7 +14,7 @@ Source: NannyML's confidence-based performance estimation; the variance by the d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -28,8 +28,6 @@ ASSUMPTION: Final = "no concept drift"
 
 Floats = NDArray[np.float64]
 
-_OF_A_CLASS: Final = ("precision", "recall", "f1")
-_EXPECTED: Final = 0.5
 _TABLE: Final = ("accuracy", "precision", "recall", "specificity", "f1")
 
 
@@ -47,7 +45,7 @@ class Window(NamedTuple):
     reference: NDArray[np.int64]
 
 
-class _Value(NamedTuple):
+class Value(NamedTuple):
     """A metric, and what one more positive among the rows of a cell adds to it, shape ``(2, B)``."""
 
     value: float
@@ -66,102 +64,7 @@ def estimate_binary(window: Window) -> dict[str, Estimate]:
         >>> round(found["accuracy"].value, 3), round(found["recall"].value, 3)
         (0.9, 0.692)
     """
-    return _each((*_TABLE, "roc_auc"), window)
-
-
-def estimate_class(window: Window) -> dict[str, Estimate]:
-    """Estimate precision, recall and f1 of one of several classes, as far as they have a value.
-
-    Example:
-        >>> rows = np.array([[60, 20], [0, 20]])
-        >>> found = estimate_class(Window(rows, np.array([0.1, 0.8]), np.array([600, 400])))
-        >>> {name: round(each.value, 3) for name, each in found.items()}
-        {'precision': 0.8, 'recall': 0.421, 'f1': 0.552}
-    """
-    return _each(_OF_A_CLASS, window) if _is_present(window) else {}
-
-
-def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
-    """Estimate what can be estimated of a model of several classes, each against the rest.
-
-    Args:
-        windows: one for each class, all of the same rows.
-
-    Returns:
-        Estimates by name: accuracy, and macro averages of the others under the names of `multiclass`. Labels will show
-        the mean over the classes that were predicted or came true, so it is taken over those that were predicted or of
-        which half a row is expected; that of ROC AUC over the classes that have one.
-    """
-    rows = int(windows[0].rows.sum())
-    if not rows:
-        return {}
-    found = {}
-    right = [
-        _Value(
-            float((w.rows[1] * w.probabilities).sum()) / rows,
-            np.stack([0 * w.probabilities, w.probabilities * 0 + 1]) / rows,
-        )
-        for w in windows
-    ]
-    found["accuracy"] = _with_interval(windows, right, total=True)
-    present = [window for window in windows if _is_present(window)]
-    for name in _OF_A_CLASS if present else ():
-        nothing = [_Value(0.0, np.zeros(window.rows.shape)) for window in present]
-        values = [_found(name, window) or zero for window, zero in zip(present, nothing, strict=True)]
-        found[f"macro_{name}"] = _with_interval(present, values)
-    ranked = [(window, area) for window in windows if (area := _found("roc_auc", window))]
-    if ranked:
-        found["roc_auc"] = _with_interval([window for window, _ in ranked], [area for _, area in ranked])
-    return found
-
-
-def estimate_predicted(
-    rows: Mapping[str, NDArray[np.int64]], probabilities: Floats, reference: NDArray[np.int64]
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Estimate what can be estimated of several classes from the score of the predicted one.
-
-    Of the rows predicted as a class, those that truly are of it are the sum of their probabilities, which gives its
-    precision; which class the others are of, nobody says, so there is no recall. A score is taken to be worth the same
-    whichever class it is of.
-
-    Args:
-        rows: by predicted class and bin of the score, each of shape ``(B,)``; an empty name for classes that are not
-            known, which count for the accuracy only.
-        probabilities: calibrated, shape ``(B,)``.
-        reference: reference rows from which they were learned, shape ``(B,)``.
-
-    Returns:
-        Estimates by name, of accuracy and macro precision, the mean over the known classes that were predicted; and
-        of precision by class.
-
-    Example:
-        >>> rows = {"cat": np.array([10, 0]), "dog": np.array([10, 20])}
-        >>> whole, precision = estimate_predicted(rows, np.array([0.5, 0.8]), np.array([400, 500]))
-        >>> {name: round(each.value, 3) for name, each in whole.items()}
-        {'accuracy': 0.65, 'macro_precision': 0.6}
-        >>> {name: round(each.value, 3) for name, each in precision.items()}
-        {'cat': 0.5, 'dog': 0.7}
-    """
-    predicted = {name: counts for name, counts in rows.items() if counts.any()}
-    known = {name: counts for name, counts in predicted.items() if name}
-    if not predicted:
-        return {}, {}
-    found = {"accuracy": _mean_probability(list(predicted.values()), probabilities, reference, alike=False)}
-    if known:
-        found["macro_precision"] = _mean_probability(list(known.values()), probabilities, reference, alike=True)
-    of_class = {name: _mean_probability([each], probabilities, reference, alike=True) for name, each in known.items()}
-    return found, of_class
-
-
-def _mean_probability(
-    parts: Sequence[NDArray[np.int64]], probabilities: Floats, reference: NDArray[np.int64], *, alike: bool
-) -> Estimate:
-    """Mean over rows, or, where parts count ``alike``, the mean of their means; they share the probabilities."""
-    window = Window(np.stack(parts), probabilities, reference)
-    sizes = window.rows.sum(axis=1, keepdims=True)
-    weights = 1 / (sizes * len(parts)) if alike else np.full(sizes.shape, 1 / sizes.sum())
-    value = float((window.rows * weights * probabilities).sum())
-    return _with_interval([window], [_Value(value, np.repeat(weights, probabilities.size, axis=1))])
+    return estimate_each((*_TABLE, "roc_auc"), window)
 
 
 def estimate_mae(expected: float, rows: int, spread: float) -> Estimate:
@@ -182,24 +85,26 @@ def estimate_mae(expected: float, rows: int, spread: float) -> Estimate:
     return Estimate(value, max(value - half, 0.0), value + half, rows)
 
 
-def _is_present(window: Window) -> bool:
-    return bool(window.rows[1].any() or (window.rows * window.probabilities).sum() >= _EXPECTED)
+def estimate_each(names: Sequence[str], window: Window) -> dict[str, Estimate]:
+    """Estimate those of the metrics ``names`` that have a value."""
+    values = {name: value for name in names if (value := value_of(name, window))}
+    return {name: with_interval([window], [value]) for name, value in values.items()}
 
 
-def _each(names: Sequence[str], window: Window) -> dict[str, Estimate]:
-    values = {name: value for name in names if (value := _found(name, window))}
-    return {name: _with_interval([window], [value]) for name, value in values.items()}
-
-
-def _found(name: str, window: Window) -> _Value | None:
-    """None where the metric has no value."""
+def value_of(name: str, window: Window) -> Value | None:
+    """The `metric` called ``name``; None where it has no value."""
     try:
-        return _metric(name, window)
+        return metric(name, window)
     except UndefinedMetricError:
         return None
 
 
-def _metric(name: str, window: Window) -> _Value:
+def metric(name: str, window: Window) -> Value:
+    """One of accuracy, precision, recall, specificity, f1 and roc_auc, by ``name``.
+
+    Raises:
+        UndefinedMetricError: it has no value.
+    """
     if name == "roc_auc":
         return _area(window)
     positive, negative = window.rows * window.probabilities, window.rows * (1 - window.probabilities)
@@ -220,10 +125,10 @@ def _metric(name: str, window: Window) -> _Value:
     value = float(top @ cells) / total
     moves = (top - value * bottom) / total
     gradient = np.array([moves[1] - moves[0], moves[3] - moves[2]])
-    return _Value(value, np.repeat(gradient[:, None], window.probabilities.size, axis=1))
+    return Value(value, np.repeat(gradient[:, None], window.probabilities.size, axis=1))
 
 
-def _area(window: Window) -> _Value:
+def _area(window: Window) -> Value:
     rows = window.rows.sum(axis=0)
     ups, downs = rows * window.probabilities, rows * (1 - window.probabilities)
     up, down = float(ups.sum()), float(downs.sum())
@@ -232,11 +137,11 @@ def _area(window: Window) -> _Value:
     below, above = np.cumsum(downs) - downs / 2, up - np.cumsum(ups) + ups / 2
     value = float((ups * below).sum()) / (up * down)
     gradient = (below - above) / (up * down) - value / up + value / down
-    return _Value(value, np.stack([gradient, gradient]))
+    return Value(value, np.stack([gradient, gradient]))
 
 
-def _with_interval(windows: Sequence[Window], values: Sequence[_Value], total: bool = False) -> Estimate:
-    """Mean (or sum) over the classes; classes are taken for independent, which is on the safe side for the mean."""
+def with_interval(windows: Sequence[Window], values: Sequence[Value], total: bool = False) -> Estimate:
+    """Mean (or sum) over parts of which each row counts in one alone, or over one class."""
     size = 1 if total else len(values)
     variance = 0.0
     for (rows, p, reference), (_, gradient) in zip(windows, values, strict=True):
@@ -244,5 +149,10 @@ def _with_interval(windows: Sequence[Window], values: Sequence[_Value], total: b
         variance += float((rows * np.square(gradient) * spread).sum())
         variance += float((np.square((rows * gradient).sum(axis=0)) * spread / (reference + 1)).sum())
     value = sum(each.value for each in values) / size
+    return with_error(value, math.sqrt(variance) / size, windows)
+
+
+def with_error(value: float, error: float, windows: Sequence[Window]) -> Estimate:
+    """A number from 0 to 1 about the rows of ``windows``, with the interval that its standard ``error`` gives."""
     labels = int(windows[0].rows.sum())
-    return intervals.between_0_and_1(min(value, 1.0), np.array([np.sqrt(variance) / size]), labels, labels)
+    return intervals.between_0_and_1(min(value, 1.0), np.array([error]), labels, labels)

@@ -19,11 +19,9 @@ from tidegauge.summaries import OTHER
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.classes import Classified, read_binary, read_multiclass
 from tidegauge_processor.performance.cohort import Table
-from tidegauge_processor.performance.estimated import (
-    Window,
-    estimate_binary,
+from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae
+from tidegauge_processor.performance.estimated_classes import (
     estimate_class,
-    estimate_mae,
     estimate_multiclass,
     estimate_predicted,
 )

@@ -13,13 +13,8 @@ from sklearn import metrics
 
 from tidegauge.baseline.calibration import Calibration
 from tidegauge_processor.performance import estimated
-from tidegauge_processor.performance.estimated import (
-    Window,
-    estimate_binary,
-    estimate_mae,
-    estimate_multiclass,
-    estimate_predicted,
-)
+from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae
+from tidegauge_processor.performance.estimated_classes import estimate_multiclass, estimate_predicted
 
 SETS = json.loads((Path(__file__).parent / "nannyml" / "nannyml.json").read_text())
 CAR_PRICE = SETS.pop("car_price")
@@ -94,11 +89,11 @@ def test_gradients_are_the_slopes_of_the_metrics():
     random = np.random.default_rng(5)
     rows, p, reference = random.integers(0, 50, (2, 8)), random.random(8), np.full(8, 10)
     for name in ("accuracy", "precision", "recall", "specificity", "f1", "roc_auc"):
-        value, gradient = estimated._metric(name, Window(rows, p, reference))
+        value, gradient = estimated.metric(name, Window(rows, p, reference))
         for at in range(8):
             moved = p.copy()
             moved[at] += 1e-7
-            slope = (estimated._metric(name, Window(rows, moved, reference)).value - value) / 1e-7
+            slope = (estimated.metric(name, Window(rows, moved, reference)).value - value) / 1e-7
             assert slope == pytest.approx(float((gradient * rows)[:, at].sum()), abs=1e-5), name
 
 
