@@ -9,6 +9,7 @@ import pytest
 from tests.processor.models import baseline, flush, hour, rows
 from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 from tests.processor.test_engine import LATER, TIMING, Bench, hours
+from tests.sdk.test_class_scores import BASELINE
 from tidegauge import Baseline, semconv
 from tidegauge.baseline import CategoricalFeature
 from tidegauge.summaries import NumericSummary
@@ -95,6 +96,23 @@ def test_which_streams_are_listed(metric: str, labels: dict[str, str], listed: b
     assert isinstance(baseline().feature("purpose"), CategoricalFeature)
     assert is_declared(stream, baseline()) is listed
     assert not is_declared(stream._replace(baseline="another"), baseline())
+
+
+@pytest.mark.parametrize(
+    ("labels", "listed"),
+    [
+        ({semconv.PREDICTION_CLASS: "car", semconv.PREDICTION_CHOSEN: "true"}, True),
+        ({semconv.PREDICTION_CLASS: "car", semconv.PREDICTION_CHOSEN: "false"}, True),
+        ({semconv.PREDICTION_CLASS: "car", semconv.PREDICTION_CHOSEN: "maybe"}, False),
+        ({semconv.PREDICTION_CLASS: "zebra", semconv.PREDICTION_CHOSEN: "true"}, False),
+        ({semconv.PREDICTION_CLASS: "car"}, False),
+        ({semconv.PREDICTION_CLASS: "car", semconv.PREDICTION_CHOSEN: "true", "pod": "a"}, False),
+    ],
+)
+def test_scores_of_a_class_are_listed_where_the_baseline_calibrates_it(labels: dict[str, str], listed: bool) -> None:
+    stream = StreamKey(semconv.METRIC_CLASS_SCORE, BASELINE.id, tuple(sorted(labels.items())))
+    assert is_declared(stream, BASELINE) is listed
+    assert not is_declared(stream._replace(baseline=baseline().id), baseline())
 
 
 def test_the_limit_counts_streams_and_not_writers() -> None:
