@@ -17,6 +17,8 @@ from tidegauge_processor.counter import Counter
 from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals, subject_of
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.label_incidents import judge_labels
+from tidegauge_processor.performance import fairness
+from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.complete import complete_at, ripe
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import Signal, group_of
@@ -43,6 +45,7 @@ class LabelJudge:
         self._counter = counter
         self._fates = Fates(counter)
         self._said: dict[tuple[ModelKey, int], int] = {}
+        self._not_compared: set[ModelKey] = set()
 
     def judge(self, state: ModelState, watermark: int, now: int) -> Iterator[Signal]:
         """Test and measure the cohorts of a model version whose time has come.
@@ -63,6 +66,7 @@ class LabelJudge:
     def forget(self, key: ModelKey) -> None:
         """Forget a model version."""
         self._said = {said: when for said, when in self._said.items() if said[0] != key}
+        self._not_compared.discard(key)
 
     def _test(self, state: ModelState, watermark: int) -> Iterator[Signal]:
         memory, patience = state.memory, self._timing.patience
@@ -97,7 +101,9 @@ class LabelJudge:
         cohort = state.judge_cohort(start)
         self._learn(state, memory.label_watermark)
         try:
-            of = cohort.table(), start, start + timing.cohort, self._baselines.of(state.key), memory
+            table, baseline = cohort.table(), self._baselines.of(state.key)
+            self._note_groups(state.key, table, memory.task_of(baseline)[0])
+            of = table, start, start + timing.cohort, baseline, memory
             said, unreadable = evaluate_cohort(state.key, *of, state.predicted(start, timing))
         except Exception:
             self._failed(state.key, start)
@@ -118,6 +124,12 @@ class LabelJudge:
         except Exception:
             _log.exception("how soon labels of %s %s arrive could not be learned", *state.key)
             self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
+
+    def _note_groups(self, key: ModelKey, table: Table, task: str) -> None:
+        """Say once of a model version that its groups are not compared, where nobody would hear of it otherwise."""
+        if task not in ("", "binary") and key not in self._not_compared and any(kind.segments for kind in table.kinds):
+            self._not_compared.add(key)
+            _log.info("%s %s: %s", *key, fairness.NOT_COMPARED.format(task=task))
 
     def _failed(self, key: ModelKey, start: int) -> None:
         _log.exception("cohort %d of %s %s could not be judged", start, *key)

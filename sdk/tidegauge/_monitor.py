@@ -63,7 +63,8 @@ def monitor(
             call's arguments; found by itself when left out.
         names: names of the columns of plain arrays; the baseline's when left out.
         output: path into what is returned, or a callable that takes it and returns the prediction.
-        segments: columns whose values are slices: low-cardinality, such as a region.
+        segments: columns whose values are slices: low-cardinality, such as a region. Each is measured by itself, and
+            slices of a binary task are compared with each other.
         prediction_id: column or argument with the caller's own key, or a callable that takes the call's arguments.
         capture: what spans may carry: ``"summary"``, ``"values"`` or ``"none"``.
         details: send each row as an event ``ml.prediction.details`` with its features and what came out, whatever the

@@ -76,6 +76,23 @@ def test_what_is_found_does_not_depend_on_how_labels_are_delivered() -> None:
         assert len(said) > 150 * 7  # they are measured again and again
 
 
+@pytest.mark.parametrize("task", ["multiclass", "binary"])
+def test_that_groups_are_not_compared_is_said_once(task: str, caplog: pytest.LogCaptureFixture) -> None:
+    judge = LabelJudge(TIMING_OF_LABELS, Baselines({}), lambda _: Policy(), Telemetry())
+    state = ModelState(KEY)
+    state.learn_task(task)
+    every = outcomes(cohorts=3)
+    caplog.set_level("INFO")
+    for part in (every[:900], every[900:]):
+        for outcome in part:
+            state.add_outcome(outcome, TIMING_OF_LABELS, hour(10_000))
+        assert list(judge.judge(state, state.memory.label_watermark, hour(10_000)))
+    expected = (
+        f"{KEY.model} {KEY.version}: groups are measured one by one and not compared: fairness is of binary tasks"
+    )
+    assert [expected in record.message for record in caplog.records] == [True] * (task == "multiclass")
+
+
 def test_outcomes_that_cannot_be_read_are_counted_once() -> None:
     bench, all_of_them = Bench(), outcomes(cohorts=4)
     for row in (0, 50, 100):

@@ -62,7 +62,7 @@ def show(backtest: Backtest, baseline: Baseline, console: Console) -> None:
     courses = _courses(backtest)
     _show_head(backtest, baseline, console)
     _show_moved(courses, console)
-    show_evaluations(backtest, console)
+    show_evaluations(backtest, baseline.task, console)
     _show_incidents(backtest, console)
     _show_unsaid(backtest, console)
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord
 from tidegauge_processor.backtest.results import Backtest
+from tidegauge_processor.performance.fairness import NOT_COMPARED
 
 _MOST_LINES: Final = 14
 
@@ -27,8 +28,8 @@ _HEADINGS: Final = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "ndcg_at_10": 
 }
 
 
-def show_evaluations(backtest: Backtest, console: Console) -> None:
-    """Print what is known of the performance; nothing where nothing is."""
+def show_evaluations(backtest: Backtest, task: str, console: Console) -> None:
+    """Print what is known of the performance of a model with this ``task``; nothing where nothing is."""
     whole = [each for each in backtest.evaluations if each.segment is None and each.klass is None]
     if whole:
         console.print()
@@ -37,6 +38,8 @@ def show_evaluations(backtest: Backtest, console: Console) -> None:
             "Means, weighted by labels; estimates (est.) by rows, and they assume that there is no concept drift."
         )
     _show_groups(backtest, console)
+    if task != "binary" and any(each.segment for each in backtest.evaluations):
+        console.print(f"\nNote: {NOT_COMPARED.format(task=task)}. The JSON has the numbers of each.")
     if backtest.labels is not None:
         _show_labels(backtest.labels, backtest.rows, console)
 

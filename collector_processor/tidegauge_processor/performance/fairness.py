@@ -38,6 +38,9 @@ from tidegauge_processor.verdicts.state import State
 RATES: Final = ("selection_rate", "true_positive_rate", "false_positive_rate")
 """Rates by name."""
 
+NOT_COMPARED: Final = "groups are measured one by one and not compared: fairness is of binary tasks, this one is {task}"
+"""What there is to say of the groups of another task."""
+
 Counts = Mapping[str, tuple[int, int]]
 """Rows that were not selected, and rows that were, by group."""
 
