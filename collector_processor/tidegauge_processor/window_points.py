@@ -102,10 +102,10 @@ class Points:
     def class_scores(self, references: Mapping[str, Calibration]) -> dict[str, Cells]:
         """See `evaluations.Estimable`."""
         found = {name: np.zeros((2, each.rows.size), dtype=np.int64) for name, each in references.items()}
-        for name, each in references.items():
-            for stream, summary in self._numeric(semconv.METRIC_CLASS_SCORE, each.bounds):
-                if stream.dimension(semconv.PREDICTION_CLASS) == name:
-                    found[name][int(stream.dimension(semconv.PREDICTION_CHOSEN) == "true")] += summary.counts
+        for stream in self._by_feature.get((semconv.METRIC_CLASS_SCORE, ""), ()):
+            name, line = stream.dimension(semconv.PREDICTION_CLASS), stream.dimension(semconv.PREDICTION_CHOSEN)
+            if name in references:
+                found[name][int(line == "true")] += between(self._sums.histograms.get(stream), references[name].bounds)
         return found
 
     def expected_loss(self, reference: LossModel) -> tuple[float, int]:

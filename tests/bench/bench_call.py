@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
@@ -69,6 +70,18 @@ def with_joint(plain, random):
     return replace(plain, model="j50", joint=joint)
 
 
+def with_classes(random, each):
+    """A baseline of ten classes, with the scores of each or of the predicted one alone."""
+    names = [str(place) for place in range(10)]
+    scores = random.dirichlet(np.ones(10), 2_000)
+    columns = {f"p{name}": scores[:, place] for place, name in enumerate(names)}
+    rows = {"f0": random.normal(size=2_000), "said": scores.argmax(axis=1), "best": scores.max(axis=1)}
+    frame = pd.DataFrame(columns | rows | {"was": random.integers(0, 10, 2_000)})
+    score = {"score": {name: f"p{name}" for name in names}} if each else {"score": "best", "prediction": "said"}
+    given = {"task": "multiclass", "label": "was", "features": ["f0"]} | score
+    return Baseline.fit(frame, model=f"c{each:d}", version="1", **given)
+
+
 def measure(call, argument, pipeline):
     """Microseconds of CPU per call: of the caller, and in total."""
     gc.collect()
@@ -97,7 +110,11 @@ def main():
     def batch_model(rows):
         return np.zeros(len(rows))
 
+    def class_model(rows):
+        return classes
+
     random = np.random.default_rng(7)
+    classes = random.dirichlet(np.ones(10), ROWS)
     row = dict(zip((f"f{place}" for place in range(50)), random.normal(size=50).tolist(), strict=True))
     together = with_joint(baseline(50), random)
     cases = {
@@ -114,6 +131,16 @@ def main():
         "the same, joint drift": (
             monitor("j50", version="1", baseline=together)(batch_model),
             random.normal(size=(ROWS, 50)),
+            ROWS,
+        ),
+        "10 classes, the best score, per row": (
+            monitor("c0", version="1", baseline=with_classes(random, each=False))(class_model),
+            random.normal(size=(ROWS, 1)),
+            ROWS,
+        ),
+        "10 classes, all scores, per row": (
+            monitor("c1", version="1", baseline=with_classes(random, each=True))(class_model),
+            random.normal(size=(ROWS, 1)),
             ROWS,
         ),
     }
