@@ -44,13 +44,11 @@ def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tu
     for call in calls if model.class_bins else ():
         output = call.outputs
         if call.error is None and output is not None and output.classes is not None and output.class_scores is not None:
-            found = _table(output.class_scores, model)
-            if found.shape[1] == len(classes):
-                parts.append(found)
+            try:
+                parts.append(_table(output.class_scores, classes))
                 names += output.classes
-            else:
-                why = f"{found.shape[1]} scores a row where the baseline has {len(classes)} classes"
-                call.note_failure("class_scores", CaptureError(why), why)
+            except CaptureError as problem:
+                call.note_failure("class_scores", problem, str(problem))
     if not parts:
         return {}
     scores = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -68,16 +66,18 @@ def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tu
     return histograms
 
 
-def _table(kept: ClassScores, model: Model) -> Floats:
+def _table(kept: ClassScores, classes: Sequence[str]) -> Floats:
     """Scores of shape ``(rows, classes)``, not a number where one is missing."""
+    table = kept if isinstance(kept, np.ndarray) else None
+    rows = [] if table is not None else [_row(each, classes) for each in kept]
+    for found in [len(row) for row in rows] if table is None else [table.shape[1]]:
+        if found != len(classes):
+            raise CaptureError(f"{found} scores for a row where the baseline has {len(classes)} classes")
+    return np.stack(rows) if table is None else table
+
+
+def _row(kept: Floats | Mapping[Any, Any], classes: Sequence[str]) -> Floats:
     if isinstance(kept, np.ndarray):
         return kept
-    classes = model.reader.classes
-    rows = []
-    for row in kept:
-        if isinstance(row, Mapping):
-            by_class = {class_name(name, classes): float(score) for name, score in row.items()}
-            rows.append(np.array([by_class.get(name, np.nan) for name in classes]))
-        else:
-            rows.append(row)
-    return np.stack(rows)
+    by_class = {class_name(name, classes): float(score) for name, score in kept.items()}
+    return np.array([by_class.get(name, np.nan) for name in classes])

@@ -171,15 +171,25 @@ def test_nothing_is_kept_or_sent_where_nobody_needs_it(name: str) -> None:
         assert (seen.failures, seen.drops) == ({}, {})
 
 
-def test_another_number_of_classes_is_said_and_costs_only_these_scores(caplog: pytest.LogCaptureFixture) -> None:
+ODD: dict[str, Any] = {
+    "an array": shares(40, 2, classes=4),
+    "rows of different lengths": [
+        {"class": "bus", "probabilities": row.tolist()} for row in [*SCORES[:39], shares(1, 2, classes=4)[0]]
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_another_number_of_classes_is_said_and_costs_only_these_scores(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with capture() as seen:
-        predict([shares(40, 2, classes=4), SCORES], [40, 40])
-        assert seen.failures == {}
+        predict([ODD[name], SCORES], [40, 40])
         found = [point for point in seen.points if point["name"] == semconv.METRIC_CLASS_SCORE]
         predicted = sum(point["value"] for point in seen.points if point["name"] == semconv.METRIC_PREDICTIONS)
         assert seen.failures == {"class_scores": 1}
     assert (counted(found), predicted) == (expected(SCORES, SCORES.argmax(axis=1)), 80)
-    assert "4 scores a row where the baseline has 3 classes" in caplog.text
+    assert "4 scores for a row where the baseline has 3 classes" in caplog.text
 
 
 def test_a_class_with_a_column_has_its_place_though_no_reference_row_is_of_it() -> None:
