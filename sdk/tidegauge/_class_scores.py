@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.float64]
 ClassScores: TypeAlias = Floats | Sequence[Floats | Mapping[Any, Any]]
-"""An array of shape ``(rows, classes)``, in the order of the baseline's classes; or row by row, also by class."""
+"""An array of shape ``(rows, classes)``, in the order of the calibrated classes; or row by row, also by class."""
 
 _ROUNDING: Final = 0.02  # probabilities may come rounded to two digits
 
@@ -38,7 +38,7 @@ def are_probabilities(array: Floats) -> bool:
 
 def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tuple[str, bool], Histogram]:
     """Scores by class and whether it was the predicted one; nothing where the baseline does not calibrate classes."""
-    classes = model.reader.classes
+    classes = model.reader.columns
     parts: list[Floats] = []
     names: list[str | None] = []
     for call in calls if model.class_bins else ():
@@ -54,11 +54,9 @@ def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tu
     scores = parts[0] if len(parts) == 1 else np.concatenate(parts)
     place_of: dict[str | None, int] = {name: place for place, name in enumerate(classes)} | {None: -2}
     predicted = np.array([place_of.get(name, -1) for name in names])
-    calibrated = [place_of[name] for name in model.class_bins]
-    own = scores[:, calibrated]
-    good = ((own >= 0) & (own <= 1)).all(axis=1) & (predicted != place_of[None])
+    good = ((scores >= 0) & (scores <= 1)).all(axis=1) & (predicted != place_of[None])
     histograms = {}
-    for place, (name, bins) in zip(calibrated, model.class_bins.items(), strict=True):
+    for place, (name, bins) in enumerate(model.class_bins.items()):
         for chosen in (False, True):
             values = scores[good & ((predicted == place) == chosen), place]
             if values.size:
@@ -72,7 +70,7 @@ def _table(kept: ClassScores, classes: Sequence[str]) -> Floats:
     rows = [] if table is not None else [_row(each, classes) for each in kept]
     for found in [len(row) for row in rows] if table is None else [table.shape[1]]:
         if found != len(classes):
-            raise CaptureError(f"{found} scores for a row where the baseline has {len(classes)} classes")
+            raise CaptureError(f"{found} scores for a row where the baseline has those of {len(classes)} classes")
     return np.stack(rows) if table is None else table
 
 

@@ -117,7 +117,7 @@ class Model:
         task = self.task or ("binary" if threshold is not None else None)
         known = {} if baseline is None or task != "multiclass" else baseline.class_calibrations
         self.class_bins = {name: calibration.bins for name, calibration in known.items()}
-        self.reader = Reader(task, classes, threshold, keeps=bool(known))
+        self.reader = Reader(task, classes, threshold, tuple(known))
         self.check = RowCheck(baseline)
         self.names = None if baseline is None else tuple(feature.name for feature in baseline.features)
         self.features = {} if baseline is None else {feature.name: feature for feature in baseline.features}

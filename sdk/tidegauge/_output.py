@@ -71,7 +71,7 @@ class Reader:
         classes: names of the classes; of two, the second is the positive one. Empty when they are not known.
         threshold: a score from here on means the positive class; None gives no class to an anomaly score and stands
             for 0.5 in the binary task.
-        keeps: whether the scores of all classes are kept, not only that of the predicted one.
+        columns: classes of the columns of probabilities, all of whose scores are kept; empty: only the predicted one's.
 
     Example:
         >>> Reader("binary", ("0", "1"), 0.5).read(np.array([0.2, 0.9]), rows=2)
@@ -83,7 +83,7 @@ class Reader:
     task: str | None
     classes: tuple[str, ...]
     threshold: float | None
-    keeps: bool = False
+    columns: tuple[str, ...] = ()
 
     def read(self, result: Any, rows: int | None) -> Output | None:
         """Understand ``result`` of a call with so many rows (None: not known).
@@ -168,12 +168,12 @@ class Reader:
                 if len(self.classes) == 2 and self.task == "binary" and self.classes[1] in by_name:
                     return self._number(by_name[self.classes[1]])
                 best = max(result, key=lambda key: float(result[key]))
-                kept = [dict(result)] if self.keeps else None
+                kept = [dict(result)] if self.columns else None
                 return Output((self.label(best),), (float(result[best]),), None, kept)
         raise CaptureError("a record was returned that names neither class, score nor value: say what by output=")
 
     def _scored(self, classes: Sequence[str], scores: Any) -> Output:
-        names = self.classes
+        names = self.columns or self.classes
         if isinstance(scores, Mapping):
             names, scores = tuple(map(str, scores)), list(scores.values())
         array = _as_array(scores).astype(np.float64)
@@ -190,9 +190,9 @@ class Reader:
             float(row[names.index(name)] if known and name in names else row.max())
             for name, row in zip(classes, array, strict=True)
         ]
-        by_name = names is not self.classes
-        kept = [dict(zip(names, row, strict=True)) for row in array] if by_name and known else array
-        return Output(classes, found, None, kept if self.keeps else None)
+        by_name = self.columns and known and names != self.columns
+        kept = [dict(zip(names, row, strict=True)) for row in array] if by_name else array
+        return Output(classes, found, None, kept if self.columns else None)
 
     def _labels(self, value: Any) -> Sequence[str]:
         plain = value.tolist() if hasattr(value, "tolist") else value
@@ -273,8 +273,13 @@ class Reader:
         if array.shape[1] == 2 and self.task != "multiclass":
             return Output(self._classes_of(array[:, 1].tolist()), array[:, 1].tolist())
         best, scores = array.argmax(axis=1).tolist(), array.max(axis=1).tolist()
-        classes = [None if top != top else self.label(place) for place, top in zip(best, scores, strict=True)]
-        return Output(classes, scores if certain else None, None, array if self.keeps else None)
+        names = self.columns or self.classes
+        known = len(names) == array.shape[1]
+        classes = [
+            None if top != top else names[place] if known else self.label(place)
+            for place, top in zip(best, scores, strict=True)
+        ]
+        return Output(classes, scores if certain else None, None, array if self.columns else None)
 
 
 def _first(values: Mapping[str, Any], keys: Sequence[str]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 
 import tidegauge
 from tests.sdk.builders import small_baseline
-from tidegauge import Baseline, ManualClock, Settings, semconv
+from tidegauge import Baseline, BaselineError, ManualClock, Settings, semconv
 from tidegauge._export.encode import encode_metrics
 from tidegauge._process import PROCESS
 from tidegauge.testing import Captured, capture
@@ -189,7 +189,7 @@ def test_another_number_of_classes_is_said_and_costs_only_these_scores(
         predicted = sum(point["value"] for point in seen.points if point["name"] == semconv.METRIC_PREDICTIONS)
         assert seen.failures == {"class_scores": 1}
     assert (counted(found), predicted) == (expected(SCORES, SCORES.argmax(axis=1)), 80)
-    assert "4 scores for a row where the baseline has 3 classes" in caplog.text
+    assert "4 scores for a row where the baseline has those of 3 classes" in caplog.text
 
 
 def test_a_class_with_a_column_has_its_place_though_no_reference_row_is_of_it() -> None:
@@ -199,6 +199,21 @@ def test_a_class_with_a_column_has_its_place_though_no_reference_row_is_of_it() 
     assert baseline.classes == CLASSES
     with capture() as seen:
         predict([np.eye(3)], [3], baseline)
+    predicted = [p["attributes"] for p in seen.points if p["name"] == semconv.METRIC_PREDICTIONS]
+    assert sorted(attributes[semconv.PREDICTION_CLASS] for attributes in predicted) == list(CLASSES)
+
+
+def test_a_class_that_comes_true_and_has_no_column_moves_none_of_the_others() -> None:
+    rows = frame(500, 4).assign(was=lambda found: found["was"].where(found.index % 9 > 0, "aeroplane"))
+    baseline = fit(rows, {name: f"p_{name}" for name in reversed(CLASSES)})
+    assert baseline.classes == ("aeroplane", *CLASSES)
+    assert list(baseline.class_calibrations) == list(CLASSES)
+    found = points([np.eye(3)], [3], baseline)
+    assert {tuple(key) for key in counted(found)} == {(name, chosen) for name in CLASSES for chosen in (False, True)}
+    assert {point["count"] for point in found} == {1, 2}
+    with capture() as seen:
+        predict([np.eye(3)], [3], baseline)
+        assert (seen.failures, seen.drops) == ({}, {})
     predicted = [p["attributes"] for p in seen.points if p["name"] == semconv.METRIC_PREDICTIONS]
     assert sorted(attributes[semconv.PREDICTION_CLASS] for attributes in predicted) == list(CLASSES)
 
@@ -215,10 +230,29 @@ def test_too_many_classes_are_not_told_apart() -> None:
     assert len(points([shares(3, 6, 63)], [3], few)) == 63 + 3
 
 
+@pytest.mark.parametrize("each", [True, False])
+def test_a_column_is_of_the_class_in_its_place_whatever_number_that_is_called(each: bool) -> None:
+    rows = frame(500, 6, ("1", "2", "3")).assign(best=0.5)
+    columns = {name: f"p_{name}" for name in ("1", "2", "3")}
+    baseline = fit(rows, columns) if each else fit(rows, "best", prediction="was")
+    with capture() as seen:
+        predict([np.eye(3)[[1, 1, 2]]], [3], baseline)
+        counts = {
+            point["attributes"][semconv.PREDICTION_CLASS]: point["value"]
+            for point in seen.points
+            if point["name"] == semconv.METRIC_PREDICTIONS
+        }
+    assert counts == {"2": 2, "3": 1}
+
+
 def test_numbers_may_be_keys_of_the_columns() -> None:
     rows = frame(500, 6, ("0", "1", "2"))
     found = fit(rows, {np.int64(place): f"p_{place}" for place in range(3)})
     assert list(found.class_calibrations) == ["0", "1", "2"]
+    with pytest.raises(BaselineError, match="are not different names of classes"):
+        fit(rows, {0: "p_0", "0": "p_1", "2": "p_2"})
+    with pytest.raises(BaselineError, match="are not different names of classes"):
+        fit(rows, {None: "p_0", "1": "p_1", "2": "p_2"})
 
 
 def test_sums_add_up_exactly_over_flushes() -> None:

@@ -20,8 +20,8 @@ Named = tuple[list[str | None], NDArray[np.intp]]
 """Names of classes, None for none, and the place among them of each row's."""
 
 
-def check_class_scores(columns: Sequence[tuple[str, str]], baseline: Baseline) -> None:
-    """Check that each class that the baseline calibrates has a column, and no other class.
+def checked(columns: Sequence[tuple[str, str]], baseline: Baseline) -> tuple[tuple[str, str], ...]:
+    """The ``columns`` in the order of the baseline's classes; each that it calibrates must have one, and no other.
 
     Args:
         columns: each class and the column of its scores.
@@ -39,6 +39,7 @@ def check_class_scores(columns: Sequence[tuple[str, str]], baseline: Baseline) -
     lacking = [name for name in known if name not in named]
     if lacking:
         raise DataError(f"the class {lacking[0]!r} has no column: name it with --class-score {lacking[0]}=COL")
+    return tuple((name, dict(columns)[name]) for name in known)
 
 
 def likeliest(columns: Sequence[tuple[str, str]], scores: Floats) -> Named:

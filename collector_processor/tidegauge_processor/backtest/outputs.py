@@ -20,7 +20,7 @@ from tidegauge.baseline import Baseline
 from tidegauge.columns import is_missing
 from tidegauge.errors import DataError
 from tidegauge.observation import class_name
-from tidegauge_processor.backtest.class_scores import check_class_scores, likeliest, of_predicted
+from tidegauge_processor.backtest.class_scores import checked, likeliest, of_predicted
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.texts import class_of_text
 from tidegauge_processor.comparison import class_cells
@@ -50,8 +50,8 @@ NO_OUTPUTS: Final = OutputColumns()
 """Nothing of what the model said is there."""
 
 
-def check_outputs(columns: OutputColumns, baseline: Baseline) -> None:
-    """Check that the baseline has something to compare the columns with.
+def check_outputs(columns: OutputColumns, baseline: Baseline) -> OutputColumns:
+    """The columns, of which all have something in the baseline to be compared with.
 
     Raises:
         DataError: it has not.
@@ -60,8 +60,9 @@ def check_outputs(columns: OutputColumns, baseline: Baseline) -> None:
         raise DataError("the baseline has no predictions to compare with: leave --prediction out, or build it with one")
     if columns.score is not None and baseline.score is None and not _class_from_score(columns, baseline):
         raise DataError("the baseline has no scores to compare with: leave --score out, or build it with one")
-    if columns.class_scores:
-        check_class_scores(columns.class_scores, baseline)
+    if not columns.class_scores:
+        return columns
+    return columns._replace(class_scores=checked(columns.class_scores, baseline))
 
 
 def classes_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.intp] | None:

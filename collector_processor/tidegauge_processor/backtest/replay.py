@@ -66,7 +66,7 @@ def run(
         DataError: the rows cannot be read, or lack a column.
     """
     features = [feature.name for feature in baseline.features]
-    check_outputs(outputs, baseline)
+    outputs = check_outputs(outputs, baseline)
     _check_columns(source, [timestamp, *outputs.names, *labels.names], features)
     length, past, recorder = policy.window_length, _Past(), Recorder(baseline, policy)
     times = times_of(source, timestamp)

@@ -64,7 +64,11 @@ class Columns:
             return cls(prediction, score, label, timestamp)
         if task != "multiclass":
             raise BaselineError(f"a score for each class is for the multiclass task, not for {task}")
-        return cls(prediction, None, label, timestamp, {category(name) or "": column for name, column in score.items()})
+        by_class = {category(name): column for name, column in score.items()}
+        classes = {name: column for name, column in by_class.items() if name}
+        if len(classes) < len(score):
+            raise BaselineError(f"the scores of classes are of {list(score)}, which are not different names of classes")
+        return cls(prediction, None, label, timestamp, {name: classes[name] for name in _in_order(classes)})
 
 
 @dataclass(frozen=True)
