@@ -46,10 +46,17 @@ class Window(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A metric, and what one more positive among the rows of a cell adds to it, shape ``(2, B)``."""
+    """A metric of the rows of a window.
+
+    Attributes:
+        value: the metric.
+        gradient: what one more positive among the rows of a cell adds to it, shape ``(2, B)``.
+        rows: rows that it is about, such as those predicted as the class for the precision.
+    """
 
     value: float
     gradient: Floats
+    rows: float
 
 
 def estimate_binary(window: Window) -> dict[str, Estimate]:
@@ -125,7 +132,7 @@ def metric(name: str, window: Window) -> Value:
     value = float(top @ cells) / total
     moves = (top - value * bottom) / total
     gradient = np.array([moves[1] - moves[0], moves[3] - moves[2]])
-    return Value(value, np.repeat(gradient[:, None], window.probabilities.size, axis=1))
+    return Value(value, np.repeat(gradient[:, None], window.probabilities.size, axis=1), float(cells[bottom > 0].sum()))
 
 
 def _area(window: Window) -> Value:
@@ -137,22 +144,25 @@ def _area(window: Window) -> Value:
     below, above = np.cumsum(downs) - downs / 2, up - np.cumsum(ups) + ups / 2
     value = float((ups * below).sum()) / (up * down)
     gradient = (below - above) / (up * down) - value / up + value / down
-    return Value(value, np.stack([gradient, gradient]))
+    return Value(value, np.stack([gradient, gradient]), float(rows.sum()))
 
 
 def with_interval(windows: Sequence[Window], values: Sequence[Value], total: bool = False) -> Estimate:
     """Mean (or sum) over parts of which each row counts in one alone, or over one class."""
     size = 1 if total else len(values)
     variance = 0.0
-    for (rows, p, reference), (_, gradient) in zip(windows, values, strict=True):
+    for (rows, p, reference), (_, gradient, _) in zip(windows, values, strict=True):
         spread = p * (1 - p)
         variance += float((rows * np.square(gradient) * spread).sum())
         variance += float((np.square((rows * gradient).sum(axis=0)) * spread / (reference + 1)).sum())
     value = sum(each.value for each in values) / size
-    return with_error(value, math.sqrt(variance) / size, windows)
+    return with_error(value, math.sqrt(variance) / size, windows, min(each.rows for each in values))
 
 
-def with_error(value: float, error: float, windows: Sequence[Window]) -> Estimate:
-    """A number from 0 to 1 about the rows of ``windows``, with the interval that its standard ``error`` gives."""
+def with_error(value: float, error: float, windows: Sequence[Window], least: float) -> Estimate:
+    """A number from 0 to 1 about the rows of ``windows``, with the interval that its standard ``error`` gives.
+
+    Where the calibration is sure of every row, the error is zero, and the interval that of ``least`` rows.
+    """
     labels = int(windows[0].rows.sum())
-    return intervals.between_0_and_1(min(value, 1.0), np.array([error]), labels, labels)
+    return intervals.between_0_and_1(min(value, 1.0), np.array([error]), least, labels)

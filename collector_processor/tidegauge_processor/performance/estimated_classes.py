@@ -59,11 +59,12 @@ def estimate_multiclass(windows: Sequence[Window]) -> dict[str, Estimate]:
         Value(
             float((w.rows[1] * w.probabilities).sum()) / rows,
             np.stack([0 * w.probabilities, w.probabilities * 0 + 1]) / rows,
+            rows,
         )
         for w in windows
     ]
     found["accuracy"] = with_interval(windows, right, total=True)
-    nothing = [Value(0.0, np.zeros(window.rows.shape)) for window in windows]
+    nothing = [Value(0.0, np.zeros(window.rows.shape), rows) for window in windows]
     present = [_is_present(window) for window in windows]
     for name in _OF_A_CLASS if any(present) else ():
         values = [value_of(name, window) or zero for window, zero in zip(windows, nothing, strict=True)]
@@ -122,7 +123,8 @@ def _mean_probability(
     sizes = window.rows.sum(axis=1, keepdims=True)
     weights = 1 / (sizes * len(parts)) if alike else np.full(sizes.shape, 1 / sizes.sum())
     value = float((window.rows * weights * probabilities).sum())
-    return with_interval([window], [Value(value, np.repeat(weights, probabilities.size, axis=1))])
+    least = float(sizes.min() if alike else sizes.sum())
+    return with_interval([window], [Value(value, np.repeat(weights, probabilities.size, axis=1), least)])
 
 
 def _is_present(window: Window) -> bool:
@@ -144,7 +146,8 @@ def _mean_of_classes(windows: Sequence[Window], values: Sequence[Value], counted
     variance += _one_of_several(reference + 1, p, np.concatenate(learned))
     size = sum(counted)
     value = sum(each.value for each, own in zip(values, counted, strict=True) if own) / size
-    return with_error(value, math.sqrt(variance) / size, windows)
+    least = min(each.rows for each, own in zip(values, counted, strict=True) if own)
+    return with_error(value, math.sqrt(variance) / size, windows, least)
 
 
 def _one_of_several(rows: NDArray[np.int64], p: Floats, weight: Floats) -> float:

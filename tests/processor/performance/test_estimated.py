@@ -15,6 +15,7 @@ from tidegauge.baseline.calibration import Calibration
 from tidegauge_processor.performance import estimated
 from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae
 from tidegauge_processor.performance.estimated_classes import estimate_multiclass, estimate_predicted
+from tidegauge_processor.performance.intervals import wilson
 
 SETS = json.loads((Path(__file__).parent / "nannyml" / "nannyml.json").read_text())
 CAR_PRICE = SETS.pop("car_price")
@@ -89,7 +90,7 @@ def test_gradients_are_the_slopes_of_the_metrics():
     random = np.random.default_rng(5)
     rows, p, reference = random.integers(0, 50, (2, 8)), random.random(8), np.full(8, 10)
     for name in ("accuracy", "precision", "recall", "specificity", "f1", "roc_auc"):
-        value, gradient = estimated.metric(name, Window(rows, p, reference))
+        value, gradient, _ = estimated.metric(name, Window(rows, p, reference))
         for at in range(8):
             moved = p.copy()
             moved[at] += 1e-7
@@ -153,3 +154,12 @@ def test_what_has_no_value_is_not_there():
     found = estimate_binary(Window(np.array([[10, 0], [0, 0]]), np.array([0.2, 0.9]), np.array([5, 5])))
     assert set(found) == {"accuracy", "recall", "specificity", "f1", "roc_auc"}
     assert estimate_binary(Window(np.zeros((2, 2), np.int64), np.array([0.2, 0.9]), np.array([5, 5]))) == {}
+
+
+def test_where_all_rows_are_sure_the_interval_is_that_of_the_rows_that_count():
+    """Twenty rows, all surely positive, say no more of a share than twenty rows can, however many others there are."""
+    found = estimate_binary(Window(np.array([[980, 0], [0, 20]]), np.array([0.0, 1.0]), np.array([900, 100])))
+    assert (found["precision"].value, found["precision"].lower) == (1.0, pytest.approx(wilson(20, 20)[0]))
+    assert (found["recall"].value, found["recall"].lower) == (1.0, pytest.approx(wilson(20, 20)[0]))
+    assert found["specificity"].lower == pytest.approx(wilson(980, 980)[0])
+    assert {name: each.labels for name, each in found.items()} == dict.fromkeys(found, 1_000)
