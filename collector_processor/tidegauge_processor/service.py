@@ -129,8 +129,8 @@ class Service:
         """Finish the requests in work, say where matters stand, write the state, send what is ready, and close."""
         self._receiver.stop(_GRACE)
         self._stop_worker()
+        self._save()  # before the last word, which tells the size of what is stored
         self._look_safely(last=True)
-        self._save()
         if self._sender:
             self._sender.drain(_GRACE)
         self._close()

@@ -5,7 +5,7 @@ predicted, that makes a table of true and false positives and negatives, and of 
 needed: 100 score bins by predicted class.
 
 The interval is for the metric that the labels of these rows will show: their chance, given ``p``, and that of the
-reference rows from which ``p`` was learned. It holds under one assumption, `ASSUMPTION`: a row with this score is
+reference rows from which ``p`` was learned. It holds under one assumption, no concept drift: a row with this score is
 positive as often as in the reference. Nothing without labels can see when that breaks.
 
 Source: NannyML's confidence-based performance estimation; the variance by the delta method.
@@ -22,9 +22,6 @@ from numpy.typing import NDArray
 
 from tidegauge_processor.performance import intervals
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
-
-ASSUMPTION: Final = "no concept drift"
-"""What all estimates assume."""
 
 Floats = NDArray[np.float64]
 

@@ -127,7 +127,7 @@ def estimated(
         expected: sum and number of the errors that the baseline's loss model expects.
 
     Returns:
-        Evaluations of the type ``estimated``; they assume `estimated.ASSUMPTION`.
+        Evaluations of the type ``estimated``; they assume that there is no concept drift.
     """
     found: dict[str, Estimate] = {}
     of_class: dict[str, Mapping[str, Estimate]] = {}
