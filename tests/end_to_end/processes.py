@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
+_ANY = random.SystemRandom()  # the workers of a test run must not choose alike
 PATIENCE = 120.0
 """Seconds until a wait is given up; no test asserts how long anything takes."""
 
@@ -126,10 +128,15 @@ def wait_until(done: Callable[[], object], what: str, seconds: float = PATIENCE)
 
 
 def free_endpoint() -> str:
-    """A loopback address that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    """A loopback address that nobody listens on.
+
+    Below the ports that systems give to connections and to whoever asks for any: so nobody gets it until it is used.
+    """
+    while True:
+        port = _ANY.randrange(10_000, 32_768)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return f"127.0.0.1:{port}"
 
 
 def _quiet_environment() -> dict[str, str]:
