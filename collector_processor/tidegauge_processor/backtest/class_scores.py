@@ -16,7 +16,7 @@ from tidegauge.baseline.frame import nearest
 from tidegauge.errors import DataError
 
 Floats = NDArray[np.float64]
-Named = tuple[list[str | None], NDArray[np.intp]]
+Named = tuple[Sequence[str | None], NDArray[np.intp]]
 """Names of classes, None for none, and the place among them of each row's."""
 
 
@@ -61,18 +61,17 @@ def of_predicted(columns: Sequence[tuple[str, str]], scores: Floats, predicted: 
 
 
 def cells_by_class(
-    baseline: Baseline, columns: Sequence[tuple[str, str]], scores: Floats, predicted: Named
+    baseline: Baseline, scores: Floats, predicted: Named
 ) -> Iterator[tuple[str, NDArray[np.intp], NDArray[np.bool_]]]:
     """Each class that the baseline calibrates with the cells of the rows that count, and which these are.
 
-    A class has two lines of cells, of its score bins: of rows predicted as another class, and as this one.
+    A class has two lines of cells, of its score bins: of rows predicted as another class, and as this one. The columns
+    of ``scores`` are those classes, in the order of `checked`.
     """
     names, places = predicted
-    place_of = {name: place for place, (name, _) in enumerate(columns)}
-    own = scores[:, [place_of[name] for name in baseline.class_calibrations]]
     has_class = np.array([name is not None for name in names], np.bool_)[places]
-    good = ((own >= 0) & (own <= 1)).all(axis=1) & has_class
-    for name, calibration in baseline.class_calibrations.items():
+    good = ((scores >= 0) & (scores <= 1)).all(axis=1) & has_class
+    for place, (name, calibration) in enumerate(baseline.class_calibrations.items()):
         chosen = np.array([each == name for each in names], np.bool_)[places]
-        bins = calibration.bins.index(scores[good, place_of[name]])
+        bins = calibration.bins.index(scores[good, place])
         yield name, np.where(chosen[good], calibration.rows.size, 0) + bins, good

@@ -179,18 +179,17 @@ class Tally:
 
     def _count_outputs(self, table: _Table, chunk: Chunk) -> None:
         baseline = self._baseline
-        classes = classes_of(chunk, self._outputs, baseline)
+        named = named_classes(chunk, self._outputs, baseline)
+        classes = classes_of(named, baseline)
         if classes is not None:
             table.count(CLASSES, classes)
         values = values_of(chunk, self._outputs, baseline)
         if values is not None and baseline.value is not None:
             table.bin(VALUE, values, baseline.value.bins)
-        columns = self._outputs.class_scores
-        named = named_classes(chunk, self._outputs, baseline) if columns else None
-        if named is not None:
-            for name, cells, rows in cells_by_class(baseline, columns, score_table(chunk, self._outputs), named):
+        if named is not None and self._outputs.class_scores:
+            for name, cells, rows in cells_by_class(baseline, score_table(chunk, self._outputs), named):
                 table.count(of_class(name), cells, rows)
-        scores = scores_of(chunk, self._outputs, baseline)
+        scores = scores_of(chunk, self._outputs, named)
         if scores is not None and baseline.score is not None:
             finite = table.bin(SCORE, scores, baseline.score.bins)
             if classes is not None:

@@ -25,6 +25,7 @@ from tidegauge.baseline import Baseline
 from tidegauge.baseline.tasks import NUMBER_TASKS
 from tidegauge.columns import category, is_missing, key_text
 from tidegauge.errors import DataError
+from tidegauge_processor.backtest.class_scores import Named
 from tidegauge_processor.backtest.outputs import (
     OutputColumns,
     named_classes,
@@ -47,8 +48,6 @@ UNLABELLED, TIMELESS, EARLY, UNREADABLE = "unlabelled", "without_time", "before_
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
-Coded = tuple[Sequence[str | None], Codes]
-"""Names, and the place among them of each row's."""
 
 
 class LabelColumns(NamedTuple):
@@ -116,19 +115,19 @@ class Outcomes:
         """
         actual, numbers, good = self._labels(chunk)
         rows, delay = self._arrivals(chunk, times, np.flatnonzero(good), first)
-        classes: Coded | None = None
-        nothing = np.full(chunk.rows, np.nan)
-        score, value = _finite(scores_of(chunk, self._outputs, self._baseline), nothing), nothing
+        classes: Named | None = None
+        value = nothing = np.full(chunk.rows, np.nan)
         if self._baseline.task in NUMBER_TASKS:
             value = _finite(numbers_of(chunk, self._outputs.prediction), nothing)
         else:
             classes = named_classes(chunk, self._outputs, self._baseline)
+        score = _finite(scores_of(chunk, self._outputs, classes), nothing)
         coded = [actual, classes or _nothing(chunk), *(self._segment(chunk, name) for name in self._columns.segments)]
         kind = self._kind([(names, codes[rows]) for names, codes in coded], score[rows], value[rows])
         columns = score[rows], value[rows], numbers[rows], times[rows], delay, self._lists(chunk)[rows]
         return Table(tuple(self._kinds), kind, *columns, np.ones(rows.size))
 
-    def _labels(self, chunk: Chunk) -> tuple[Coded, Floats, NDArray[np.bool_]]:
+    def _labels(self, chunk: Chunk) -> tuple[Named, Floats, NDArray[np.bool_]]:
         """True classes, true numbers (NaN where there is a class), and which rows have a label that can be used."""
         label = self._columns.label
         assert label is not None
@@ -166,7 +165,7 @@ class Outcomes:
         names, places = chunk.distinct(self._columns.lists)
         return np.array([0 if is_missing(name) else hash_of(key_text(name)) for name in names], dtype=np.int64)[places]
 
-    def _segment(self, chunk: Chunk, name: str) -> Coded:
+    def _segment(self, chunk: Chunk, name: str) -> Named:
         values, places = chunk.distinct(name)
         names = [None if is_missing(value) else _spelled(value, text=chunk.text) for value in values]
         self._check_number(name, self._groups[name], names, MOST_SEGMENTS, "groups of rows")
@@ -178,7 +177,7 @@ class Outcomes:
             too_many = f"column {name!r} has more than {most:,} different values"
             raise DataError(f"{too_many}, which are no {what}: name another column")
 
-    def _kind(self, coded: Sequence[Coded], score: Floats, value: Floats) -> NDArray[np.int64]:
+    def _kind(self, coded: Sequence[Named], score: Floats, value: Floats) -> NDArray[np.int64]:
         """Index of each row's kind among all kinds so far."""
         scored, valued = ~np.isnan(score), ~np.isnan(value)
         key = 2 * scored.astype(np.int64) + valued
@@ -209,7 +208,7 @@ def _missing(chunk: Chunk, name: str) -> NDArray[np.bool_]:
     return np.asarray(pc.is_null(chunk.column(name), nan_is_null=True), dtype=np.bool_)
 
 
-def _nothing(chunk: Chunk) -> Coded:
+def _nothing(chunk: Chunk) -> Named:
     return [None], np.zeros(chunk.rows, dtype=np.intp)
 
 

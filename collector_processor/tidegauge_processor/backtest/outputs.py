@@ -20,7 +20,7 @@ from tidegauge.baseline import Baseline
 from tidegauge.columns import is_missing
 from tidegauge.errors import DataError
 from tidegauge.observation import class_name
-from tidegauge_processor.backtest.class_scores import checked, likeliest, of_predicted
+from tidegauge_processor.backtest.class_scores import Named, checked, likeliest, of_predicted
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.texts import class_of_text
 from tidegauge_processor.comparison import class_cells
@@ -65,21 +65,16 @@ def check_outputs(columns: OutputColumns, baseline: Baseline) -> OutputColumns:
     return columns._replace(class_scores=checked(columns.class_scores, baseline))
 
 
-def classes_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.intp] | None:
+def classes_of(named: Named | None, baseline: Baseline) -> NDArray[np.intp] | None:
     """Cell of each row's predicted class, see `comparison.class_cells`; None when no class is to be compared."""
-    if baseline.value is not None or baseline.class_counts is None:
+    if named is None or baseline.class_counts is None:
         return None
-    found = named_classes(chunk, columns, baseline)
-    if found is None:
-        return None
-    names, places = found
+    names, places = named
     place, others = class_cells(baseline)
     return np.array([others if name is None else place.get(name, others) for name in names], np.intp)[places]
 
 
-def named_classes(
-    chunk: Chunk, columns: OutputColumns, baseline: Baseline
-) -> tuple[list[str | None], NDArray[np.intp]] | None:
+def named_classes(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> Named | None:
     """Names of the predicted classes, None for none, and the place of each row's among them; None without classes."""
     if baseline.value is not None:
         return None
@@ -94,19 +89,18 @@ def named_classes(
     return [low, high, None], np.where(np.isnan(scores), 2, scores >= baseline.threshold).astype(np.intp)
 
 
-def read_classes(chunk: Chunk, name: str, classes: Sequence[str]) -> tuple[list[str | None], NDArray[np.intp]]:
+def read_classes(chunk: Chunk, name: str, classes: Sequence[str]) -> Named:
     """Read a column of classes: their names, None where there is none, and the place of each row's among them."""
     values, places = chunk.distinct(name)
     read = class_of_text if chunk.text else class_name
     return [None if is_missing(value) else read(value, classes) for value in values], places
 
 
-def scores_of(chunk: Chunk, columns: OutputColumns, baseline: Baseline) -> NDArray[np.float64] | None:
-    """Score of each row, not finite where it has none; None without scores."""
+def scores_of(chunk: Chunk, columns: OutputColumns, named: Named | None) -> NDArray[np.float64] | None:
+    """Score of each row, not finite where it has none; None without scores; ``named`` is from `named_classes`."""
     if not columns.class_scores:
         return numbers_of(chunk, columns.score)
-    found = named_classes(chunk, columns, baseline)
-    return None if found is None else of_predicted(columns.class_scores, score_table(chunk, columns), found)
+    return None if named is None else of_predicted(columns.class_scores, score_table(chunk, columns), named)
 
 
 def score_table(chunk: Chunk, columns: OutputColumns) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from tidegauge import Baseline, DataError
 from tidegauge.baseline import NumericFeature
 from tidegauge_processor.backtest import OutputColumns, Source, counting, run
 from tidegauge_processor.backtest.counting import Tally
-from tidegauge_processor.backtest.outputs import classes_of
+from tidegauge_processor.backtest.outputs import classes_of, named_classes
 from tidegauge_processor.backtest.reading import Chunk
 from tidegauge_processor.backtest.timeline import Timeline, times_of
 from tidegauge_processor.comparison import Cells, counts
@@ -127,7 +127,7 @@ def test_a_class_that_is_rare_in_the_reference_counts_with_the_rare_ones() -> No
     )
     assert known.classes[-1] == "_other"
     chunk = Chunk(pa.RecordBatch.from_pydict({"said": ["c000", "c079", "new", None]}), text=False)
-    cells = classes_of(chunk, OutputColumns("said"), known)
+    cells = classes_of(named_classes(chunk, OutputColumns("said"), known), known)
     assert cells is not None
     assert cells.tolist() == [0, 63, 63, 63]
 
