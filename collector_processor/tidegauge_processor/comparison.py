@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -39,12 +40,14 @@ PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
 
+_MOST_BASELINES: Final = 64
 _OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
 _OF_CATEGORIES: Final = (MISSING, TYPE_MISMATCH, UNSEEN_CATEGORY)
 _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
-def references(baseline: Baseline) -> dict[Stream, Reference]:
+@lru_cache(maxsize=_MOST_BASELINES)
+def references(baseline: Baseline) -> Mapping[Stream, Reference]:
     """Reference counts of every stream that ``baseline`` knows, by season slot, and their wobble."""
     found: dict[Stream, Reference] = {}
     for feature in baseline.features:

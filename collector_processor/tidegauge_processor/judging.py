@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from tidegauge_processor.verdicts.judge import judge_each
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict, Window
 from tidegauge_processor.versions import SLACK
 from tidegauge_processor.without_baseline import say_where_blind
-
-_MOST_BASELINES: Final = 64
 
 
 class Past(Protocol):
@@ -79,7 +77,7 @@ def judge_windows(
     history, longest = past.history, max(policy.scales)
     _fill_gap(history, closed[0].start, closed[0].end - closed[0].start, longest, baseline)
     history += [Window(start, end, counts, baseline.slots_of(start, end)) for start, end, counts, _ in closed]
-    references = _references(baseline)
+    references = comparison.references(baseline)
     watched = [
         [stream for stream in references if _is_worth_judging(stream, references, window.broken)] for window in closed
     ]
@@ -106,11 +104,6 @@ def window_name(length: int) -> str:
     ('24h', '1m30s')
     """
     return str(Duration(length))
-
-
-@lru_cache(maxsize=_MOST_BASELINES)
-def _references(baseline: Baseline) -> Mapping[Stream, Reference]:
-    return comparison.references(baseline)
 
 
 def _is_worth_judging(stream: Stream, references: Mapping[Stream, Reference], seen: Set[tuple[str, str]]) -> bool:
