@@ -72,8 +72,7 @@ def close_window(
         champion: another version to compare this one with.
 
     Returns:
-        What there is to say, and how many streams could not be counted, by reason; under ``missing``, rows that did not
-        arrive.
+        What there is to say, and what could not be counted, by reason (see `Settled.dropped`).
     """
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
@@ -109,7 +108,6 @@ def close_window(
     elif used:
         memory.learning.clear()
     signals.append(WindowSignal(subject, rows, age, progress, settled.completeness))
-    settled.dropped["missing"] += settled.made - settled.arrived
     signals.append(_totals(subject, memory))
     versions.take_up(memory, sums, start, end, champion, baseline, policy)
     memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]

@@ -27,21 +27,19 @@ class Settled:
     Attributes:
         sums: increases, deltas and the calls that only spans told of.
         made: rows that writers say they predicted, of those who say so.
-        arrived: how many of these there are.
         source: ``span`` when any of it rests on spans.
-        dropped: streams that could not be counted, by reason.
+        dropped: streams that could not be counted, by reason; under ``missing``, rows made that did not arrive.
     """
 
     sums: Aggregates = field(default_factory=Aggregates)
     made: int = 0
-    arrived: int = 0
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
 
     @property
     def completeness(self) -> float | None:
         """Share of the rows made that arrived; None when nobody says how many were made."""
-        return self.arrived / self.made if self.made else None
+        return (self.made - self.dropped["missing"]) / self.made if self.made else None
 
     def add(self, stream: StreamKey, value: Summary | int) -> None:
         """Add to a stream, unless it stands on other bins: then it alone is dropped."""
@@ -71,14 +69,15 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
         memory.carried[stream] = source.start, latest
         says_made = source.stream.metric == semconv.METRIC_SDK_PREDICTIONS
         if before is None and source.start < start - length:  # counted long before anybody listened
-            settled.dropped["unknown_before"] += not says_made
+            if not says_made:
+                settled.dropped["unknown_before"] += 1
             continue
         gained = increase(latest.value, before.value if before and since == source.start else None)
         if not says_made:
             settled.add(source.stream, gained)
         elif isinstance(gained, int):
             settled.made += gained
-            settled.arrived += min(gained, window.arrived.get(source.writer, 0))
+            settled.dropped["missing"] += max(gained - window.arrived.get(source.writer, 0), 0)
     oldest = start - _FORGOTTEN_AFTER * length
     memory.carried = {key: known for key, known in memory.carried.items() if known[1].end >= oldest}
     measured = memory.metric_writers | window.metric_writers

@@ -97,8 +97,7 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
         attributes = {**identity, semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
         yield Produced(semconv.METRIC_VIOLATIONS, NumberDataPoint(attributes, start, end, count))
     if summary.predictions:
-        made = NumberDataPoint(dict(model.identity), since, end, model.made)
-        yield Produced(semconv.METRIC_SDK_PREDICTIONS, made)
+        yield Produced(semconv.METRIC_SDK_PREDICTIONS, NumberDataPoint(model.identity, since, end, model.made))
 
 
 def counted(safety: Safety, reported: dict[str, dict[str, int]], start: int, end: int) -> list[Produced]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tests.processor.requests import HOUR, SECOND, Writer
 from tests.processor.test_engine import LATER, Bench
@@ -36,8 +37,13 @@ def sent(sizes: list[int], instance: str = "writer") -> list[bytes]:
                 predict([{"age": 30.0}] * size)
             clock.advance(HOUR // FLUSHES_AN_HOUR)
             seen.flush()
-            merged = b"".join(encode_metrics(data).SerializeToString() for data in received)
-            requests.append(merged.replace(b"test", instance.encode()[:4].ljust(4)))
+            merged = ExportMetricsServiceRequest()
+            for data in received:
+                merged.MergeFrom(encode_metrics(data))
+            for attribute in (pair for found in merged.resource_metrics for pair in found.resource.attributes):
+                if attribute.key == semconv.SERVICE_INSTANCE_ID:
+                    attribute.value.string_value = instance
+            requests.append(merged.SerializeToString())
     return requests
 
 
