@@ -103,9 +103,9 @@ def plain(attributes: Iterable[KeyValue]) -> dict[str, Any]:
 
 
 def read_file_exporter(path: Path) -> list[Request]:
-    """What the collector's file exporter wrote: OTLP JSON, one request a line."""
+    """What the collector's file exporter wrote: OTLP JSON, one request a line; a line that is half written waits."""
     requests: list[Request] = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text().split("\n")[:-1]:
         document = json.loads(line)
         (field,) = document
         requests.append(ParseDict(_with_base64_identifiers(document), _REQUESTS[field]()))
