@@ -48,7 +48,7 @@ def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tu
                 parts.append(_table(output.class_scores, classes))
                 names += output.classes
             except CaptureError as problem:
-                call.note_failure("class_scores", problem, str(problem))
+                call.note_failure("class_scores", problem)
     if not parts:
         return {}
     scores = parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -186,7 +186,7 @@ class Explainer:
             if call.rows == 1 and call.options.capture != "none" and call.span.is_recording():
                 _describe(call, columns)
         except Exception as error:
-            self._safety.failed("explain", error, str(error) if isinstance(error, CaptureError) else "")
+            self._safety.failed("explain", error)
         finally:
             call.end_span()
         if columns:

@@ -229,13 +229,13 @@ def _options(
     if isinstance(names, str):
         raise ConfigurationError(f"names= is a list of names, not the text {names!r}")
     return Options(
-        names=None if names is None else tuple(names),
-        segments=(segments,) if isinstance(segments, str) else tuple(segments),
+        names=None if names is None else names_of("names", names),
+        segments=names_of("segments", segments),
         id_column=prediction_id if isinstance(prediction_id, str) else None,
         capture=capture,
         details=details,
-        allow=None if allow is None else names_of(allow),
-        deny=names_of(deny),
-        hash=names_of(hash),
+        allow=None if allow is None else frozenset(names_of("allow", allow)),
+        deny=frozenset(names_of("deny", deny or ())),
+        hash=frozenset(names_of("hash", hash or ())),
         explain=explain,
     )

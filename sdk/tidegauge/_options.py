@@ -15,6 +15,7 @@ import numpy as np
 
 from tidegauge._settings import CaptureMode, Settings
 from tidegauge.columns import category, is_missing
+from tidegauge.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from tidegauge._explain import Explain
@@ -86,9 +87,20 @@ class Options:
         return hmac.digest(self.key, repr(category(value)).encode(), hashlib.sha256).hex()[:16]
 
 
-def names_of(what: Iterable[str] | str | None) -> frozenset[str]:
-    """A set of names from one name or several."""
-    return frozenset((what,) if isinstance(what, str) else what or ())
+def names_of(option: str, what: Iterable[str] | str) -> tuple[str, ...]:
+    """The names that ``option`` of a decorator was given: one or several.
+
+    Raises:
+        ConfigurationError: it was given something else.
+
+    >>> names_of("deny", "name"), names_of("deny", ["name", "town"])
+    (('name',), ('name', 'town'))
+    """
+    names = (what,) if isinstance(what, str) else tuple(what) if isinstance(what, Iterable) else (what,)
+    for name in names:
+        if not isinstance(name, str):
+            raise ConfigurationError(f"{option}= takes names of columns, as texts; it was given {name!r}")
+    return names
 
 
 def _number(value: Any) -> float | None:

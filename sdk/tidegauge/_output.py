@@ -95,7 +95,7 @@ class Reader:
         if found is not None:
             lengths = {len(part) for part in (found.classes, found.scores, found.values) if part is not None}
             if len(lengths) > 1:
-                raise CaptureError(f"classes, scores and values of different numbers of rows: {sorted(lengths)}")
+                raise CaptureError(f"classes, scores and values of {sorted(lengths)} rows: give one of each a row")
         return found
 
     def label(self, value: Any) -> str:
@@ -106,7 +106,7 @@ class Reader:
         """
         name = class_name(value, self.classes)
         if name is None:
-            raise CaptureError(f"{type(value).__name__} is no class")
+            raise CaptureError(f"{type(value).__name__} is no class: say by output= where it is")
         return name
 
     def _read(self, result: Any, rows: int | None) -> Output | None:
@@ -141,7 +141,7 @@ class Reader:
         if self.task not in _WITHOUT_CLASSES:
             return Output((self.label(value),))
         if isinstance(value, str):
-            raise CaptureError(f"a {self.task} model returned a string")
+            raise CaptureError(f"a {self.task} model returned a text: say by output= where its number is")
         return self._number(float(value))
 
     def _class_of(self, score: float) -> str | None:
@@ -237,7 +237,7 @@ class Reader:
         if array.dtype.kind == "f" or (self.task in _WITHOUT_CLASSES and array.dtype.kind in "iub"):
             return self._numbers(array.astype(np.float64))
         if self.task in _WITHOUT_CLASSES:
-            raise CaptureError(f"a {self.task} model returned something else than numbers")
+            raise CaptureError(f"a {self.task} model returned no numbers: say by output= where they are")
         return Output([self.label(item) for item in array.tolist()])
 
     def _holds_numbers(self, array: NDArray[Any]) -> bool:
@@ -266,7 +266,7 @@ class Reader:
 
     def _probabilities(self, array: NDArray[np.float64]) -> Output:
         if self.task in _WITHOUT_CLASSES:
-            raise CaptureError(f"a {self.task} model returned {array.shape[1]} numbers for a row")
+            raise CaptureError(f"a {self.task} model returned {array.shape[1]} numbers a row: say which by output=")
         certain = are_probabilities(array)
         if not certain and self.task != "multiclass":
             raise CaptureError("several numbers were returned for a row that do not add up to one: say what by output=")

@@ -114,7 +114,7 @@ class Prediction:
                 names = None
             inputs = snapshot(rows, names)
             if self.outputs is not None and self.outputs.rows != inputs.rows:
-                raise CaptureError(f"{self.outputs.rows} predictions were given for {inputs.rows} rows")
+                raise CaptureError(_unequal("predictions", self.outputs.rows, inputs.rows, "output"))
             self.inputs = inputs
             self.rows = inputs.rows
             if self._options.id_column is not None and self.rows and self.own_ids is None:
@@ -129,13 +129,13 @@ class Prediction:
         try:
             understood = self._model.reader.read(result, self.rows or None)
             if understood is not None and self.rows and understood.rows != self.rows:
-                raise CaptureError(f"{understood.rows} predictions were returned for {self.rows} rows")
+                raise CaptureError(_unequal("predictions", understood.rows, self.rows, "output"))
             self.outputs = understood
             if understood is not None:
                 self.rows = understood.rows
             if self.own_ids is not None and self.rows and len(self.own_ids) != self.rows:
                 ids, self.own_ids = len(self.own_ids), None
-                raise CaptureError(f"{ids} prediction ids were given for {self.rows} rows")
+                raise CaptureError(_unequal("prediction ids", ids, self.rows, "prediction_id"))
         except Exception as error:
             self._pipeline.safety.failed("output", error)
 
@@ -150,12 +150,12 @@ class Prediction:
         many = not isinstance(ids, str | bytes) and (isinstance(ids, Sequence) or getattr(ids, "ndim", 0) > 0)
         keys = as_array(ids).tolist() if many else [ids]
         if self.rows and len(keys) != self.rows:
-            raise CaptureError(f"{len(keys)} prediction ids were given for {self.rows} rows")
+            raise CaptureError(_unequal("prediction ids", len(keys), self.rows, "prediction_id"))
         self.own_ids = [None if is_missing(key) else key_text(key) for key in keys]
 
-    def note_failure(self, stage: str, error: Exception, note: str = "") -> None:
-        """Count something that went wrong on our side; ``note`` is logged with it, so it is free of values."""
-        self._pipeline.safety.failed(stage, error, note)
+    def note_failure(self, stage: str, error: Exception) -> None:
+        """Count something that went wrong on our side."""
+        self._pipeline.safety.failed(stage, error)
 
     @property
     def receipt(self) -> str:
@@ -291,3 +291,7 @@ class Prediction:
         if not names or self.inputs is None or not self.inputs.rows:
             return []
         return segments_of(tables([self])[0], names)
+
+
+def _unequal(what: str, found: int, rows: int, option: str) -> str:
+    return f"{found} {what} for {rows} rows: give one for each row, or say by {option}= where they are"

@@ -78,7 +78,7 @@ class Process:
                 self._hook()
         except Exception as error:  # nothing may reach predict; `configure` raises what is wrong
             self.pipeline, self.off = None, True
-            self.idle().safety.failed("set_up", error, str(error) if isinstance(error, TidegaugeError) else "")
+            self.idle().safety.failed("set_up", error)
 
     def _hook(self) -> None:
         if self._hooked:

@@ -2,7 +2,8 @@
 
 The user's predict comes first: what goes wrong on our side is counted, logged once per stage and kind, and swallowed
 here. What is logged names the exception's type and the places that it came through, but not its text and not its
-traceback: both may quote the values that a model was given. Code on the way of a call has the form::
+traceback: both may quote the values that a model was given. Only a `TidegaugeError` is quoted: its words are ours,
+tell names, shapes and types, and say how to mend it. Code on the way of a call has the form::
 
     try:
         ...
@@ -21,6 +22,8 @@ import threading
 import traceback
 from collections import Counter
 from typing import Final
+
+from tidegauge.errors import TidegaugeError
 
 _logger = logging.getLogger("tidegauge")
 _PLACES: Final = 3
@@ -48,16 +51,15 @@ class Safety:
 
         Args:
             stage: part of the work that failed.
-            error: what happened; its text is not logged.
+            error: what happened.
             note: words of our own that say more, free of the model's values.
         """
         if self._count(self._failures, stage, 1, type(error).__qualname__):
             _logger.warning(
-                "Tidegauge could not do a part of its work (%s): %s%s%s. Predictions are not affected. "
+                "Tidegauge could not do a part of its work (%s): %s%s. Predictions are not affected. "
                 "Further failures of this kind are counted, not logged.",
                 stage,
-                type(error).__name__,
-                _places(error),
+                str(error) if isinstance(error, TidegaugeError) else f"{type(error).__name__}{_places(error)}",
                 f": {note}" if note else "",
             )
 

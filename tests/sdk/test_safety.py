@@ -1,5 +1,6 @@
 """Nothing of ours reaches the user's predict; what fails or is lost is counted."""
 
+import numpy as np
 import pytest
 
 from tests.sdk.builders import HOUR, FlakyMetrics, by_name, small_baseline
@@ -59,6 +60,32 @@ def test_predict_works_whatever_breaks_on_our_side(part, predict, monkeypatch, c
     assert sum("RuntimeError in" in record.message for record in caplog.records) == 1
     assert "broken (test_safety.py:" in caplog.text
     assert "broken on purpose" not in caplog.text  # an exception's text may quote values
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "returned", "words"),
+    [
+        (
+            "binary",
+            [[1.0], [2.0]],
+            0.5,
+            "1 predictions for 2 rows: give one for each row, or say by output= where they",
+        ),
+        ("regression", [[1.0]], "much", "a regression model returned a text: say by output= where its number is"),
+        (
+            "binary",
+            np.ones((2, 2, 2)),
+            [0.5, 0.5],
+            "an array of 3 dimensions has no columns: reduce it to fea",
+        ),
+    ],
+)
+def test_what_cannot_be_understood_is_logged_with_how_to_mend_it(task, rows, returned, words, caplog):
+    with capture() as seen:
+        assert monitor("credit", version="1", task=task)(lambda rows: returned)(rows) == returned
+        seen.flush()
+        assert sum(seen.failures.values()) == 1
+    assert words in caplog.text
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("no route")], ids=["failure", "exception"])
@@ -143,6 +170,8 @@ def test_late_rows_are_counted_into_the_open_interval(predict):
         ({"features": "rows"}, "features='rows': the function has no argument 'rows'; it has: row"),
         ({"capture": "all"}, "capture='all': it must be one of summary, values, none"),
         ({"names": "age"}, "names= is a list of names"),
+        ({"segments": 5}, "segments= takes names of columns, as texts; it was given 5"),
+        ({"deny": ["name", 7]}, "deny= takes names of columns, as texts; it was given 7"),
         ({"output": 3}, "output= is a path or a callable"),
         ({"threshold": "high"}, "threshold= is a number"),
         ({"version": ""}, "version= is a text that is not empty"),
