@@ -19,6 +19,7 @@ from tidegauge_processor.cumulative import settle
 from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.judging import Closed, judge_windows, window_name
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
+from tidegauge_processor.performance.effect import Expected
 from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
@@ -89,12 +90,15 @@ def close_window(
         signals.append(BaselineSignal(subject, memory.baseline))
         memory.baseline = used
         memory.history.clear()
+        memory.expected.clear()
         memory.labelled.clear()
-    known = comparison.counts(Points(sums, baseline, unreferenced=is_learned), baseline) if baseline else {}
+    seen = Points(sums, baseline, unreferenced=is_learned) if baseline else None
+    known = comparison.counts(seen, baseline) if seen and baseline else {}
     signals += _quality(subject, sums, known, memory)
-    if baseline:
-        signals += _drift(subject, baseline, known, memory, policy, sums)
-        signals += [evaluation_signal(subject, found) for found in estimates(Points(sums, baseline), baseline)]
+    if seen and baseline:
+        closed = Closed(start, end, known, memory.violations, Expected.of(seen, baseline))
+        signals += _drift(subject, baseline, closed, memory, policy, sums)
+        signals += [evaluation_signal(subject, found) for found in estimates(seen, baseline)]
         signals += _attribution_ranking(subject, baseline, known)
     signals += _errors(subject, sums, memory)
     rows = comparison.rows_predicted(sums)
@@ -117,13 +121,12 @@ def close_window(
 def _drift(
     subject: Subject,
     baseline: Baseline,
-    known: Mapping[Stream, comparison.Cells],
+    closed: Closed,
     memory: Memory,
     policy: Policy,
     sums: Aggregates,
 ) -> Iterable[Signal]:
     learned = subject.origin == "learned"
-    closed = Closed(subject.start, subject.end, known, memory.violations)
     (found,) = judge_windows(memory, [closed], baseline, policy, learned=learned)
     for verdict in found.verdicts:
         window = window_name(verdict.scale * (subject.end - subject.start))
@@ -132,12 +135,12 @@ def _drift(
             named = {semconv.FEATURE_NAME: verdict.stream.name} if verdict.stream.name else {}
             dimensions = {semconv.DRIFT_TARGET: verdict.stream.target, semconv.WINDOW_NAME: window} | named
             yield RateSignal(subject, semconv.METRIC_DETECTABLE_SHIFT, dimensions, verdict.detectable_shift)
-    for change in found.changes:
+    for change, effect in found.changes:
         traces = _traces(change, sums)
         if change.kind == "opened":
             memory.opened += 1
             memory.traces = traces
-        yield IncidentSignal.of(change, subject, traces)
+        yield IncidentSignal.of(change, subject, traces, effect)
 
 
 def _attribution_ranking(

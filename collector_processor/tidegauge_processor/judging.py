@@ -14,6 +14,7 @@ import numpy as np
 from tidegauge.baseline import Baseline
 from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
+from tidegauge_processor.performance.effect import Effect, Expected, effect
 from tidegauge_processor.verdicts.change_point import change_point
 from tidegauge_processor.verdicts.incidents import IncidentChange, IncidentLog
 from tidegauge_processor.verdicts.judge import judge_each
@@ -27,10 +28,12 @@ class Past(Protocol):
 
     Attributes:
         history: counts of the latest closed windows, oldest first, without gaps.
+        expected: what the windows of the history promise of their performance, by start.
         incidents: open and past incidents.
     """
 
     history: list[Window]
+    expected: dict[int, Expected]
     incidents: IncidentLog
 
 
@@ -42,12 +45,27 @@ class Closed(NamedTuple):
         end: ns since the epoch, exclusive.
         counts: as `comparison.counts` gives them.
         broken: feature and kind of every violation up to its end.
+        expected: what it promises of its performance; None where nobody can say.
     """
 
     start: int
     end: int
     counts: Mapping[Stream, comparison.Cells]
     broken: Set[tuple[str, str]]
+    expected: Expected | None = None
+
+
+class Told(NamedTuple):
+    """What became of an incident.
+
+    Attributes:
+        change: what became of it.
+        effect: what is expected of the performance in the windows that showed the strongest change; None where nothing
+            can be estimated, and when an incident closes.
+    """
+
+    change: IncidentChange
+    effect: Effect | None = None
 
 
 class Judged(NamedTuple):
@@ -59,7 +77,7 @@ class Judged(NamedTuple):
     """
 
     verdicts: list[Verdict]
-    changes: list[IncidentChange]
+    changes: list[Told]
 
 
 def judge_windows(
@@ -76,7 +94,8 @@ def judge_windows(
     """
     history, longest = past.history, max(policy.scales)
     _fill_gap(history, closed[0].start, closed[0].end - closed[0].start, longest, baseline)
-    history += [Window(start, end, counts, baseline.slots_of(start, end)) for start, end, counts, _ in closed]
+    history += [Window(each.start, each.end, each.counts, baseline.slots_of(each.start, each.end)) for each in closed]
+    past.expected |= {each.start: each.expected for each in closed if each.expected is not None}
     references = comparison.references(baseline)
     watched = [
         [stream for stream in references if _is_worth_judging(stream, references, window.broken)] for window in closed
@@ -91,8 +110,11 @@ def judge_windows(
             windows = [window for window in history[max(end - longest, 0) : end] if window.start >= earliest]
             return change_point(windows, references[verdict.stream], verdict)
 
-        found.append(Judged(verdicts, past.incidents.update(verdicts, history[end - 1], policy, began)))
+        changes = past.incidents.update(verdicts, history[end - 1], policy, began)
+        told = [Told(change, _effect(change, past.expected, baseline, policy.effect_floor)) for change in changes]
+        found.append(Judged(verdicts, told))
     del history[: -longest - SLACK]  # what is older, another version may not have closed
+    past.expected = {start: each for start, each in past.expected.items() if start >= history[0].start}
     return found
 
 
@@ -104,6 +126,16 @@ def window_name(length: int) -> str:
     ('24h', '1m30s')
     """
     return str(Duration(length))
+
+
+def _effect(
+    change: IncidentChange, expected: Mapping[int, Expected], baseline: Baseline, tolerance: float
+) -> Effect | None:
+    if change.kind == "closed":
+        return None
+    strongest = change.ranking[0]
+    windows = [each for start, each in sorted(expected.items()) if strongest.start <= start < strongest.end]
+    return effect(windows, baseline, tolerance)
 
 
 def _is_worth_judging(stream: Stream, references: Mapping[Stream, Reference], seen: Set[tuple[str, str]]) -> bool:

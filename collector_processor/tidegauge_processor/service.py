@@ -25,7 +25,7 @@ from tidegauge_processor import learned_files, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
-from tidegauge_processor.otlp import encode
+from tidegauge_processor.otlp import attributes, encode, encode_events
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
 from tidegauge_processor.policies import policy_of
@@ -93,7 +93,7 @@ class Service:
                 lambda model: versions_of(config, model),
             )
             learned_files.write(config.storage.directory, baselines.values())
-            self._resource = encode.resource(resource_of(config.storage.directory))
+            self._resource = attributes.resource(resource_of(config.storage.directory))
             self._replay_inbox()
         except BaseException:
             self._store.close()
@@ -216,7 +216,7 @@ class Service:
         stamp = None if replay else now
         events = [signal for signal in said if isinstance(signal, Event)]
         if events:
-            self._outgoing.append((SignalKind.LOGS, encode.events(self._resource, events, stamp)))
+            self._outgoing.append((SignalKind.LOGS, encode_events.events(self._resource, events, stamp)))
         standing: Iterable[Standing] = (
             (signal for signal in said if not isinstance(signal, Event))
             if replay

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from tidegauge.baseline import Baseline
+from tidegauge_processor.comparison import QUALITY
+from tidegauge_processor.paging import pages
+from tidegauge_processor.performance.effect import Effect
 from tidegauge_processor.verdicts.incidents import IncidentChange
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Verdict
@@ -217,9 +220,11 @@ class IncidentSignal:
         state: ``changed``, or ``material`` when it is worth a page.
         streams: the streams concerned, strongest evidence first, each as a sentence.
         traces: example calls, as (trace id, span id).
+        pages: whether somebody should look at once, see `paging`.
         versus: the version compared with; empty where it is the baseline.
-        cause: what showed it: ``drift`` of what came in and went out, ``labels`` that say that the model has become
-            worse, or ``fairness`` between groups.
+        cause: what showed it: ``drift`` of what came in and went out, data ``quality``, ``labels`` that say that the
+            model has become worse, or ``fairness`` between groups.
+        effect: what is expected of the performance in the windows that showed it; None where nothing is known.
     """
 
     subject: Subject
@@ -230,14 +235,33 @@ class IncidentSignal:
     state: State
     streams: tuple[str, ...]
     traces: tuple[tuple[str, str], ...]
+    pages: bool
     versus: str = ""
-    cause: Literal["drift", "labels", "fairness"] = "drift"
+    cause: Literal["drift", "quality", "labels", "fairness"] = "drift"
+    effect: Effect | None = None
 
     @classmethod
-    def of(cls, change: IncidentChange, subject: Subject, traces: tuple[tuple[str, str], ...] = ()) -> Self:
+    def of(
+        cls,
+        change: IncidentChange,
+        subject: Subject,
+        traces: tuple[tuple[str, str], ...] = (),
+        effect: Effect | None = None,
+    ) -> Self:
         """Say what became of an incident."""
-        when = change.since, change.change_point
-        return cls(subject, change.id, change.kind, *when, change.state, change.sentences(), traces)
+        return cls(
+            subject,
+            change.id,
+            change.kind,
+            change.since,
+            change.change_point,
+            change.state,
+            change.sentences(),
+            traces,
+            pages(change, effect),
+            cause="quality" if change.cause == QUALITY else "drift",
+            effect=effect,
+        )
 
 
 @dataclass(frozen=True, slots=True)

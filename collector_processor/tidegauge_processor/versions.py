@@ -146,7 +146,7 @@ def end_challenge(key: ModelKey, challenge: Challenge) -> Iterator[Signal]:
         why = (f"the comparison with version {challenge.champion} has ended",)
         id = f"{left['id']}-{challenge.champion}"
         when = left["since"], left["change_point"]
-        yield IncidentSignal(subject, id, "closed", *when, State(left["state"]), why, (), challenge.champion)
+        yield IncidentSignal(subject, id, "closed", *when, State(left["state"]), why, (), False, challenge.champion)
 
 
 def compare(

@@ -27,7 +27,7 @@ import pyarrow.parquet
 from tidegauge import Baseline
 from tidegauge_processor.backtest import OutputColumns, Source, run
 from tidegauge_processor.backtest.counting import Tally
-from tidegauge_processor.backtest.results import Recorder
+from tidegauge_processor.backtest.recorder import Recorder
 from tidegauge_processor.verdicts.types import Policy
 
 ROWS = 1_000_000

@@ -10,7 +10,7 @@ from tests.processor.requests import HOUR, SECOND
 from tests.processor.test_engine import LATER, TIMING, Bench, hours
 from tidegauge import semconv
 from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals
-from tidegauge_processor.otlp import encode
+from tidegauge_processor.otlp import attributes, encode
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
@@ -62,7 +62,7 @@ def test_labels_measure_all_rows_and_each_slice() -> None:
     fair = {each.rate: each for each in said if isinstance(each, FairnessSignal)}
     assert set(fair) == {"selection_rate", "true_positive_rate", "false_positive_rate"}
     assert all(each.segment == "region" and each.lower <= each.value <= each.upper for each in fair.values())
-    metrics = b"".join(encode.metrics(encode.resource({}), said, 0))
+    metrics = b"".join(encode.metrics(attributes.resource({}), said, 0))
     assert semconv.METRIC_FAIRNESS_DIFFERENCE.encode() in metrics
     assert semconv.METRIC_EVALUATION_COMPLETENESS.encode() in metrics
 

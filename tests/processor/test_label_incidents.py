@@ -12,7 +12,7 @@ from tests.processor.test_evaluating import KEY, cohort
 from tidegauge import semconv
 from tidegauge_processor.evaluating import subject_of
 from tidegauge_processor.label_incidents import judge_labels
-from tidegauge_processor.otlp import encode
+from tidegauge_processor.otlp import attributes, encode_events
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.signals import IncidentSignal
 from tidegauge_processor.state.memory import Memory
@@ -43,12 +43,12 @@ def changes(said: Sequence[IncidentSignal]) -> list[tuple[str, State]]:
 
 def paged(opened: IncidentSignal) -> tuple[LogRecord, dict[str, AnyValue]]:
     """The event of an incident that pages, and its attributes."""
-    request = ExportLogsServiceRequest.FromString(encode.events(encode.resource({}), [opened], None))
+    request = ExportLogsServiceRequest.FromString(encode_events.events(attributes.resource({}), [opened], None))
     (record,) = request.resource_logs[0].scope_logs[0].log_records
-    attributes = {each.key: each.value for each in record.attributes}
+    said = {each.key: each.value for each in record.attributes}
     assert record.event_name == semconv.EVENT_EVALUATION_STATE
     assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_WARN
-    return record, attributes
+    return record, said
 
 
 def test_it_opens_at_the_first_alarm_and_closes_after_the_quiet_cohorts() -> None:

@@ -15,7 +15,7 @@ from tidegauge.baseline import CategoricalFeature
 from tidegauge.summaries import NumericSummary
 from tidegauge.summaries.bins import Bins
 from tidegauge_processor import engine, windowing
-from tidegauge_processor.otlp import encode
+from tidegauge_processor.otlp import attributes, encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import RateSignal, Signal
@@ -155,7 +155,7 @@ def test_violations_beyond_the_limit_share_one_overflow_series(monkeypatch: pyte
     (overflow,) = [signal for signal in first if semconv.OVERFLOW in signal.dimensions]
     assert overflow.value == pytest.approx(2 / 400)
     assert dict(overflow.dimensions) == {"otel.metric.overflow": "true"}
-    assert b"otel.metric.overflow\x12\x02\x10\x01" in b"".join(encode.metrics(encode.resource({}), first, None))
+    assert b"otel.metric.overflow\x12\x02\x10\x01" in b"".join(encode.metrics(attributes.resource({}), first, None))
 
 
 def test_error_types_beyond_the_limit_are_other(monkeypatch: pytest.MonkeyPatch) -> None:

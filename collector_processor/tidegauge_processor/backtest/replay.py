@@ -15,10 +15,12 @@ from tidegauge_processor.backtest.labels import NO_LABELS, LabelColumns
 from tidegauge_processor.backtest.outputs import NO_OUTPUTS, OutputColumns, check_outputs
 from tidegauge_processor.backtest.reading import Source
 from tidegauge_processor.backtest.realized import Realized
-from tidegauge_processor.backtest.results import Backtest, Recorder, shortened
+from tidegauge_processor.backtest.recorder import Recorder
+from tidegauge_processor.backtest.results import Backtest, shortened
 from tidegauge_processor.backtest.timeline import Timeline, times_of
 from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.judging import Closed, judge_windows
+from tidegauge_processor.performance.effect import Expected
 from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Policy, Window
@@ -37,6 +39,7 @@ Progress = Callable[[int, int], None]
 @dataclass(slots=True)
 class _Past:
     history: list[Window] = field(default_factory=list)
+    expected: dict[int, Expected] = field(default_factory=dict)
     incidents: IncidentLog = field(default_factory=IncidentLog)
 
 
@@ -87,7 +90,8 @@ def run(
             for number, seen in ripe:
                 broken = broken | seen.broken()
                 counts = comparison.counts(seen, baseline)
-                closed.append(Closed(number * length, (number + 1) * length, counts, broken))
+                start, promised = number * length, Expected.of(seen, baseline)
+                closed.append(Closed(start, start + length, counts, broken, promised))
             found = judge_windows(past, closed, baseline, policy)
             for window, (_, seen), said in zip(closed, ripe, found, strict=True):
                 recorder.add(window.start, window.end, seen.rows, said, estimates(seen, baseline))

@@ -7,29 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from tidegauge.baseline import Baseline
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
-from tidegauge_processor.backtest import cohorts
-from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, evaluation_records
-from tidegauge_processor.backtest.record import Number, Record, moment
-from tidegauge_processor.evaluating import evaluation_signal, subject_of
-from tidegauge_processor.judging import Judged, window_name
-from tidegauge_processor.performance.evaluate import Evaluation
-from tidegauge_processor.records import ModelKey
-from tidegauge_processor.verdicts.incidents import IncidentChange
-from tidegauge_processor.verdicts.ranking import strength
+from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord
+from tidegauge_processor.backtest.record import Number, Record
 from tidegauge_processor.verdicts.state import State
-from tidegauge_processor.verdicts.types import Policy, Stream, Verdict
+from tidegauge_processor.verdicts.types import Stream
 
 FORMAT: Final = "tidegauge.backtest/1"
 """Version of the JSON."""
-
-_MAIN_EFFECTS: Final = ("ks_distance", "l_infinity")
 
 
 class StreamRecord(Record):
@@ -94,6 +83,28 @@ class WindowRecord(Record):
     streams: list[WindowStreamRecord]
 
 
+class EffectRecord(Record):
+    """What is expected of the performance in the merged windows that showed an incident most clearly.
+
+    Attributes:
+        name: ``accuracy``, or ``mae`` of a regression.
+        value: estimated, without labels.
+        lower: lower end of its 95 % interval.
+        upper: upper end of its 95 % interval.
+        reference: what labels showed on the reference.
+        rows: rows that the estimate rests on.
+        unchanged: whether it is surely no worse than the floor allows.
+    """
+
+    name: str
+    value: float
+    lower: float
+    upper: float
+    reference: float
+    rows: int
+    unchanged: bool
+
+
 class IncidentRecord(Record):
     """A stretch of time in which something was out of the ordinary.
 
@@ -102,7 +113,9 @@ class IncidentRecord(Record):
         opened: when it would have been said: the end of the window that showed it.
         closed: when its end would have been said; null while it is open.
         change_point: when the change most likely began.
-        level: ``material`` when it was worth a page, else ``changed``.
+        level: ``material`` when its size is surely above the floor, else ``changed``.
+        pages: whether it was worth a page: material, and not only the inputs with performance surely unchanged.
+        effect: on performance; null where nothing can be estimated.
         streams: the streams concerned, strongest evidence first.
     """
 
@@ -111,6 +124,8 @@ class IncidentRecord(Record):
     closed: datetime | None
     change_point: datetime
     level: Literal["changed", "material"]
+    pages: bool
+    effect: EffectRecord | None
     streams: list[StreamRecord]
 
 
@@ -161,90 +176,6 @@ class Backtest(Record):
 
 
 _LISTS: Final = ("windows", "incidents", "evaluations")
-
-
-class Recorder:
-    """Keeps what was said, window by window.
-
-    Args:
-        baseline: what the rows are compared with.
-        policy: thresholds and budget.
-    """
-
-    def __init__(self, baseline: Baseline, policy: Policy) -> None:
-        self._baseline = baseline
-        self._policy = policy
-        self._windows: list[WindowRecord] = []
-        self._incidents: dict[str, IncidentRecord] = {}
-        self._evaluations: list[EvaluationRecord] = []
-
-    def add(self, start: int, end: int, rows: int, judged: Judged, estimated: Iterable[Evaluation]) -> None:
-        """Take up a window from ``start`` to ``end``, ns since the epoch, and how good its predictions should be."""
-        by_stream = groupby(judged.verdicts, key=lambda verdict: verdict.stream)  # the judge has put them in order
-        streams = [self._window_stream(list(verdicts)) for _, verdicts in by_stream]
-        self._windows.append(WindowRecord(start=moment(start), end=moment(end), rows=rows, streams=streams))
-        for change in judged.changes:
-            self._incidents[change.id] = self._incident(change, change.end, self._policy.window_length)
-        subject = subject_of(ModelKey(self._baseline.model, self._baseline.version), self._baseline, start, end)
-        self._evaluations += evaluation_records([evaluation_signal(subject, each) for each in estimated])
-
-    def add_labels(self, judged: cohorts.Judged, length: int) -> None:
-        """Take up what labels say of cohorts of ``length`` ns."""
-        self._evaluations += evaluation_records(judged.evaluated.signals)
-        for change in judged.changes:
-            self._incidents[change.id] = self._incident(change, judged.at, length)
-
-    def finish(self, labels: LabelsRecord | None = None) -> Backtest:
-        """All of it."""
-        return Backtest(
-            model=self._baseline.model,
-            version=self._baseline.version,
-            baseline=self._baseline.id,
-            window=window_name(self._policy.window_length),
-            rows=sum(window.rows for window in self._windows),
-            false_incidents_per_month=self._policy.false_incidents_per_month,
-            effect_floor=self._policy.effect_floor,
-            windows=self._windows,
-            incidents=sorted(self._incidents.values(), key=lambda incident: incident.opened),
-            labels=labels,
-            evaluations=sorted(self._evaluations, key=lambda found: (found.end, found.start)),
-        )
-
-    def _window_stream(self, verdicts: list[Verdict]) -> WindowStreamRecord:
-        alarms = [verdict for verdict in verdicts if verdict.state.alarming]
-        headline = min(alarms, key=strength) if alarms else verdicts[0]
-        states = {window_name(v.scale * self._policy.window_length): v.state for v in verdicts}
-        return WindowStreamRecord(**self._fields(headline, self._policy.window_length), states=states)
-
-    def _incident(self, change: IncidentChange, said_at: int, length: int) -> IncidentRecord:
-        known = self._incidents.get(change.id)
-        return IncidentRecord(
-            id=change.id,
-            opened=known.opened if known else moment(said_at),
-            closed=moment(said_at) if change.kind == "closed" else None,
-            change_point=moment(change.change_point),
-            level="material" if change.state is State.MATERIAL else "changed",
-            streams=[StreamRecord(**self._fields(verdict, length)) for verdict in change.ranking],
-        )
-
-    def _fields(self, verdict: Verdict, length: int) -> dict[str, Any]:
-        tested = bool(verdict.tests)
-        main = next((name for name in _MAIN_EFFECTS if name in verdict.effects), "")
-        return {
-            "name": stream_name(verdict.stream),
-            "target": verdict.stream.target,
-            "state": verdict.state,
-            "window": window_name(verdict.scale * length),
-            "rows": verdict.rows,
-            "p_value": verdict.p_value if tested else None,
-            "threshold": verdict.level if tested else None,
-            "effects": dict(verdict.effects),
-            "effect": verdict.effects.get(main),
-            "effect_lower": verdict.effect_lower if main else None,
-            "effect_upper": verdict.effect_upper,
-            "detectable_shift": verdict.detectable_shift,
-            "reason": verdict.reason,
-        }
 
 
 def stream_name(stream: Stream) -> str:

@@ -1,4 +1,4 @@
-"""From signals to OTLP requests: gauges, cumulative counters and events under one resource of the processor's own.
+"""From standing signals to OTLP requests: gauges and cumulative counters under the processor's own resource.
 
 | signal | becomes |
 |---|---|
@@ -8,7 +8,6 @@
 | `FairnessSignal` | ``ml.fairness.difference``, ``.lower``, ``.upper`` |
 | `WindowSignal` | ``ml.window.end``, ``ml.window.completeness``, ``ml.baseline.age``, ``ml.baseline.progress`` |
 | `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
-| `IncidentSignal`, `BaselineSignal` | log records with an event name |
 
 Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a word.
 """
@@ -16,13 +15,9 @@ Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     Exemplar,
@@ -37,28 +32,22 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
-from tidegauge_processor import __version__
 from tidegauge_processor.otlp import performance
+from tidegauge_processor.otlp.attributes import SCOPE, Attributes, identity, pairs
 from tidegauge_processor.signals import (
-    BaselineSignal,
     DriftSignal,
     EvaluationSignal,
-    Event,
     FairnessSignal,
-    IncidentSignal,
     RateSignal,
     Standing,
-    Subject,
     TotalsSignal,
     WindowSignal,
 )
 from tidegauge_processor.verdicts.state import State
 
-Attributes = Mapping[str, Any]
 Counts = Mapping[tuple[str, tuple[tuple[str, str], ...]], int]
 
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
-_SCOPE: Final = InstrumentationScope(name=semconv.PROCESSOR_SCOPE_NAME, version=__version__)
 _SECOND: Final = 1e9
 _MOST_POINTS: Final = 5_000
 """Points in one request: some 200 bytes each keep it far below the 4 MiB that stock collectors accept."""
@@ -72,11 +61,6 @@ UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_BASELINE_AGE: "s",
 }
 """Units of the metrics; ``{score}`` for all others, since the unit ``1`` would add ``_ratio`` to a Prometheus name."""
-
-
-def resource(attributes: Attributes) -> Resource:
-    """The resource that all signals of one processor share."""
-    return Resource(attributes=_pairs(attributes))
 
 
 def metrics(source: Resource, signals: Iterable[Standing], time: int | None) -> Iterator[bytes]:
@@ -99,22 +83,13 @@ def metrics(source: Resource, signals: Iterable[Standing], time: int | None) -> 
             if metric is None:
                 metric = by_name[name] = Metric(name=name, unit=UNITS.get(name, "{score}"), gauge=Gauge())
             point = metric.gauge.data_points.add(time_unix_nano=stamp, as_double=value)
-            point.attributes.extend(_pairs(attributes))
+            point.attributes.extend(pairs(attributes))
             points += 1
         if points >= _MOST_POINTS:
             yield _metrics_request(source, by_name.values())
             by_name, points = {}, 0
     if by_name:
         yield _metrics_request(source, by_name.values())
-
-
-def events(source: Resource, signals: Sequence[Event], time: int | None) -> bytes:
-    """Encode events as log records with an event name; ``time`` as for `metrics`."""
-    records = [_record(signal, signal.subject.end if time is None else time) for signal in signals]
-    scope = ScopeLogs(scope=_SCOPE, log_records=records, schema_url=semconv.SCHEMA_URL)
-    return ExportLogsServiceRequest(
-        resource_logs=[ResourceLogs(resource=source, scope_logs=[scope], schema_url=semconv.SCHEMA_URL)]
-    ).SerializeToString()
 
 
 def counters(source: Resource, values: Counts, sizes: Mapping[str, int], start: int, time: int) -> bytes:
@@ -128,18 +103,6 @@ def counters(source: Resource, values: Counts, sizes: Mapping[str, int], start: 
     for (name, attributes), value in values.items():
         _counter(by_name, name, "{item}", value, dict(attributes), start, time)
     return _metrics_request(source, by_name.values())
-
-
-def identity(subject: Subject) -> dict[str, Any]:
-    """Attributes that stand on every point and event about a model."""
-    found = {semconv.MODEL_NAME: subject.model, semconv.MODEL_VERSION: subject.version}
-    if subject.baseline:
-        found[semconv.BASELINE_ID] = subject.baseline
-    if subject.source == "span":
-        found[semconv.SOURCE] = subject.source
-    if subject.origin:
-        found[semconv.BASELINE_ORIGIN] = subject.origin
-    return found
 
 
 def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
@@ -189,7 +152,7 @@ def _add_totals(by_name: dict[str, Metric], total: TotalsSignal, time: int) -> N
     for error_type, durations in total.durations.items():
         metric.histogram.data_points.append(
             HistogramDataPoint(
-                attributes=_pairs(who | ({semconv.ERROR_TYPE: error_type} if error_type else {})),
+                attributes=pairs(who | ({semconv.ERROR_TYPE: error_type} if error_type else {})),
                 start_time_unix_nano=total.since,
                 time_unix_nano=time,
                 count=sum(durations.counts),
@@ -214,7 +177,7 @@ def _counter(
     metric = by_name.setdefault(name, Metric(name=name, unit=unit, sum=empty))
     metric.sum.data_points.append(
         NumberDataPoint(
-            attributes=_pairs(attributes),
+            attributes=pairs(attributes),
             start_time_unix_nano=start,
             time_unix_nano=time,
             as_int=value,
@@ -226,69 +189,8 @@ def _counter(
     )
 
 
-def _record(signal: Event, time: int) -> LogRecord:
-    attributes, pages = identity(signal.subject), False
-    record = LogRecord(time_unix_nano=time, observed_time_unix_nano=time)
-    if isinstance(signal, IncidentSignal):
-        of_labels = signal.cause != "drift"
-        attributes |= {
-            semconv.INCIDENT_ID: signal.id,
-            semconv.INCIDENT_CHANGE: signal.change,
-            semconv.INCIDENT_SINCE: signal.since,
-            semconv.INCIDENT_CHANGE_POINT: signal.change_point,
-            semconv.EVALUATION_STATE if of_labels else semconv.DRIFT_STATE: signal.state.value,
-            semconv.INCIDENT_STREAMS: list(signal.streams),
-        }
-        if signal.versus:
-            attributes[semconv.COMPARISON_VERSION] = signal.versus
-        record.event_name = semconv.EVENT_EVALUATION_STATE if of_labels else semconv.EVENT_DRIFT_STATE
-        pages = signal.state is State.MATERIAL and signal.change != "closed"
-        beside = f" against version {signal.versus}" if signal.versus else ""
-        what = f"incident of {signal.cause}" if of_labels else "incident"
-        record.body.string_value = f"{signal.subject.model} {signal.subject.version}{beside}: {what} {signal.change}"
-        if signal.traces:
-            record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
-    else:
-        attributes[semconv.BASELINE_PREVIOUS] = signal.previous
-        record.event_name = semconv.EVENT_BASELINE_CHANGED
-        record.body.string_value = _changed(signal)
-    record.severity_number = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
-    record.attributes.extend(_pairs(attributes))
-    return record
-
-
-def _changed(signal: BaselineSignal) -> str:
-    subject, learned = signal.subject, signal.learned
-    how = "is in force" if learned is None else f"was learned from {learned.rows:,} rows and is in force"
-    return f"{subject.model} {subject.version}: baseline {subject.baseline} {how}"
-
-
 def _metrics_request(source: Resource, found: Iterable[Metric]) -> bytes:
-    scope = ScopeMetrics(scope=_SCOPE, metrics=found, schema_url=semconv.SCHEMA_URL)
+    scope = ScopeMetrics(scope=SCOPE, metrics=found, schema_url=semconv.SCHEMA_URL)
     return ExportMetricsServiceRequest(
         resource_metrics=[ResourceMetrics(resource=source, scope_metrics=[scope], schema_url=semconv.SCHEMA_URL)]
     ).SerializeToString()
-
-
-def _pairs(attributes: Attributes) -> list[KeyValue]:
-    return [
-        _text(key, value) if type(value) is str else KeyValue(key=key, value=_any(value))
-        for key, value in attributes.items()
-    ]
-
-
-@lru_cache(maxsize=16_384)  # the same names and labels stand on every point; messages are copied where they are used
-def _text(key: str, value: str) -> KeyValue:
-    return KeyValue(key=key, value=AnyValue(string_value=value))
-
-
-def _any(value: Any) -> AnyValue:
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, list | tuple):
-        return AnyValue(array_value=ArrayValue(values=map(_any, value)))
-    return AnyValue(string_value=str(value))

@@ -12,6 +12,7 @@ from tidegauge.baseline import Baseline
 from tidegauge.errors import WireError
 from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.performance.arrivals import Arrivals
+from tidegauge_processor.performance.effect import Expected
 from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import Event, Group, Signal, Standing, group_of
@@ -23,7 +24,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/4"
+FORMAT: Final = "tidegauge.memory/5"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
@@ -48,6 +49,7 @@ class Memory:
         carried: what each cumulative stream had counted when its last window closed, and since which start.
         metric_writers: writers that sent feature metrics in the last closed window, so that their spans do not count.
         history: counts of the latest closed windows, oldest first, without gaps.
+        expected: what the windows of the history promise of their performance, by start.
         incidents: open and past incidents.
         violations: feature and kind of every violation so far, so that a rate falls back to zero.
         errors: every ``error.type`` so far.
@@ -84,6 +86,7 @@ class Memory:
         self.carried: dict[tuple[str, StreamKey], tuple[int, Snapshot]] = {}
         self.metric_writers: set[str] = set()
         self.history: list[Window] = []
+        self.expected: dict[int, Expected] = {}
         self.incidents = IncidentLog()
         self.violations: set[tuple[str, str]] = set()
         self.errors: set[str] = set()
@@ -149,6 +152,7 @@ class Memory:
             "unjudged": sorted(self.unjudged),
             "metric_writers": sorted(self.metric_writers),
             "history": [dump_counted(window) for window in self.history],
+            "expected": [[start, each.dump()] for start, each in sorted(self.expected.items())],
             "incidents": self.incidents.dump(),
             "violations": sorted(self.violations),
             "errors": sorted(self.errors),
@@ -188,6 +192,7 @@ class Memory:
         memory.unjudged = set(plain["unjudged"])
         memory.metric_writers = set(plain["metric_writers"])
         memory.history = [load_counted(window) for window in plain["history"]]
+        memory.expected = {start: Expected.load(each) for start, each in plain["expected"]}
         memory.incidents = IncidentLog.load(plain["incidents"])
         memory.violations = {(feature, kind) for feature, kind in plain["violations"]}
         memory.errors = set(plain["errors"])

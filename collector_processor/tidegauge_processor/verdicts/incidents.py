@@ -14,16 +14,13 @@ A window in which nothing could be judged is not a quiet one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tidegauge_processor.verdicts.ranking import benjamini_hochberg, corrected_p, strength, strongest
 from tidegauge_processor.verdicts.state import State
-from tidegauge_processor.verdicts.types import Policy, Stream, TestResult, Verdict, Window
-
-_MAIN_EFFECTS = ("ks_distance", "l_infinity")
+from tidegauge_processor.verdicts.types import Policy, Stream, Verdict, Window
 
 ChangePoint = Callable[[Verdict, int], int]
 """When what an alarm shows has begun, not before the time that is given; both in ns since the epoch."""
@@ -43,6 +40,7 @@ class IncidentChange:
         change_point: when the change of the strongest stream most likely began, ns since the epoch.
         ranking: the strongest verdict on each stream concerned, strongest first: the streams that alarmed and, while
             open, those on the Benjamini-Hochberg list of the window.
+        cause: target of the stream that was strongest when it opened.
     """
 
     kind: Literal["opened", "grew", "closed"]
@@ -53,6 +51,12 @@ class IncidentChange:
     state: State
     change_point: int
     ranking: tuple[Verdict, ...]
+    cause: str
+
+    @property
+    def alarmed(self) -> frozenset[str]:
+        """Targets of the streams that alarmed."""
+        return frozenset(verdict.stream.target for verdict in self.ranking if verdict.state.alarming)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -70,6 +74,7 @@ class _Incident:
     since: int
     change_point: int
     loud_until: int
+    cause: str
     state: State = State.CHANGED
     quiet: int = 0
     strongest: dict[Stream, Verdict] = field(default_factory=dict)
@@ -188,7 +193,9 @@ class IncidentLog:
         self, alarms: list[Verdict], verdicts: Sequence[Verdict], window: Window, change_point: ChangePoint
     ) -> IncidentChange:
         clearest = min(alarms, key=strength)
-        self._open = _Incident(f"{window.start:016x}", clearest.start, clearest.start, window.end)
+        self._open = _Incident(
+            f"{window.start:016x}", clearest.start, clearest.start, window.end, clearest.stream.target
+        )
         self._open.take_up(alarms, window)
         self._open.change_point = change_point(self._open.leader, self._settled_until)
         return _change("opened", self._open, window, verdicts)
@@ -203,12 +210,20 @@ def _change(
         concerned.setdefault(stream, now[stream])
     ranking = tuple(sorted(concerned.values(), key=lambda verdict: (*strength(verdict), verdict.stream)))
     return IncidentChange(
-        kind, incident.id, incident.since, window.start, window.end, incident.state, incident.change_point, ranking
+        kind=kind,
+        id=incident.id,
+        since=incident.since,
+        start=window.start,
+        end=window.end,
+        state=incident.state,
+        change_point=incident.change_point,
+        ranking=ranking,
+        cause=incident.cause,
     )
 
 
 def _sentence(verdict: Verdict) -> str:
-    name = next((name for name in _MAIN_EFFECTS if name in verdict.effects), "")
+    name = verdict.main_effect
     size = f"{name} {verdict.effects[name]:.3g} (at least {verdict.effect_lower:.3g}), " if name else ""
     state = verdict.state.value if verdict.state.alarming else "moved with the others"
     windows = "1 window" if verdict.scale == 1 else f"{verdict.scale} windows"
@@ -221,59 +236,18 @@ def _dump(incident: _Incident) -> dict[str, Any]:
         "since": incident.since,
         "change_point": incident.change_point,
         "loud_until": incident.loud_until,
+        "cause": incident.cause,
         "state": incident.state.value,
         "quiet": incident.quiet,
-        "streams": [
-            [_dump_verdict(incident.strongest[stream]), incident.finest[stream]] for stream in sorted(incident.finest)
-        ],
+        "streams": [[incident.strongest[stream].dump(), incident.finest[stream]] for stream in sorted(incident.finest)],
     }
 
 
 def _load(plain: dict[str, Any]) -> _Incident:
     times = plain["since"], plain["change_point"], plain["loud_until"]
-    incident = _Incident(plain["id"], *times, State(plain["state"]), plain["quiet"])
+    incident = _Incident(plain["id"], *times, plain["cause"], State(plain["state"]), plain["quiet"])
     for row, finest in plain["streams"]:
-        verdict = _load_verdict(row)
+        verdict = Verdict.load(row)
         incident.strongest[verdict.stream] = verdict
         incident.finest[verdict.stream] = finest
     return incident
-
-
-def _dump_verdict(verdict: Verdict) -> dict[str, Any]:
-    stream = verdict.stream
-    return {
-        "stream": [stream.target, stream.name, stream.detail],
-        "scale": verdict.scale,
-        "start": verdict.start,
-        "end": verdict.end,
-        "rows": verdict.rows,
-        "state": verdict.state.value,
-        "tests": [[test.method, test.statistic, test.p_value] for test in verdict.tests],
-        "level": verdict.level,
-        "effects": dict(sorted(verdict.effects.items())),
-        "effect_lower": verdict.effect_lower,
-        "effect_upper": _plain(verdict.effect_upper),
-        "detectable_shift": _plain(verdict.detectable_shift),
-        "reason": verdict.reason,
-    }
-
-
-def _load_verdict(plain: dict[str, Any]) -> Verdict:
-    return Verdict(
-        **plain
-        | {
-            "stream": Stream(*plain["stream"]),
-            "state": State(plain["state"]),
-            "tests": tuple(TestResult(*test) for test in plain["tests"]),
-            "effect_upper": _number(plain["effect_upper"]),
-            "detectable_shift": _number(plain["detectable_shift"]),
-        }
-    )
-
-
-def _plain(number: float) -> float | None:
-    return None if math.isnan(number) else number  # JSON has no NaN
-
-
-def _number(plain: float | None) -> float:
-    return math.nan if plain is None else plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tidegauge.statistics.wobble import UNKNOWN, Wobble
 from tidegauge_processor.verdicts.state import State
 
+_MAIN_EFFECTS: Final = ("ks_distance", "l_infinity")
 _MONTH: Final = 30 * 24 * 3_600 * 10**9
 
 
@@ -162,3 +163,46 @@ class Verdict:
     def p_value(self) -> float:
         """The smallest p-value of the tests; 1 without a test."""
         return min((test.p_value for test in self.tests), default=1.0)
+
+    @property
+    def main_effect(self) -> str:
+        """Name of the effect that the floor is about; empty without one."""
+        return next((name for name in _MAIN_EFFECTS if name in self.effects), "")
+
+    def dump(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "stream": list(self.stream),
+            "scale": self.scale,
+            "start": self.start,
+            "end": self.end,
+            "rows": self.rows,
+            "state": self.state.value,
+            "tests": [[test.method, test.statistic, test.p_value] for test in self.tests],
+            "level": self.level,
+            "effects": dict(sorted(self.effects.items())),
+            "effect_lower": self.effect_lower,
+            "effect_upper": _plain(self.effect_upper),
+            "detectable_shift": _plain(self.detectable_shift),
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def load(cls, plain: dict[str, Any]) -> Verdict:
+        """Read what `dump` wrote."""
+        read = {
+            "stream": Stream(*plain["stream"]),
+            "state": State(plain["state"]),
+            "tests": tuple(TestResult(*test) for test in plain["tests"]),
+            "effect_upper": _number(plain["effect_upper"]),
+            "detectable_shift": _number(plain["detectable_shift"]),
+        }
+        return cls(**plain | read)
+
+
+def _plain(number: float) -> float | None:
+    return None if math.isnan(number) else number  # JSON has no NaN
+
+
+def _number(plain: float | None) -> float:
+    return math.nan if plain is None else plain
