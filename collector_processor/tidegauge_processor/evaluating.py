@@ -17,7 +17,7 @@ from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, Signal, Subject
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, ReliabilitySignal, Signal, Subject
 from tidegauge_processor.state.memory import Memory
 
 
@@ -57,6 +57,10 @@ def evaluate_cohort(
     task, positive = memory.task_of(baseline)
     said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
+    signals += [
+        ReliabilitySignal(subject, at.name, at.score, at.share.value, at.share.lower, at.share.upper, at.share.labels)
+        for at in said.reliability
+    ]
     if task == "binary":
         signals += _groups(subject, table, positive, completeness(table.kind.size, predictions))
     return Evaluated(signals, said.unreadable)

@@ -14,7 +14,7 @@ from tidegauge_processor.otlp import attributes, encode
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, ReliabilitySignal
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState
 
@@ -65,6 +65,11 @@ def test_labels_measure_all_rows_and_each_slice() -> None:
     metrics = b"".join(encode.metrics(attributes.resource({}), said, 0))
     assert semconv.METRIC_FAIRNESS_DIFFERENCE.encode() in metrics
     assert semconv.METRIC_EVALUATION_COMPLETENESS.encode() in metrics
+    curve = [each for each in said if isinstance(each, ReliabilitySignal)]
+    assert len(curve) >= 8
+    assert sum(each.labels for each in curve) == 1_000
+    assert all(each.lower <= each.value <= each.upper for each in curve)
+    assert metrics.count(semconv.RELIABILITY_BIN.encode()) == 5 * len(curve)
 
 
 def test_young_labels_are_weighed_and_the_plain_number_stands_beside() -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from tidegauge_processor.backtest.record import Number, Record, moment
-from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, Signal
+from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, ReliabilitySignal, Signal
 
 
 class EvaluationRecord(Record):
@@ -44,6 +44,30 @@ class EvaluationRecord(Record):
     labels: int
     completeness: Number
     unweighted: Number
+
+
+class ReliabilityRecord(Record):
+    """One bin of the reliability curve of a cohort of predictions.
+
+    Attributes:
+        start: of the predictions' time.
+        end: of it, exclusive.
+        bin: from which score to which, such as ``0.3-0.4``.
+        score: mean score of the labelled rows in it.
+        share: share of them that are positive, or of several classes were predicted right.
+        lower: lower end of its 95 % interval.
+        upper: upper end.
+        labels: rows that it rests on.
+    """
+
+    start: datetime
+    end: datetime
+    bin: str
+    score: float
+    share: float
+    lower: float
+    upper: float
+    labels: int
 
 
 class LabelsRecord(Record):
@@ -81,6 +105,22 @@ def evaluation_records(signals: Sequence[Signal]) -> Iterator[EvaluationRecord]:
             yield _record(signal, *about, signal.completeness, signal.unweighted)
         elif isinstance(signal, FairnessSignal):
             yield _record(signal, f"{signal.rate}_difference", "realized", signal.segment, None, share)
+
+
+def reliability_records(signals: Sequence[Signal]) -> Iterator[ReliabilityRecord]:
+    """The reliability curve among ``signals``."""
+    for signal in signals:
+        if isinstance(signal, ReliabilitySignal):
+            yield ReliabilityRecord(
+                start=moment(signal.subject.start),
+                end=moment(signal.subject.end),
+                bin=signal.bin,
+                score=signal.score,
+                share=signal.value,
+                lower=signal.lower,
+                upper=signal.upper,
+                labels=signal.labels,
+            )
 
 
 def _record(

@@ -9,7 +9,13 @@ from typing import Any
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.backtest import cohorts
-from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, evaluation_records
+from tidegauge_processor.backtest.evaluations import (
+    EvaluationRecord,
+    LabelsRecord,
+    ReliabilityRecord,
+    evaluation_records,
+    reliability_records,
+)
 from tidegauge_processor.backtest.record import moment
 from tidegauge_processor.backtest.results import (
     Backtest,
@@ -46,6 +52,7 @@ class Recorder:
         self._windows: list[WindowRecord] = []
         self._incidents: dict[str, IncidentRecord] = {}
         self._evaluations: list[EvaluationRecord] = []
+        self._reliability: list[ReliabilityRecord] = []
 
     def add(self, start: int, end: int, rows: int, judged: Judged, estimated: Iterable[Evaluation]) -> None:
         """Take up a window from ``start`` to ``end``, ns since the epoch, and how good its predictions should be."""
@@ -60,6 +67,7 @@ class Recorder:
     def add_labels(self, judged: cohorts.Judged, length: int) -> None:
         """Take up what labels say of cohorts of ``length`` ns."""
         self._evaluations += evaluation_records(judged.evaluated.signals)
+        self._reliability += reliability_records(judged.evaluated.signals)
         for change in judged.changes:
             self._incidents[change.id] = self._incident(change, judged.at, length)
 
@@ -77,6 +85,7 @@ class Recorder:
             incidents=sorted(self._incidents.values(), key=lambda incident: incident.opened),
             labels=labels,
             evaluations=sorted(self._evaluations, key=lambda found: (found.end, found.start)),
+            reliability=self._reliability,
         )
 
     def _window_stream(self, verdicts: list[Verdict]) -> WindowStreamRecord:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from tidegauge.errors import DataError
 from tidegauge_processor import comparison
-from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord
+from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, ReliabilityRecord
 from tidegauge_processor.backtest.record import Number, Record
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Stream
@@ -145,6 +145,7 @@ class Backtest(Record):
         incidents: in the order in which they opened.
         labels: what became of the labels; null without a column of them.
         evaluations: how good the predictions were, in order of time.
+        reliability: how often what scores promise came true, in order of time.
     """
 
     format: Literal["tidegauge.backtest/1"] = FORMAT
@@ -159,6 +160,7 @@ class Backtest(Record):
     incidents: list[IncidentRecord]
     labels: LabelsRecord | None
     evaluations: list[EvaluationRecord]
+    reliability: list[ReliabilityRecord]
 
     def write(self, path: Path) -> None:
         """Write JSON, one line for each item of a list.
@@ -175,7 +177,7 @@ class Backtest(Record):
             raise DataError(f"cannot write {str(path)!r}: {problem.strerror or problem}") from problem
 
 
-_LISTS: Final = ("windows", "incidents", "evaluations")
+_LISTS: Final = ("windows", "incidents", "evaluations", "reliability")
 
 
 def stream_name(stream: Stream) -> str:

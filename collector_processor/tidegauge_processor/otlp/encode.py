@@ -6,6 +6,7 @@
 | `RateSignal` | ``ml.data_quality.rate``, ``ml.prediction.error.rate``, ``ml.drift.detectable_shift`` |
 | `EvaluationSignal` | ``ml.evaluation.score``, ``.lower``, ``.upper``, ``.labels``, ``.completeness`` |
 | `FairnessSignal` | ``ml.fairness.difference``, ``.lower``, ``.upper`` |
+| `ReliabilitySignal` | ``ml.reliability.share``, ``.lower``, ``.upper``, ``.score``, ``.labels`` |
 | `WindowSignal` | ``ml.window.end``, ``ml.window.completeness``, ``ml.baseline.age``, ``ml.baseline.progress`` |
 | `TotalsSignal` | ``ml.window.samples``, ``ml.incidents`` and ``ml.prediction.duration``, cumulative |
 
@@ -36,8 +37,6 @@ from tidegauge_processor.otlp import performance
 from tidegauge_processor.otlp.attributes import SCOPE, Attributes, identity, pairs
 from tidegauge_processor.signals import (
     DriftSignal,
-    EvaluationSignal,
-    FairnessSignal,
     RateSignal,
     Standing,
     TotalsSignal,
@@ -57,6 +56,7 @@ UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_INCIDENTS: "{incident}",
     semconv.METRIC_PREDICTION_DURATION: "s",
     semconv.METRIC_EVALUATION_LABELS: "{label}",
+    semconv.METRIC_RELIABILITY_LABELS: "{label}",
     semconv.METRIC_WINDOW_END: "s",
     semconv.METRIC_BASELINE_AGE: "s",
 }
@@ -112,7 +112,7 @@ def _gauges(signal: Standing) -> Iterator[tuple[str, float, Attributes]]:
     elif isinstance(signal, RateSignal):
         overflow = {semconv.OVERFLOW: True} if semconv.OVERFLOW in signal.dimensions else {}
         yield signal.metric, signal.value, who | dict(signal.dimensions) | overflow
-    elif isinstance(signal, EvaluationSignal | FairnessSignal):
+    elif isinstance(signal, performance.Performance):
         yield from performance.gauges(signal, who)
     elif isinstance(signal, WindowSignal):
         yield semconv.METRIC_WINDOW_END, signal.subject.end / _SECOND, who

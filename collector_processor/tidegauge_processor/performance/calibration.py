@@ -27,14 +27,23 @@ class Point(NamedTuple):
     """One bin of a reliability curve.
 
     Attributes:
+        bin: its place, from 0 for the lowest scores.
         score: mean score of its rows.
-        share: share of them that are positive.
-        rows: how many there are.
+        share: share of them that are positive, with its interval.
     """
 
+    bin: int
     score: float
-    share: float
-    rows: int
+    share: Estimate
+
+    @property
+    def name(self) -> str:
+        """From which score to which.
+
+        >>> Point(3, 0.35, Estimate(0.4, 0.3, 0.5, 90)).name
+        '0.3-0.4'
+        """
+        return f"{self.bin / BINS:.1f}-{(self.bin + 1) / BINS:.1f}"
 
 
 def reliability(
@@ -50,8 +59,9 @@ def reliability(
     Raises:
         UndefinedMetricError: there is no row, or a score is no probability.
 
-    >>> reliability(np.array([0.25, 0.75, 0.75]), np.array([False, True, False]))
-    [Point(score=0.25, share=0.0, rows=1), Point(score=0.75, share=0.5, rows=2)]
+    >>> curve = reliability(np.array([0.25, 0.75, 0.75]), np.array([False, True, False]))
+    >>> [(point.name, point.score, point.share.value, point.share.labels) for point in curve]
+    [('0.2-0.3', 0.25, 0.0, 1), ('0.7-0.8', 0.75, 0.5, 2)]
     """
     if not scores.size:
         raise UndefinedMetricError("no labels yet")
@@ -59,13 +69,10 @@ def reliability(
         raise UndefinedMetricError("the scores are not probabilities from 0 to 1")
     bins = np.linspace(0.0, 1.0, BINS + 1)[1:-1].searchsorted(scores)
     weights = np.ones(scores.size) if weights is None else weights
-    totals, sums, positives = (
-        np.bincount(bins, weights=weights * column, minlength=BINS) for column in (1.0, scores, positive)
-    )
-    rows = np.bincount(bins, minlength=BINS)
+    totals, sums = (np.bincount(bins, weights=weights * column, minlength=BINS) for column in (1.0, scores))
     return [
-        Point(float(sums[at] / totals[at]), float(positives[at] / totals[at]), int(rows[at]))
-        for at in np.flatnonzero(rows).tolist()
+        Point(at, float(sums[at] / totals[at]), intervals.weighted_share(positive[bins == at], weights[bins == at]))
+        for at in np.unique(bins).tolist()
     ]
 
 
@@ -78,14 +85,12 @@ def calibration_error(
         UndefinedMetricError: as of `reliability`.
     """
     points = reliability(scores, positive, weights)
-    total = sum(point.rows for point in points)
-    value = math.fsum(point.rows * abs(point.score - point.share) for point in points) / total
+    rows = [point.share.labels for point in points]
+    gaps = [abs(point.score - point.share.value) for point in points]
+    value = math.fsum(n * gap for n, gap in zip(rows, gaps, strict=True)) / scores.size
     # a bin's share is taken for that of its score, or of half a row more of each kind, so that no bin is sure of itself
-    shares = [(point.share * point.rows + 0.5) / (point.rows + 1) for point in points]
-    errors = [
-        point.rows / total * math.sqrt(share * (1 - share) / point.rows)
-        for point, share in zip(points, shares, strict=True)
-    ]
+    shares = [(point.share.value * n + 0.5) / (n + 1) for point, n in zip(points, rows, strict=True)]
+    errors = [n / scores.size * math.sqrt(share * (1 - share) / n) for share, n in zip(shares, rows, strict=True)]
     half = intervals.Z * math.sqrt(math.fsum(error * error for error in errors))
     by_chance = math.sqrt(2 / math.pi) * math.fsum(errors)
     return Estimate(value, max(value - by_chance - half, 0.0), min(value + half, 1.0), scores.size)

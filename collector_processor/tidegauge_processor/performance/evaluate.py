@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 import numpy as np
 
 from tidegauge_processor.performance import binary, multiclass, ranking, regression
+from tidegauge_processor.performance.calibration import Point
 from tidegauge_processor.performance.classes import Classified, read_multiclass
 from tidegauge_processor.performance.cohort import Cohort, Table
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
@@ -60,11 +61,13 @@ class Report:
         evaluations: the metrics that have a value.
         absent: why the others have none, by their names.
         unreadable: outcomes set aside, because they do not fit the task: a text for a number, a class that is none.
+        reliability: the reliability curve of the scores, where they are probabilities.
     """
 
     evaluations: list[Evaluation] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     unreadable: int = 0
+    reliability: list[Point] = field(default_factory=list)
 
 
 def evaluate(cohort: Cohort, task: str, positive: str | None) -> list[Evaluation]:

@@ -17,6 +17,8 @@ from tidegauge.baseline import Baseline, Calibration, ScoreReference
 from tidegauge.baseline.loss import LossModel
 from tidegauge.summaries import OTHER
 from tidegauge_processor.performance.arrivals import Arrivals
+from tidegauge_processor.performance.binary import Binary
+from tidegauge_processor.performance.calibration import Point, reliability
 from tidegauge_processor.performance.classes import Classified, read_binary, read_multiclass
 from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae
@@ -27,6 +29,7 @@ from tidegauge_processor.performance.estimated_classes import (
 )
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
 from tidegauge_processor.performance.evaluate import MOST_CLASSES, Evaluation, Report, report, report_segments
+from tidegauge_processor.performance.multiclass import with_score
 
 Counts = NDArray[np.int64]
 
@@ -64,9 +67,28 @@ def realized(
             replace(each, unweighted=plain.get((each.name, each.klass)))
             for each in report(weighed, task, positive).evaluations
         ]
-    share = completeness(table.kind.size, predictions)
-    every = [*evaluations, *report_segments(table if weighed is None else weighed, task, positive)]
-    return replace(found, evaluations=[replace(each, completeness=share) for each in every])
+    share, counted = completeness(table.kind.size, predictions), table if weighed is None else weighed
+    every = [*evaluations, *report_segments(counted, task, positive)]
+    said = [replace(each, completeness=share) for each in every]
+    return replace(found, evaluations=said, reliability=reliability_curve(counted, task, positive))
+
+
+def reliability_curve(table: Table, task: str, positive: str | None) -> list[Point]:
+    """How often what scores promise came true: the positive class of a binary task, the predicted one of several.
+
+    Returns:
+        Points by ascending score; none where the task has no probabilities, or its outcomes cannot be read.
+    """
+    try:
+        if task == "binary":
+            return reliability(*Binary.read(table, positive).scored())
+        if task == "multiclass":
+            outcomes = read_multiclass(table)
+            scores, weights = with_score(outcomes)
+            return reliability(scores, (outcomes.predicted == outcomes.actual)[~np.isnan(outcomes.score)], weights)
+    except UndefinedMetricError:
+        pass
+    return []
 
 
 def read_classes(table: Table, task: str, positive: str | None) -> Classified | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics
+from sklearn.calibration import calibration_curve
 
 from tests.processor.backtest.labelled import (
     backtest,
@@ -61,6 +62,11 @@ def test_binary_numbers_are_those_of_scikit_learn(capsys: pytest.CaptureFixture[
         said = numbers(found, start, whole)
         assert {name: said[name]["value"] for name in expected} == pytest.approx(expected, **EXACT)
         assert said["accuracy"]["labels"] == len(known)
+        curve = [each for each in found["reliability"] if each["start"] == start]
+        assert [each["share"] for each in curve] == pytest.approx(
+            calibration_curve(label, score, n_bins=10)[0].tolist()
+        )
+        assert sum(each["labels"] for each in curve) == len(known)
         assert {each["completeness"] for each in said.values()} == {len(known) / len(day)}
         assert all(each["lower"] <= each["value"] <= each["upper"] for each in said.values())
         of_group = known["region"] == "north"

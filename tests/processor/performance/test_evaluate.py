@@ -12,6 +12,7 @@ from sklearn.calibration import calibration_curve
 from tests.processor.performance.outcomes import binary_cohort, cohort_of, outcome, regression_cohort
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.evaluate import Evaluation, Report, evaluate, report, report_segments
+from tidegauge_processor.performance.evaluations import realized
 
 BINARY = [
     *("accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "roc_auc", "average_precision"),
@@ -379,3 +380,31 @@ def test_intervals_cover_the_truth():
                 held[each.name] += each.lower <= truth[each.name] <= each.upper
         held.pop("calibration_error", None)  # of these scores it is zero, and what is shown is above
         assert min(held.values()) >= 180, held
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_the_reliability_curve_is_that_of_scikit_learn(task):
+    random = np.random.default_rng(5)
+    scores = random.beta(2, 2, 4_000).round(3)
+    right = random.random(4_000) < np.clip(scores * 0.8, 0, 1)
+    if task == "binary":
+        cohort = binary_cohort(scores, right)
+    else:
+        rows = enumerate(zip(scores.tolist(), right.tolist(), strict=True))
+        cohort = cohort_of(
+            outcome(str(row), klass="a", score=score, actual="a" if hit else "b") for row, (score, hit) in rows
+        )
+    curve = realized(cohort.table(), task, "1").reliability
+    share, score = calibration_curve(right, scores, n_bins=10)
+    assert [point.share.value for point in curve] == pytest.approx(share.tolist(), rel=1e-12)
+    assert [point.score for point in curve] == pytest.approx(score.tolist(), rel=1e-12)
+    assert [point.name for point in curve][:2] == ["0.0-0.1", "0.1-0.2"]
+    assert sum(point.share.labels for point in curve) == 4_000
+    within = [point.share.lower <= 0.8 * point.score <= point.share.upper for point in curve]
+    assert sum(within) >= 9
+    assert not any(point.share.lower <= point.score <= point.share.upper for point in curve[4:])
+
+
+def test_scores_that_are_no_probabilities_have_no_reliability_curve():
+    assert realized(binary_cohort([2.5, 0.1], [True, False]).table(), "binary", "1").reliability == []
+    assert realized(regression_cohort([2.5], [1.0]).table(), "regression", None).reliability == []

@@ -1,8 +1,4 @@
-"""What the processor says: frozen records, the same for OTLP, for a report and for a page.
-
-A signal is about one model version and one stretch of time. It carries plain values only, so that it can be kept
-through a restart and said again.
-"""
+"""Signals that hold until a newer one replaces them: gauges and cumulative counters on the wire."""
 
 from __future__ import annotations
 
@@ -10,36 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from tidegauge.baseline import Baseline
-from tidegauge_processor.comparison import QUALITY
-from tidegauge_processor.paging import pages
-from tidegauge_processor.performance.effect import Effect
-from tidegauge_processor.verdicts.incidents import IncidentChange
+from tidegauge_processor.signals.subject import Subject
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a signal is about, and what it rests on.
-
-    Attributes:
-        model: name of the model.
-        version: version of the model.
-        baseline: id of the baseline compared with; empty without one.
-        source: ``metric`` when every call counts, ``span`` when it rests on the calls whose spans arrived.
-        start: start of the stretch of time, ns since the epoch.
-        end: its end, exclusive.
-        origin: ``learning`` while a baseline is learned, ``learned`` when such a one is compared with; else empty.
-    """
-
-    model: str
-    version: str
-    baseline: str
-    source: Literal["metric", "span"]
-    start: int
-    end: int
-    origin: Literal["", "learning", "learned"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +131,28 @@ class FairnessSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilitySignal:
+    """One bin of the reliability curve: how often what scores promise came true.
+
+    Attributes:
+        bin: from which score to which, such as ``0.3-0.4``.
+        score: mean score of the labelled rows in it.
+        value: share of them that are positive, or of several classes were predicted right.
+        lower: lower end of its 95 % interval.
+        upper: upper end.
+        labels: rows that it rests on.
+    """
+
+    subject: Subject
+    bin: str
+    score: float
+    value: float
+    lower: float
+    upper: float
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
 class WindowSignal:
     """A model version has been judged up to the subject's end.
 
@@ -206,91 +197,3 @@ class TotalsSignal:
     incidents: int
     durations: Mapping[str, Durations]
     traces: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentSignal:
-    """An incident opened, grew or closed.
-
-    Attributes:
-        id: key of the incident.
-        change: what happened.
-        since: start of what is out of the ordinary, ns since the epoch.
-        change_point: when the change most likely began, ns since the epoch.
-        state: ``changed``, or ``material`` when it is worth a page.
-        streams: the streams concerned, strongest evidence first, each as a sentence.
-        traces: example calls, as (trace id, span id).
-        pages: whether somebody should look at once, see `paging`.
-        versus: the version compared with; empty where it is the baseline.
-        cause: what showed it: ``drift`` of what came in and went out, data ``quality``, ``labels`` that say that the
-            model has become worse, or ``fairness`` between groups.
-        effect: what is expected of the performance in the windows that showed it; None where nothing is known.
-    """
-
-    subject: Subject
-    id: str
-    change: Literal["opened", "grew", "closed"]
-    since: int
-    change_point: int
-    state: State
-    streams: tuple[str, ...]
-    traces: tuple[tuple[str, str], ...]
-    pages: bool
-    versus: str = ""
-    cause: Literal["drift", "quality", "labels", "fairness"] = "drift"
-    effect: Effect | None = None
-
-    @classmethod
-    def of(
-        cls,
-        change: IncidentChange,
-        subject: Subject,
-        traces: tuple[tuple[str, str], ...] = (),
-        effect: Effect | None = None,
-    ) -> Self:
-        """Say what became of an incident."""
-        return cls(
-            subject,
-            change.id,
-            change.kind,
-            change.since,
-            change.change_point,
-            change.state,
-            change.sentences(),
-            traces,
-            pages(change, effect),
-            cause="quality" if change.cause == QUALITY else "drift",
-            effect=effect,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineSignal:
-    """Another baseline is in force.
-
-    Attributes:
-        previous: id of the one before; empty when there was none.
-        learned: the baseline itself, when it has just been learned.
-    """
-
-    subject: Subject
-    previous: str
-    learned: Baseline | None = None
-
-
-Standing = DriftSignal | RateSignal | EvaluationSignal | FairnessSignal | WindowSignal | TotalsSignal
-"""Signals that hold until a newer one replaces them."""
-
-Event = IncidentSignal | BaselineSignal
-"""Signals that are said once."""
-
-Signal = Standing | Event
-
-Group = Literal["window", "comparison", "cohort"]
-
-
-def group_of(signal: Standing) -> Group:
-    """What a standing signal came from; newer ones of a group replace all older ones."""
-    if isinstance(signal, FairnessSignal) or (isinstance(signal, EvaluationSignal) and signal.type == "realized"):
-        return "cohort"
-    return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"
