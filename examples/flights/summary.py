@@ -39,6 +39,7 @@ class Signals:
         sizes: ``time``, ``target``, ``stream``, ``window``, ``method``, ``value``: one row an effect size.
         violations: ``time``, ``stream``, ``rate``: shares of rows that broke the schema.
         gaps: ``time``, ``segment``, ``rate``, ``value``: how far apart the groups of a segment lie.
+        curve: ``time``, ``bin``, ``metric``, ``value``: the reliability curve of each day.
         incidents: attributes of each event about an incident, of drift or of labels, with its ``time``.
     """
 
@@ -47,6 +48,7 @@ class Signals:
     sizes: pd.DataFrame
     violations: pd.DataFrame
     gaps: pd.DataFrame
+    curve: pd.DataFrame
     incidents: list[dict[str, Any]]
 
 
@@ -54,7 +56,7 @@ def read(path: Path) -> Signals:
     """Sort the records that the sink wrote."""
     evaluations: dict[int, dict[str, float]] = {}
     samples: dict[int, int] = {}
-    states, sizes, violations, gaps, incidents = [], [], [], [], []
+    states, sizes, violations, gaps, curve, incidents = [], [], [], [], [], []
     with path.open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             name, end, value, attributes = (record[key] for key in ("name", "time", "value", "attributes"))
@@ -78,6 +80,8 @@ def read(path: Path) -> Signals:
                 violations.append((end, _name(attributes), value))
             elif name == semconv.METRIC_FAIRNESS_DIFFERENCE:
                 gaps.append((end, attributes[semconv.SEGMENT_NAME], attributes[semconv.EVALUATION_NAME], value))
+            elif semconv.RELIABILITY_BIN in attributes:
+                curve.append((end, attributes[semconv.RELIABILITY_BIN], name, value))
             elif semconv.INCIDENT_ID in attributes:
                 incidents.append(attributes | {"time": pd.Timestamp(end, tz="UTC")})
     keys = ["time", "target", "stream", "window"]
@@ -87,6 +91,7 @@ def read(path: Path) -> Signals:
         _timed(sizes, [*keys, "method", "value"]),
         _timed(violations, ["time", "stream", "rate"]),
         _timed(gaps, ["time", "segment", "rate", "value"]),
+        _timed(curve, ["time", "bin", "metric", "value"]),
         incidents,
     )
 
@@ -123,6 +128,17 @@ def by_month(signals: Signals) -> pd.DataFrame:
     weights = values.notna().mul(days["labels"], axis=0)
     means = values.mul(weights).groupby(month).sum() / weights.groupby(month).sum()
     return means.assign(rows=days["rows"].groupby(month).sum())
+
+
+def reliability(signals: Signals, month: str) -> pd.DataFrame:
+    """The reliability curve of a month: ``score``, ``share`` and ``labels`` by bin of the score."""
+    days = signals.curve[(signals.curve["time"] - DAY).dt.strftime("%Y-%m") == month]
+    wide = days.pivot_table(index=["time", "bin"], columns="metric", values="value")
+    labels = wide[semconv.METRIC_RELIABILITY_LABELS]
+    columns = {"score": semconv.METRIC_RELIABILITY_SCORE, "share": semconv.METRIC_RELIABILITY_SHARE}
+    sums = {name: (wide[metric] * labels).groupby("bin").sum() for name, metric in columns.items()}
+    totals = labels.groupby("bin").sum()
+    return pd.DataFrame({name: total / totals for name, total in sums.items()} | {"labels": totals})
 
 
 def effect(signals: Signals, window: str) -> pd.DataFrame:
@@ -197,6 +213,12 @@ def _show_months(signals: Signals, console: Console) -> None:
             f"the mean score from {score[first]:.0%} to {score[last]:.0%}.",
             highlight=False,
         )
+    often = reliability(signals, last).sort_values("labels").iloc[-1]
+    console.print(
+        f"In {last} the {often['labels']:,.0f} flights with a score of {often.name} (mean {often['score']:.0%}) "
+        f"were late in {often['share']:.0%} of cases.",
+        highlight=False,
+    )
     for segment, gaps in signals.gaps.groupby("segment"):
         means = gaps.groupby("rate")["value"].mean()
         apart = ", ".join(f"{str(rate).replace('_', ' ')} {value:.0%}" for rate, value in means.items())
@@ -229,7 +251,7 @@ def _show_violations(signals: Signals, console: Console) -> None:
 
 
 def _show_incidents(signals: Signals, console: Console) -> None:
-    table = _table("\nIncidents", "since", "until", "strongest when it opened, and when it last grew")
+    table = _table("\nIncidents", "since", "until", "page", "strongest when it opened, and when it last grew")
     table.columns[-1].justify = "left"
     by_id: dict[str, list[dict[str, Any]]] = {}
     for change in signals.incidents:
@@ -240,7 +262,9 @@ def _show_incidents(signals: Signals, console: Console) -> None:
         until = f"{closed[-1]['time']:%d %b}" if closed else "open"
         grown = [change for change in changes if change not in closed]
         evidence = [_strongest(change) for change in (grown[0], grown[-1])]
-        table.add_row(f"{since:%d %b}", until, "\n".join(dict.fromkeys(evidence)))
+        effects = [change[semconv.INCIDENT_PERFORMANCE] for change in grown if semconv.INCIDENT_PERFORMANCE in change]
+        page = "yes" if any(change[semconv.INCIDENT_PAGES] for change in changes) else "no"
+        table.add_row(f"{since:%d %b}", until, page, "\n".join(dict.fromkeys([*evidence, *effects[:1]])))
     console.print(table)
 
 
