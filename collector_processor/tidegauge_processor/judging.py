@@ -18,6 +18,7 @@ from tidegauge_processor.performance.effect import Effect, Expected, effect
 from tidegauge_processor.verdicts.change_point import change_point
 from tidegauge_processor.verdicts.incidents import IncidentChange, IncidentLog
 from tidegauge_processor.verdicts.judge import judge_each
+from tidegauge_processor.verdicts.lasting import Times, still_changed
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict, Window
 from tidegauge_processor.versions import SLACK
 from tidegauge_processor.without_baseline import say_where_blind
@@ -110,12 +111,21 @@ def judge_windows(
             windows = [window for window in history[max(end - longest, 0) : end] if window.start >= earliest]
             return change_point(windows, references[verdict.stream], verdict)
 
-        changes = past.incidents.update(verdicts, history[end - 1], policy, began)
+        def lasts(stream: Stream, *times: int, end: int = end) -> bool:
+            return still_changed(history[:end], references[stream], stream, Times(*times))
+
+        changes = past.incidents.update(verdicts, history[end - 1], policy, began, lasts)
         told = [Told(change, _effect(change, past.expected, baseline, policy.effect_floor)) for change in changes]
         found.append(Judged(verdicts, told))
     del history[: -longest - SLACK]  # what is older, another version may not have closed
     past.expected = {start: each for start, each in past.expected.items() if start >= history[0].start}
     return found
+
+
+def still_open(past: Past, baseline: Baseline, policy: Policy) -> Told | None:
+    """What is known by now of the open incident; None when there is none."""
+    change = past.incidents.current(past.history[-1]) if past.history else None
+    return Told(change, _effect(change, past.expected, baseline, policy.effect_floor)) if change else None
 
 
 @lru_cache(maxsize=256)

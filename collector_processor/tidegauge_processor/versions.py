@@ -24,6 +24,7 @@ from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.change_point import change_point_beside
 from tidegauge_processor.verdicts.judge import judge
+from tidegauge_processor.verdicts.lasting import Times, still_changed_beside
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream, Verdict
 from tidegauge_processor.verdicts.types import Window as Counted
@@ -195,7 +196,11 @@ def compare(
             theirs = [counted[each.start] for each in ours]
             return change_point_beside(ours, theirs, references[verdict.stream], verdict)
 
-        for change in challenge.incidents.update(verdicts, window, policy, began):
+        def lasts(stream: Stream, *times: int, judged: list[Counted] = judged) -> bool:
+            theirs = [counted[each.start] for each in judged]
+            return still_changed_beside(judged, theirs, references[stream], stream, Times(*times))
+
+        for change in challenge.incidents.update(verdicts, window, policy, began, lasts):
             memory.opened += change.kind == "opened"
             id = f"{change.id}-{challenge.champion}"
             yield replace(IncidentSignal.of(change, subject), id=id, versus=challenge.champion)

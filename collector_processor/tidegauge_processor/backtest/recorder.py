@@ -27,7 +27,7 @@ from tidegauge_processor.backtest.results import (
     stream_name,
 )
 from tidegauge_processor.evaluating import evaluation_signal, subject_of
-from tidegauge_processor.judging import Judged, window_name
+from tidegauge_processor.judging import Judged, Told, window_name
 from tidegauge_processor.paging import pages
 from tidegauge_processor.performance.effect import Effect
 from tidegauge_processor.performance.evaluate import Evaluation
@@ -59,10 +59,19 @@ class Recorder:
         by_stream = groupby(judged.verdicts, key=lambda verdict: verdict.stream)  # the judge has put them in order
         streams = [self._window_stream(list(verdicts)) for _, verdicts in by_stream]
         self._windows.append(WindowRecord(start=moment(start), end=moment(end), rows=rows, streams=streams))
-        for change, effect in judged.changes:
-            self._incidents[change.id] = self._incident(change, change.end, self._policy.window_length, effect)
+        for told in judged.changes:
+            self.take_up(told)
         subject = subject_of(ModelKey(self._baseline.model, self._baseline.version), self._baseline, start, end)
         self._evaluations += evaluation_records([evaluation_signal(subject, each) for each in estimated])
+
+    def take_up(self, told: Told) -> None:
+        """Take up what is known of an incident by now; streams that only moved with the others stay on its list."""
+        change, effect = told
+        known = self._incidents.get(change.id)
+        found = self._incident(change, change.end, self._policy.window_length, effect)
+        named = {(stream.target, stream.name) for stream in found.streams}
+        others = [each for each in known.streams if (each.target, each.name) not in named] if known else []
+        self._incidents[change.id] = found.model_copy(update={"streams": [*found.streams, *others]})
 
     def add_labels(self, judged: cohorts.Judged, length: int) -> None:
         """Take up what labels say of cohorts of ``length`` ns."""

@@ -19,7 +19,7 @@ from tidegauge_processor.backtest.recorder import Recorder
 from tidegauge_processor.backtest.results import Backtest, shortened
 from tidegauge_processor.backtest.timeline import Timeline, times_of
 from tidegauge_processor.config.sections import Labels
-from tidegauge_processor.judging import Closed, judge_windows
+from tidegauge_processor.judging import Closed, judge_windows, still_open
 from tidegauge_processor.performance.effect import Expected
 from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.verdicts.incidents import IncidentLog
@@ -100,6 +100,8 @@ def run(
         progress(counted + judged, 2 * rows)
     if counted < rows:
         raise DataError(f"{str(source.path)!r} shrank while it was read: start again")
+    if left := still_open(past, baseline, policy):
+        recorder.take_up(left)
     return recorder.finish(realized.finish() if realized else None)
 
 

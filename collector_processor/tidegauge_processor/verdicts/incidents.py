@@ -1,13 +1,17 @@
 """One incident per cause, not one alarm per window and stream.
 
 An incident opens at the first alarm of a model version. It grows when a further stream alarms or when it becomes
-material, and closes after a number of quiet windows. Two rules keep the merged windows, which remember, from telling
+material, and closes after a number of quiet windows. Merged windows remember, and three rules keep them from telling
 the same story again:
 
-* while an incident is open, an alarm keeps it open only if it is *fresh*: of a stream that is new to it, at the finest
-  scale at which the stream has alarmed or a finer one, or over rows that all came after the last fresh alarm. So a loud
-  hour does not keep an incident open for as long as it stays inside the last 72 windows;
-* after it has closed, merged windows that reach back into it cannot open the next one.
+* a window is loud when an alarm of it is *fresh*: of a stream that is new to the incident, at the finest scale at which
+  the stream has alarmed or a finer one, or over rows that all came after the last fresh alarm. Other alarms say how
+  large the change is, but not that it goes on. So a loud hour does not keep an incident open for as long as it stays
+  inside the last 72 windows;
+* after so many windows without a fresh alarm the incident closes, but not while a change may last that only merged
+  windows can show: while the windows since look like those that showed it (`lasting`), and then they are loud, or while
+  the scale of the last fresh alarm still alarms;
+* after it has closed, merged windows that reach back into it open no other and add to no other.
 
 A window in which nothing could be judged is not a quiet one.
 """
@@ -24,6 +28,8 @@ from tidegauge_processor.verdicts.types import Policy, Stream, Verdict, Window
 
 ChangePoint = Callable[[Verdict, int], int]
 """When what an alarm shows has begun, not before the time that is given; both in ns since the epoch."""
+Lasts = Callable[[Stream, int, int, int], bool]
+"""Whether the windows from the third time on look like those from the first to the second; ns since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +85,13 @@ class _Incident:
     quiet: int = 0
     strongest: dict[Stream, Verdict] = field(default_factory=dict)
     finest: dict[Stream, int] = field(default_factory=dict)
+    loud: dict[Stream, tuple[int, int, int]] = field(default_factory=dict)
+    """Of each stream's last fresh alarms: start of the strongest, end (moved on while it lasts), and finest scale."""
 
     @property
     def leader(self) -> Verdict:
         """The strongest alarm of all."""
-        return min(self.strongest.values(), key=lambda verdict: (*strength(verdict), verdict.stream))
+        return min(self.strongest.values(), key=_rank)
 
     def is_fresh(self, alarm: Verdict) -> bool:
         finest = self.finest.get(alarm.stream)
@@ -93,23 +101,48 @@ class _Incident:
         return verdict.state is State.OK and verdict.scale <= self.finest.get(verdict.stream, 0)
 
     def take_up(self, alarms: Sequence[Verdict], window: Window) -> bool:
-        """Add fresh alarms; whether the incident has grown."""
+        """Learn from alarms; whether the incident has grown."""
         grown = False
-        self.loud_until, self.quiet = window.end, 0
+        fresh = [alarm for alarm in alarms if self.is_fresh(alarm)]
+        if fresh:
+            most = strongest(alarms)
+            for alarm in sorted(fresh, key=lambda alarm: -alarm.scale):
+                self.loud[alarm.stream] = most[alarm.stream].start, window.end, alarm.scale
+            self.loud_until, self.quiet = window.end, 0
         for alarm in alarms:
             grown |= alarm.stream not in self.finest
-            self.finest[alarm.stream] = min(alarm.scale, self.finest.get(alarm.stream, alarm.scale))
             if alarm.state is State.MATERIAL and self.state is not State.MATERIAL:
                 self.state, grown = State.MATERIAL, True
-        for stream, verdict in strongest(alarms).items():
-            known = self.strongest.get(stream)
-            if known is None or strength(verdict) < strength(known):
-                self.strongest[stream] = verdict
+            known = self.strongest.get(alarm.stream)
+            if known is None or _rank(alarm) < _rank(known):
+                self.strongest[alarm.stream] = alarm
+        for alarm in fresh:
+            self.finest[alarm.stream] = min(alarm.scale, self.finest.get(alarm.stream, alarm.scale))
         return grown
+
+    def lasts(self, lasts: Lasts, alarms: Sequence[Verdict], window: Window) -> bool:
+        """Whether a change may go on without a fresh alarm; if windows look like it, they are loud."""
+        lasting = {
+            stream: (since, window.end, scale)
+            for stream, (since, until, scale) in self.loud.items()
+            if lasts(stream, since, until, self.loud_until)
+        }
+        if lasting:
+            self.loud, self.loud_until, self.quiet = lasting, window.end, 0
+        return bool(lasting) or any(alarm.scale <= self.loud.get(alarm.stream, (0, 0, 0))[2] for alarm in alarms)
+
+
+def _rank(alarm: Verdict) -> tuple[Any, ...]:
+    """Sorts what an incident says of its streams: material claims first, then by evidence."""
+    return alarm.state is not State.MATERIAL, *strength(alarm), alarm.stream
 
 
 def _start(alarm: Verdict, earliest: int) -> int:
     return max(alarm.start, earliest)
+
+
+def _is_over(stream: Stream, since: int, until: int, after: int) -> bool:
+    return False
 
 
 class IncidentLog:
@@ -117,6 +150,7 @@ class IncidentLog:
 
     Example:
         >>> import numpy as np
+        >>> from tidegauge_processor.verdicts.types import TestResult
         >>> age = Stream("feature", "age")
         >>> def hour(number, state, p):
         ...     test = TestResult("g_test", 50.0, p)
@@ -145,7 +179,12 @@ class IncidentLog:
         return self._open.id if self._open else None
 
     def update(
-        self, verdicts: Sequence[Verdict], window: Window, policy: Policy, change_point: ChangePoint = _start
+        self,
+        verdicts: Sequence[Verdict],
+        window: Window,
+        policy: Policy,
+        change_point: ChangePoint = _start,
+        lasts: Lasts = _is_over,
     ) -> list[IncidentChange]:
         """Take up the verdicts of a window.
 
@@ -155,27 +194,29 @@ class IncidentLog:
             policy: how many quiet windows close an incident.
             change_point: dates the strongest alarm when an incident opens, and when another stream becomes the
                 strongest; the start of its merged windows when left out.
+            lasts: whether a change of which there is no fresh alarm goes on; without it none does.
 
         Returns:
             What is to be said; usually nothing.
         """
-        alarms = [verdict for verdict in verdicts if verdict.state.alarming]
+        told = [verdict for verdict in verdicts if verdict.start >= self._settled_until]
+        alarms = [verdict for verdict in told if verdict.state.alarming]
         if self._open is None:
-            alarms = [alarm for alarm in alarms if alarm.start >= self._settled_until]
-            return [self._begin(alarms, verdicts, window, change_point)] if alarms else []
-        incident = self._open
-        fresh = [alarm for alarm in alarms if incident.is_fresh(alarm)]
-        if fresh:
-            leader = incident.leader.stream
-            grown = incident.take_up(fresh, window)
-            if grown and incident.leader.stream != leader:
-                incident.change_point = change_point(incident.leader, self._settled_until)
-            return [_change("grew", incident, window, verdicts)] if grown else []
-        incident.quiet += any(incident.was_judged(verdict) for verdict in verdicts)
-        if incident.quiet < policy.quiet_windows:
-            return []
-        self._open, self._settled_until = None, incident.loud_until
-        return [_change("closed", incident, window)]
+            return [self._begin(alarms, told, window, change_point)] if alarms else []
+        incident, leader = self._open, self._open.leader.stream
+        grown = incident.take_up(alarms, window)
+        if grown and incident.leader.stream != leader:
+            incident.change_point = change_point(incident.leader, self._settled_until)
+        if incident.loud_until < window.end:
+            incident.quiet += any(incident.was_judged(verdict) for verdict in verdicts)
+            if incident.quiet >= policy.quiet_windows and not incident.lasts(lasts, alarms, window):
+                self._open, self._settled_until = None, incident.loud_until
+                return [_change("closed", incident, window)]
+        return [_change("grew", incident, window, told)] if grown else []
+
+    def current(self, window: Window) -> IncidentChange | None:
+        """What is known of the open incident at the end of ``window``; None when there is none."""
+        return _change("grew", self._open, window) if self._open else None
 
     def dump(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -208,7 +249,7 @@ def _change(
     now = strongest(verdicts)
     for stream in benjamini_hochberg(corrected_p(verdicts)):
         concerned.setdefault(stream, now[stream])
-    ranking = tuple(sorted(concerned.values(), key=lambda verdict: (*strength(verdict), verdict.stream)))
+    ranking = tuple(sorted(concerned.values(), key=_rank))
     return IncidentChange(
         kind=kind,
         id=incident.id,
@@ -239,15 +280,20 @@ def _dump(incident: _Incident) -> dict[str, Any]:
         "cause": incident.cause,
         "state": incident.state.value,
         "quiet": incident.quiet,
-        "streams": [[incident.strongest[stream].dump(), incident.finest[stream]] for stream in sorted(incident.finest)],
+        "streams": [
+            [incident.strongest[stream].dump(), incident.finest[stream], incident.loud.get(stream)]
+            for stream in sorted(incident.finest)
+        ],
     }
 
 
 def _load(plain: dict[str, Any]) -> _Incident:
     times = plain["since"], plain["change_point"], plain["loud_until"]
     incident = _Incident(plain["id"], *times, plain["cause"], State(plain["state"]), plain["quiet"])
-    for row, finest in plain["streams"]:
+    for row, finest, loud in plain["streams"]:
         verdict = Verdict.load(row)
         incident.strongest[verdict.stream] = verdict
         incident.finest[verdict.stream] = finest
+        if loud is not None:
+            incident.loud[verdict.stream] = tuple(loud)
     return incident

@@ -133,6 +133,51 @@ def test_a_change_that_only_merged_hours_show_stays_open_while_it_lasts():
     assert story == [(10, "opened", "changed"), (32, "closed", "changed")]
 
 
+def test_what_coarser_scales_find_makes_it_material():
+    """Alarms that do not keep an incident open still say how large the change is."""
+    lucky = [(AGE, OK), (AGE, CHANGED, None, 6)]
+    after = [(AGE, OK), (AGE, OK, None, 6), (AGE, MATERIAL, None, 24)]
+    story, changes = told(IncidentLog(), [lucky, after, after], start=100)
+    assert story == [(100, "opened", "changed"), (101, "grew", "material")]
+    assert changes[-1].ranking[0].scale == 24
+    assert changes[-1].ranking[0].state is MATERIAL
+
+
+def test_a_scale_that_still_alarms_keeps_open_what_it_has_shown():
+    small = [(AGE, OK), (AGE, CHANGED, None, 6)]
+    story, _ = told(IncidentLog(), [small, *[[(AGE, OK), (AGE, OK, None, 6)]] * 2, *[small] * 9], start=10)
+    assert story == [(10, "opened", "changed")]
+
+
+def test_it_stays_open_while_windows_look_like_those_that_showed_it():
+    asked = []
+
+    def lasts(*times):
+        asked.append(times)
+        return len(asked) < 3
+
+    def hour(number, *found):
+        verdicts = [says(number, *verdict) for verdict in found]
+        return [change.kind for change in log.update(verdicts, window(number), POLICY, lasts=lasts)]
+
+    log = IncidentLog()
+    assert hour(10, (AGE, CHANGED, None, 6), (AGE, CHANGED, 1e-9, 3)) == ["opened"]
+    story = [hour(number, (AGE, OK), (AGE, OK, None, 3)) for number in range(11, 20)]
+    assert story == [[]] * 8 + [["closed"]]
+    assert asked == [(AGE, 8, 11, 11), (AGE, 8, 14, 14), (AGE, 8, 17, 17)]
+
+
+def test_what_lies_in_an_incident_that_is_closed_adds_nothing_to_the_next():
+    log = IncidentLog()
+    hours = [[(AGE, MATERIAL)], *[[(AGE, OK)]] * 3, [(COUNTRY, MATERIAL), (AGE, CHANGED, None, 6)]]
+    story, changes = told(log, hours, start=100)
+    assert story == [(100, "opened", "material"), (103, "closed", "material"), (104, "opened", "material")]
+    assert changes[-1].streams == (COUNTRY,)
+    (grew,) = log.update([says(105, COUNTRY, OK), says(105, SCORE, CHANGED)], window(105), POLICY)
+    assert grew.streams == (COUNTRY, SCORE)
+    assert log.update([says(106, COUNTRY, OK), says(106, AGE, CHANGED, None, 48)], window(106), POLICY) == []
+
+
 def test_the_next_incident_is_a_new_one():
     hours = [[(AGE, CHANGED)], *[[(AGE, OK)]] * 5, [(AGE, MATERIAL)]]
     story, changes = told(IncidentLog(), hours)
