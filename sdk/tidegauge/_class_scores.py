@@ -85,8 +85,7 @@ def score_codes(output: Output, model: Model) -> list[ScoreCodes | None]:
 
 def _are_whole(scores: Floats) -> NDArray[np.bool_]:
     """Whether all scores of a row are from 0 to 1, shape ``(rows,)``."""
-    whole: NDArray[np.bool_] = ((scores >= 0) & (scores <= 1)).all(axis=1)
-    return whole
+    return np.asarray(((scores >= 0) & (scores <= 1)).all(axis=1), dtype=np.bool_)
 
 
 def _table(kept: ClassScores, classes: Sequence[str]) -> Floats:

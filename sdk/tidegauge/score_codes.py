@@ -1,11 +1,11 @@
 """A probability in two bytes, for what carries the scores of every class: receipts, and outcomes that are kept.
 
-A score may lie very close to 0 or to 1. Which of two such scores is the greater matters to a ROC curve, and how small the
-score of the true class was to the log loss. So what is written is the distance to the nearer end: 2**16 times the
-distance as a half-precision float (IEEE 754 binary16, of which the sign bit is not needed), and in the place of the sign
-whether the nearer end is 1. A score is known within 2**-11 of that distance; distances below 2**-30 within 2**-41. Both
-ends, and the middle, stay what they are. Read again, the greater of two scores is never the smaller, though close
-neighbours become equal.
+A score may lie very close to 0 or to 1. Which of two such scores is the greater matters to a ROC curve, and how small
+the score of the true class was to the log loss. So what is written is the distance to the nearer end: 2**16 times the
+distance as a half-precision float (IEEE 754 binary16, without its sign bit), and in the place of the sign whether the
+nearer end is 1. A score is known within 2**-11 of that distance; distances below 2**-30 within 2**-41. Both ends, and
+the middle, stay what they are. Read again, the greater of two scores is never the smaller, though close neighbours
+become equal.
 
 Which classes the scores are of goes with them as a fingerprint: it says whether whoever reads them means the same
 classes, in the same order, and has four bytes whatever the names are.

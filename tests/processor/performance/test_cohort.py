@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.processor.performance.outcomes import binary_cohort, cohort_of, outcome
 from tidegauge.errors import WireError
-from tidegauge_processor.performance.cohort import Cohort, Kind
+from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.table import Kind
 
 NUMBERS = st.sampled_from([0.0, -0.0, 0.1, 0.5, 1.0, -3.25, 5e-324, 1e308])
 CLASSES = st.sampled_from(["", "0", "1", "late", "Zürich"])
