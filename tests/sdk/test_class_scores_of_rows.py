@@ -61,12 +61,6 @@ def test_another_number_of_classes_costs_these_scores_and_no_receipt(name: str) 
         assert scores_of(receipts(ODD[name])) == [None] * 40
 
 
-def test_a_switched_off_sdk_puts_them_in_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIDEGAUGE_DISABLED", "true")
-    tidegauge.shutdown()
-    assert np.array_equal(scores_of(receipts(SCORES)), KNOWN)
-
-
 def event(seen: Captured, name: str) -> dict[str, Any]:
     (found,) = [each["attributes"] for each in seen.events if each["name"] == name]
     return {key: found[key] for key in (semconv.PREDICTION_CLASS_SCORES, semconv.PREDICTION_CLASS_SET) if key in found}

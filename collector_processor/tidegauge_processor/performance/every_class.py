@@ -80,6 +80,8 @@ class EveryClass:
             raise UndefinedMetricError("no labels yet")
         if not any(kind.classes for kind in table.kinds):
             raise UndefinedMetricError("the outcomes carry no scores of every class")
+        if not names:
+            raise UndefinedMetricError("there is no baseline that says of which classes the scores are")
         wanted = class_set_of(names), len(names)
         own = np.array([(kind.class_set, kind.classes) == wanted for kind in table.kinds], dtype=np.bool_)
         rows = own[table.kind[outcomes.row]]
