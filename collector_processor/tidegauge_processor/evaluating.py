@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import fairness, judging
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
+from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, ReliabilitySignal, Signal, Subject
 from tidegauge_processor.state.memory import Memory
@@ -55,7 +55,8 @@ def evaluate_cohort(
     """
     subject = subject_of(key, baseline, start, end)
     task, positive = memory.task_of(baseline)
-    said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark)
+    classes = tuple(baseline.class_calibrations) if baseline else ()
+    said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark, classes)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
     signals += [
         ReliabilitySignal(subject, at.name, at.score, at.share.value, at.share.lower, at.share.upper, at.share.labels)

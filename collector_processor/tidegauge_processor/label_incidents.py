@@ -17,7 +17,7 @@ import numpy as np
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import judging
-from tidegauge_processor.performance.cohort import Table
+from tidegauge_processor.performance.table import Table
 from tidegauge_processor.performance.worse import Comparison
 from tidegauge_processor.signals import IncidentSignal, Subject
 from tidegauge_processor.state.memory import Memory

@@ -18,8 +18,8 @@ from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals, subj
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance import fairness
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.complete import complete_at, ripe
+from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import Signal, group_of
 from tidegauge_processor.state.models import ModelState, Timing

@@ -2,8 +2,9 @@
 
 A baseline that was given a score for each of several classes has a calibration for each. Then recall, F1 and ROC AUC
 can be estimated without labels, and for that the scores of each class are counted, apart for the rows predicted as
-that class and for all others. A row counts when it has a predicted class and a score from 0 to 1 of every class that
-the baseline calibrates; the others are known by the score of their predicted class only.
+that class and for all others. Receipts and the events of predictions carry those of each row, for an outcome to be held
+against. A row counts when it has a predicted class and a score from 0 to 1 of every class that the baseline calibrates;
+the others are known by the score of their predicted class only.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 from tidegauge._histogram import Histogram
 from tidegauge.errors import CaptureError
 from tidegauge.observation import class_name
+from tidegauge.score_codes import ScoreCodes, to_codes
 from tidegauge.summaries import NumericSummary
 
 if TYPE_CHECKING:
     from tidegauge._model import Model
+    from tidegauge._output import Output
     from tidegauge._prediction import Prediction
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -54,7 +57,7 @@ def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tu
     scores = parts[0] if len(parts) == 1 else np.concatenate(parts)
     place_of: dict[str | None, int] = {name: place for place, name in enumerate(classes)} | {None: -2}
     predicted = np.array([place_of.get(name, -1) for name in names])
-    good = ((scores >= 0) & (scores <= 1)).all(axis=1) & (predicted != place_of[None])
+    good = _are_whole(scores) & (predicted != place_of[None])
     histograms = {}
     for place, (name, bins) in enumerate(model.class_bins.items()):
         for chosen in (False, True):
@@ -62,6 +65,27 @@ def class_score_histograms(calls: Sequence[Prediction], model: Model) -> dict[tu
             if values.size:
                 histograms[name, chosen] = Histogram(NumericSummary.of(values, bins))
     return histograms
+
+
+def score_codes(output: Output, model: Model) -> list[ScoreCodes | None]:
+    """Scores of every class by row, None for a row that does not count; empty where none is to be kept."""
+    if output.class_scores is None or output.classes is None or not model.class_bins:
+        return []
+    try:
+        scores = _table(output.class_scores, model.reader.columns)
+    except CaptureError:  # counted and said where the rows are summarised
+        return []
+    good = _are_whole(scores)
+    codes = to_codes(np.where(good[:, np.newaxis], scores, 0.0))
+    return [
+        ScoreCodes(model.class_set, row.tobytes()) if whole and name is not None else None
+        for row, whole, name in zip(codes, good.tolist(), output.classes, strict=True)
+    ]
+
+
+def _are_whole(scores: Floats) -> NDArray[np.bool_]:
+    """Whether all scores of a row are from 0 to 1, shape ``(rows,)``."""
+    return np.asarray(((scores >= 0) & (scores <= 1)).all(axis=1), dtype=np.bool_)
 
 
 def _table(kept: ClassScores, classes: Sequence[str]) -> Floats:

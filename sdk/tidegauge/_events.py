@@ -165,6 +165,9 @@ def _predicted(made: Receipt) -> dict[str, Any]:
         attributes[semconv.PREDICTION_CLASS] = made.klass
     if made.score is not None:
         attributes[semconv.PREDICTION_SCORE] = made.score
+    if made.class_scores is not None:
+        attributes[semconv.PREDICTION_CLASS_SCORES] = made.class_scores.scores
+        attributes[semconv.PREDICTION_CLASS_SET] = made.class_scores.class_set
     if made.value is not None:
         attributes[semconv.PREDICTION_VALUE] = made.value
     attributes.update((semconv.SEGMENT_PREFIX + name, value) for name, value in made.segments)

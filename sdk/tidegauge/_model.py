@@ -13,6 +13,7 @@ from tidegauge._check import RowCheck
 from tidegauge._output import Reader
 from tidegauge._vocabulary import Vocabulary
 from tidegauge.baseline import Baseline, NumericFeature, ScoreReference
+from tidegauge.score_codes import class_set_of
 from tidegauge.summaries import ExactSum
 from tidegauge.summaries.bins import Bins
 
@@ -117,6 +118,7 @@ class Model:
         task = self.task or ("binary" if threshold is not None else None)
         known = {} if baseline is None or task != "multiclass" else baseline.class_calibrations
         self.class_bins = {name: calibration.bins for name, calibration in known.items()}
+        self.class_set = class_set_of(tuple(known))
         self.reader = Reader(task, classes, threshold, tuple(known))
         self.check = RowCheck(baseline)
         self.names = None if baseline is None else tuple(feature.name for feature in baseline.features)

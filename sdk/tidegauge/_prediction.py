@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
+from tidegauge._class_scores import score_codes
 from tidegauge._describe import describe
 from tidegauge._identity import own_identity
 from tidegauge._latest import remember
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._options import Options
     from tidegauge._pipeline import Pipeline
+    from tidegauge.score_codes import ScoreCodes
 
 
 class Prediction:
@@ -166,7 +168,7 @@ class Prediction:
         """
         if self._is_empty:
             raise ReceiptError("an empty batch has no receipt")
-        return encode(self._made(0, self._segments(0)), self._pipeline.settings.receipt_key)
+        return encode(self.made([0])[0], self._pipeline.settings.receipt_key)
 
     @property
     def receipts(self) -> list[str]:
@@ -187,8 +189,8 @@ class Prediction:
 
     def made(self, rows: Iterable[int]) -> list[Receipt]:
         """What was predicted for some of the rows."""
-        segments = self._all_segments()
-        return [self._made(row, segments[row] if segments else ()) for row in rows]
+        segments, scores = self._all_segments(), score_codes(self.outputs or Output(), self._model)
+        return [self._made(row, segments[row] if segments else (), scores[row] if scores else None) for row in rows]
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -264,7 +266,7 @@ class Prediction:
     def _is_empty(self) -> bool:
         return not self.rows and (self.inputs is not None or self.outputs is not None)
 
-    def _made(self, row: int, segments: tuple[tuple[str, str], ...]) -> Receipt:
+    def _made(self, row: int, segments: tuple[tuple[str, str], ...], class_scores: ScoreCodes | None) -> Receipt:
         trace_id, span_id = self.identity
         out = self.outputs or Output()
         return Receipt(
@@ -280,11 +282,8 @@ class Prediction:
             segments,
             self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
             self._model.task == "ranking",
+            class_scores,
         )
-
-    def _segments(self, row: int) -> tuple[tuple[str, str], ...]:
-        segments = self._all_segments()
-        return segments[row] if segments else ()
 
     def _all_segments(self) -> list[tuple[tuple[str, str], ...]]:
         names = self._options.segments

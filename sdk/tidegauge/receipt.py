@@ -11,6 +11,10 @@ process; nobody has to remember the prediction. The text is ``tg1.`` and, in URL
 Without a key the seal finds accidents: whatever was changed, cut off or put together wrongly. It is no secret then, and
 who makes up a receipt can seal it too. Only with a key are forged and foreign receipts refused. A receipt that is
 handed in twice is a good one both times; that it counts once is the processor's work, which knows the prediction's id.
+
+Scores of every class (`tidegauge.score_codes`) take five bytes and two a class, and are put in for up to 16 classes: an
+unsigned receipt then has less than 160 characters while the names of model, version and class have 22 together, and a
+signed one while they have 20.
 """
 
 from __future__ import annotations
@@ -24,14 +28,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegauge.errors import ReceiptError
+from tidegauge.score_codes import CODE, ScoreCodes, are_codes
+
+MOST_CLASSES: Final = 16
+"""Classes whose scores a receipt carries; those of more are left out of it."""
 
 _PREFIX: Final = "tg1."
 _ANY_VERSION = re.compile(r"tg\d+\.")
 _SEAL = 12
 _FINGERPRINT = 2
+_CLASS_SET = 4
 _LONGEST: Final = 4096
 _LONGEST_TEXT: Final = 4 * (_LONGEST + _SEAL) // 3 + 8
-_SIGNED, _CLASS, _SCORE, _VALUE, _OWN_ID, _SEGMENTS, _RANKED = (1 << bit for bit in range(7))
+_SIGNED, _CLASS, _SCORE, _VALUE, _OWN_ID, _SEGMENTS, _RANKED, _EVERY_CLASS = (1 << bit for bit in range(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,10 @@ class Receipt:
         segments: names and values of the slices that the row belongs to.
         own_id: the caller's own key of the prediction.
         ranked: whether the row is an item of a list, so that its outcome is a relevance.
+        class_scores: scores of every class.
 
     Raises:
-        ReceiptError: an id, the row or the time is out of range.
+        ReceiptError: an id, the row, the time or a score is out of range.
 
     Example:
         >>> Receipt("churn", "3", 0, row=2, trace_id=0xABC, span_id=0xDEF).prediction_id
@@ -72,12 +82,15 @@ class Receipt:
     segments: tuple[tuple[str, str], ...] = ()
     own_id: str | None = None
     ranked: bool = False
+    class_scores: ScoreCodes | None = None
 
     def __post_init__(self) -> None:
         if not (0 < self.trace_id < 1 << 128 and 0 < self.span_id < 1 << 64):
             raise ReceiptError("a receipt needs a trace id and a span id other than zero")
         if not (0 <= self.row < 1 << 63 and 0 <= self.time < 1 << 63):
             raise ReceiptError("row and time of a receipt must be neither negative nor beyond 64 bits")
+        if self.class_scores is not None and not (self.class_scores.codes and are_codes(self.class_scores.codes)):
+            raise ReceiptError("scores of every class in a receipt must be of some class, and each from 0 to 1")
 
     @property
     def prediction_id(self) -> str:
@@ -94,6 +107,9 @@ def encode(receipt: Receipt, key: bytes | None = None) -> str:
     >>> encode(Receipt("churn", "3", 0, 0, 1, 2))
     'tg1.AAVjaHVybgEzAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAC1XxL9JGXtLUywmmi'
     """
+    every = receipt.class_scores
+    if every is not None and every.classes > MOST_CLASSES:
+        every = None
     optional = (
         (_SIGNED, key),
         (_CLASS, receipt.klass),
@@ -102,6 +118,7 @@ def encode(receipt: Receipt, key: bytes | None = None) -> str:
         (_OWN_ID, receipt.own_id),
         (_SEGMENTS, receipt.segments or None),
         (_RANKED, receipt.ranked or None),
+        (_EVERY_CLASS, every),
     )
     body = bytes([sum(flag for flag, value in optional if value is not None)])
     if key is not None:
@@ -112,6 +129,8 @@ def encode(receipt: Receipt, key: bytes | None = None) -> str:
     body += b"".join(_text(text) for text in (receipt.klass, receipt.own_id) if text is not None)
     if receipt.segments:
         body += _count(len(receipt.segments)) + b"".join(_text(name) + _text(at) for name, at in receipt.segments)
+    if every is not None:
+        body += bytes.fromhex(every.class_set) + _count(every.classes) + every.codes
     if len(body) > _LONGEST:
         raise ReceiptError(f"the receipt would be {len(body)} bytes long: segments or prediction id are too long")
     return _PREFIX + _armour(body + _seal(body, key))
@@ -164,7 +183,8 @@ class _Fields:
         pairs = range(self.count() if flags & _SEGMENTS else 0)
         segments = tuple((self.text(), self.text()) for _ in pairs)
         ranked = bool(flags & _RANKED)
-        return model, version, time, row, trace_id, span_id, klass, score, value, segments, own_id, ranked
+        every = self.class_scores() if flags & _EVERY_CLASS else None
+        return model, version, time, row, trace_id, span_id, klass, score, value, segments, own_id, ranked, every
 
     def take(self, length: int) -> bytes:
         taken = self._data[self.position : self.position + length]
@@ -184,6 +204,10 @@ class _Fields:
 
     def text(self) -> str:
         return self.take(self.count()).decode("utf-8", "surrogatepass")
+
+    def class_scores(self) -> ScoreCodes:
+        class_set = self.take(_CLASS_SET).hex()
+        return ScoreCodes(class_set, self.take(self.count() * CODE.itemsize))
 
     def number(self) -> float:
         (number,) = struct.unpack(">d", self.take(8))

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn import metrics
 
+from tests.end_to_end import ways
 from tests.end_to_end.keys import MODEL, VERSION
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.processes import PATIENCE, Child, Processor, free_endpoint
@@ -24,9 +27,12 @@ DAY = 24 * 3600
 
 def tell(endpoint: str, folder: Path, at: int, **what: Any) -> None:
     """Run the application once, ``at`` seconds into the history, and wait until all of it is acknowledged."""
-    options = [f"--{name}={json.dumps(value)}" for name, value in what.items()]
+    run(endpoint, folder, "keys", f"--at={at}", *(f"--{name}={json.dumps(value)}" for name, value in what.items()))
+
+
+def run(endpoint: str, folder: Path, application: str, *options: str) -> None:
     with Child(
-        [sys.executable, "-m", "tests.end_to_end.keys", f"--at={at}", *options],
+        [sys.executable, "-m", f"tests.end_to_end.{application}", *options],
         folder / "application.log",
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{endpoint}",
         OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
@@ -59,6 +65,8 @@ def test_outcomes_before_after_repeated_and_revised_count_once_over_a_kill(tmp_p
         late = [[order, truth[order]] for order in [*orders[:15], *orders[20:]]]
         with Processor(config, tmp_path) as second:  # the first one was killed
             tell(receiver, tmp_path, 21 * DAY, outcomes=late)
+            ways.baseline().save(tmp_path / "ways.baseline.json")  # another model, of several classes, by receipt
+            run(receiver, tmp_path, "ways", f"--baseline={tmp_path / 'ways.baseline.json'}", f"--at={21 * DAY}")
             assert second.stop() == 0, second.output  # at its end it says where all counts stand
     found = sink.requests
     identity = {semconv.MODEL_NAME: MODEL, semconv.MODEL_VERSION: VERSION}
@@ -77,3 +85,23 @@ def test_outcomes_before_after_repeated_and_revised_count_once_over_a_kill(tmp_p
     assert latest(found, semconv.METRIC_PROCESSOR_DUPLICATE) == 10
     assert latest(found, semconv.METRIC_PROCESSOR_REVISED) == 5
     assert latest(found, semconv.METRIC_JOIN_MISSES) is None
+    check_scores_of_every_class(found)
+
+
+def check_scores_of_every_class(found: list[Request]) -> None:
+    """Assert that what needs the score of every class was measured, on the labels that came by receipt."""
+    rows = ways.trips(ways.ROWS, seed=2)
+    scores, truth = rows[list(ways.CLASSES)].to_numpy(), rows["was"].to_numpy()
+    expected = {
+        "roc_auc": metrics.roc_auc_score(truth, scores, multi_class="ovr"),
+        "average_precision": metrics.average_precision_score(truth[:, None] == np.array(ways.CLASSES), scores),
+        "log_loss": metrics.log_loss(truth, scores),
+        "brier": metrics.brier_score_loss(truth, scores),
+    }
+    said: dict[tuple[str, str], list[float]] = {}
+    for leaf in leaves(found, semconv.METRIC_EVALUATION_SCORE):
+        whole = semconv.EVALUATION_CLASS not in leaf.attributes
+        if leaf.attributes[semconv.MODEL_NAME] == ways.MODEL and whole:
+            of = leaf.attributes[semconv.EVALUATION_NAME], leaf.attributes[semconv.EVALUATION_TYPE]
+            said.setdefault(of, []).append(leaf.data.as_double)
+    assert {name: said[name, "realized"][-1] for name in expected} == pytest.approx(expected, abs=1e-3)

@@ -19,7 +19,10 @@ CLOCKS_AND_IO = (
 )
 SHARED = tuple(
     f"tidegauge.{part}"
-    for part in ("semconv", "errors", "statistics", "summaries", "columns", "baseline", "receipt", "observation")
+    for part in (
+        *("semconv", "errors", "statistics", "summaries", "columns", "baseline", "receipt", "score_codes"),
+        "observation",
+    )
 )
 
 

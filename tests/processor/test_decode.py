@@ -136,6 +136,47 @@ def test_an_outcome_is_read_from_its_event() -> None:
     assert outcome.segments == (("region", "north"),)
 
 
+SCORED = {
+    semconv.PREDICTION_ID: "p1",
+    semconv.PREDICTION_TIME: SECOND,
+    semconv.FEEDBACK_ACTUAL: "bus",
+    semconv.PREDICTION_CLASS_SCORES: [0.25, 0.75, 0.0],
+    semconv.PREDICTION_CLASS_SET: "28593b31",
+}
+
+
+@pytest.mark.parametrize("name", [semconv.EVENT_FEEDBACK, semconv.EVENT_PREDICTION])
+def test_scores_of_every_class_are_read_as_the_codes_of_receipts(name: str) -> None:
+    writer = Writer()
+    decoded = decode(SignalKind.LOGS, writer.logs(writer.event(name, HOUR, **SCORED)), HOUR)
+    ((found,),) = [*decoded.outcomes.values(), *decoded.made.values()]
+    assert found.class_scores is not None
+    assert (found.class_scores.class_set, found.class_scores.scores) == ("28593b31", [0.25, 0.75, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({semconv.PREDICTION_CLASS_SCORES: [0.25, 1.75]}, "ml.prediction.class_scores must be numbers from 0 to 1"),
+        ({semconv.PREDICTION_CLASS_SCORES: [float("nan")]}, "ml.prediction.class_scores must be numbers from 0 to 1"),
+        ({semconv.PREDICTION_CLASS_SCORES: ["0.5"]}, "ml.prediction.class_scores must be numbers from 0 to 1"),
+        (
+            {semconv.PREDICTION_CLASS_SCORES: [0.0] * 64},
+            "ml.prediction.class_scores must be an array of 1 to 63 numbers",
+        ),
+        ({semconv.PREDICTION_CLASS_SCORES: 0.5}, "ml.prediction.class_scores must be an array of 1 to 63 numbers"),
+        ({semconv.PREDICTION_CLASS_SET: "28593B31"}, "ml.prediction.class_set is '28593B31', not 8 hexadecimal digits"),
+        ({semconv.PREDICTION_CLASS_SET: ""}, "ml.prediction.class_set is '', not 8 hexadecimal digits"),
+    ],
+)
+def test_scores_of_every_class_that_cannot_be_reject_their_outcome(wrong: dict[str, object], reason: str) -> None:
+    writer = Writer()
+    bad = writer.event(semconv.EVENT_FEEDBACK, HOUR, **SCORED | wrong)
+    decoded = decode(SignalKind.LOGS, writer.logs(bad, writer.event(semconv.EVENT_FEEDBACK, HOUR, **SCORED)), HOUR)
+    assert (decoded.rejected, decoded.reason) == (1, f"ml.feedback.recorded: {reason}")
+    assert [len(each) for each in decoded.outcomes.values()] == [1]
+
+
 @pytest.mark.parametrize("kind", list(SignalKind))
 def test_bytes_that_are_no_request_are_refused(kind: SignalKind) -> None:
     with pytest.raises(WireError, match=f"not an OTLP {kind} request"):

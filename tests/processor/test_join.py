@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from tests.processor.models import hour
 from tests.processor.requests import HOUR, SECOND, Writer
 from tidegauge import semconv
+from tidegauge.score_codes import from_codes
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.engine import Engine
@@ -100,7 +102,7 @@ def bench(tmp_path: Path):
     bench.close()
 
 
-def predicted(key: str, klass: str = "1", at: int = hour(0), version: str = "7", **labels: str) -> bytes:
+def predicted(key: str, klass: str = "1", at: int = hour(0), version: str = "7", **labels: Any) -> bytes:
     writer = Writer(version=version)
     return writer.logs(
         writer.event(
@@ -251,6 +253,18 @@ def test_only_a_digest_of_the_key_is_stored(bench: Bench, tmp_path: Path) -> Non
     rows = bench.store._connection.execute("SELECT key, model, data FROM joins").fetchall()
     assert len(rows) == 1
     assert b"lovelace" not in rows[0][2]
+
+
+def test_scores_of_every_class_meet_their_outcome_over_a_crash(bench: Bench) -> None:
+    scores = {semconv.PREDICTION_CLASS_SCORES: [0.25, 0.75], semconv.PREDICTION_CLASS_SET: "28593b31"}
+    bench.take(predicted("a", "car", **scores))
+    bench.checkpoint()
+    bench.crash()
+    bench.take(predicted("a", "car", **scores), came("a", "car"))  # the same prediction once more is no other one
+    (cohort,) = [json.loads(data) for name, data in bench.engine.dirty().items() if "cohort" in name and data]
+    table = Cohort.load(cohort).table()
+    assert (table.kinds[0].class_set, from_codes(table.codes).tolist()) == ("28593b31", [[0.25, 0.75]])
+    assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 0
 
 
 def test_a_prediction_that_is_no_number_is_rejected_where_it_is_read() -> None:

@@ -14,8 +14,8 @@ from tidegauge import semconv
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.labels import LabelJudge
-from tidegauge_processor.performance.cohort import Kind, Table
 from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.table import Kind, Table
 from tidegauge_processor.signals import IncidentSignal, Signal, Subject
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState
@@ -116,9 +116,8 @@ def day_of_groups(random: np.random.Generator, size: int, day: int) -> Table:
     )
     actual, chosen = random.random(groups.size) < 0.3, random.random(groups.size) < 0.3
     nothing, at = np.full(groups.size, np.nan), np.full(groups.size, day)
-    return Table(
-        kinds, 4 * groups + 2 * actual + chosen, nothing, nothing, nothing, at, 0 * at, 0 * at, nothing * 0 + 1
-    )
+    kind, no_codes = 4 * groups + 2 * actual + chosen, np.empty((groups.size, 0), np.uint16)
+    return Table(kinds, kind, nothing, nothing, nothing, at, 0 * at, 0 * at, nothing * 0 + 1, no_codes)
 
 
 @pytest.mark.parametrize("size", [30, 200, 1_000, 5_000])

@@ -4,18 +4,26 @@ import base64
 import hashlib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegauge.errors import ReceiptError
-from tidegauge.receipt import Receipt, decode, encode
+from tidegauge.receipt import MOST_CLASSES, Receipt, decode, encode
+from tidegauge.score_codes import ScoreCodes, class_set_of, to_codes
 
 KEY, OTHER_KEY = b"a key of this house", b"a key of another house"
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
 PLAIN = Receipt("churn", "3", 1_764_000_000_123_456_789, 2, 2**127 + 5, 2**63 + 1)
+SCORES = ScoreCodes("28593b31", to_codes(np.array([0.25, 0.75])).tobytes())
 FULL = replace(PLAIN, klass="yes", score=0.25, value=-4.5, segments=(("region", "north"),), own_id="order-17")
+
+class_scores = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=MOST_CLASSES).map(
+    lambda scores: ScoreCodes(class_set_of([str(len(scores))]), to_codes(np.array(scores)).tobytes())
+)
+GOLDEN = "tg1.hgVjaHVybgEzGHr8p28lzRUCgAAAAAAAAAAAAAAAAAAABYAAAAAAAAABP-gAAAAAAAADY2FyKFk7MQJ0APQAWlKMxMLjSqHhy9Ew"
 
 receipts = st.builds(
     Receipt,
@@ -31,6 +39,7 @@ receipts = st.builds(
     segments=st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=4).map(tuple),
     own_id=st.none() | st.text(max_size=200),
     ranked=st.booleans(),
+    class_scores=st.none() | class_scores,
 )
 keys = st.none() | st.binary(min_size=1, max_size=64)
 
@@ -48,6 +57,34 @@ def test_golden_texts() -> None:
         "tg1.P1o3BWNodXJuATMYevynbyXNFQKAAAAAAAAAAAAAAAAAAAAFgAAAAAAAAAE_0AAAAAAAAMASAAAAAAAAA3llcwhvcmRlci0x"
         "NwEGcmVnaW9uBW5vcnRoDi7RY8FnX50Nx42D"
     )
+
+
+def test_golden_text_with_the_scores_of_every_class() -> None:
+    assert encode(replace(PLAIN, klass="car", score=0.75, class_scores=SCORES)) == GOLDEN
+
+
+def of_classes(number: int) -> ScoreCodes:
+    return ScoreCodes("28593b31", to_codes(np.random.default_rng(1).dirichlet(np.ones(number))).tobytes())
+
+
+@pytest.mark.parametrize(("key", "texts"), [(None, 22), (KEY, 20)])
+def test_it_fits_into_160_characters_with_the_scores_of_16_classes(key: bytes | None, texts: int) -> None:
+    names = {"model": "m" * (texts - 10), "version": "3", "klass": "k" * 9}
+    longest = replace(PLAIN, **names, row=127, score=0.1, class_scores=of_classes(MOST_CLASSES))
+    assert len(encode(longest, key)) < 160
+    assert decode(encode(longest, key), key) == longest
+    assert len(encode(replace(longest, model="m" * (texts - 8)), key)) >= 160
+
+
+def test_scores_of_more_classes_are_left_out() -> None:
+    many = replace(PLAIN, klass="car", score=0.5, class_scores=of_classes(MOST_CLASSES + 1))
+    assert decode(encode(many)) == replace(many, class_scores=None)
+
+
+@pytest.mark.parametrize("codes", [b"", b"\x7f\xff", b"\x00\x00\xf8\x00"])
+def test_what_are_no_scores_is_refused(codes: bytes) -> None:
+    with pytest.raises(ReceiptError, match="must be of some class, and each from 0 to 1"):
+        replace(PLAIN, class_scores=ScoreCodes("28593b31", codes))
 
 
 def test_it_fits_into_160_characters() -> None:

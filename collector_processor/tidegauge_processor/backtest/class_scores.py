@@ -60,6 +60,13 @@ def of_predicted(columns: Sequence[tuple[str, str]], scores: Floats, predicted: 
     return found
 
 
+def are_whole(scores: Floats, predicted: Named) -> NDArray[np.bool_]:
+    """Which rows count: those with a predicted class and all ``scores``, shape ``(rows, classes)``, from 0 to 1."""
+    names, places = predicted
+    has_class = np.array([name is not None for name in names], np.bool_)[places]
+    return np.asarray(((scores >= 0) & (scores <= 1)).all(axis=1) & has_class, dtype=np.bool_)
+
+
 def cells_by_class(
     baseline: Baseline, scores: Floats, predicted: Named
 ) -> Iterator[tuple[str, NDArray[np.intp], NDArray[np.bool_]]]:
@@ -69,8 +76,7 @@ def cells_by_class(
     of ``scores`` are those classes, in the order of `checked`.
     """
     names, places = predicted
-    has_class = np.array([name is not None for name in names], np.bool_)[places]
-    good = ((scores >= 0) & (scores <= 1)).all(axis=1) & has_class
+    good = are_whole(scores, predicted)
     for place, (name, calibration) in enumerate(baseline.class_calibrations.items()):
         chosen = np.array([each == name for each in names], np.bool_)[places]
         bins = calibration.bins.index(scores[good, place])

@@ -18,8 +18,8 @@ from tidegauge.baseline import Baseline
 from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals, subject_of
 from tidegauge_processor.label_incidents import judge_labels
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.complete import Patience, complete_at, ripe
+from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.incidents import IncidentChange
@@ -97,9 +97,10 @@ class Cohorts:
         evaluated, labels = Evaluated([], 0), 0
         if number in self._waiting:
             start = number * self._patience.cohort
-            self._untested[number] = table = _joined(self._waiting.pop(number))
+            table = _joined(self._waiting.pop(number))
+            self._untested[number] = table.without_class_scores()
             if self._timed:
-                self._young[start] = table
+                self._young[start] = self._untested[number]
             arrived = table.until(at)
             labels = arrived.kind.size
             self.late += table.kind.size - labels

@@ -25,18 +25,21 @@ from tidegauge.baseline import Baseline
 from tidegauge.baseline.tasks import NUMBER_TASKS
 from tidegauge.columns import category, is_missing, key_text
 from tidegauge.errors import DataError
-from tidegauge_processor.backtest.class_scores import Named
+from tidegauge.score_codes import CODE, class_set_of, to_codes
+from tidegauge_processor.backtest.class_scores import Named, are_whole
 from tidegauge_processor.backtest.outputs import (
     OutputColumns,
     named_classes,
     numbers_of,
     read_classes,
+    score_table,
     scores_of,
 )
 from tidegauge_processor.backtest.reading import Chunk, Source
 from tidegauge_processor.backtest.texts import value_of
 from tidegauge_processor.backtest.timeline import times_in
-from tidegauge_processor.performance.cohort import Kind, Table, hash_of
+from tidegauge_processor.performance.cohort import hash_of
+from tidegauge_processor.performance.table import Kind, Table
 
 MOST_CLASSES: Final = 10_000
 """Different values of a label column at the most, where they are classes."""
@@ -98,6 +101,8 @@ class Outcomes:
         self._baseline = baseline
         self._outputs = outputs
         self._columns = columns
+        classes = [name for name, _ in outputs.class_scores]
+        self._class_set = class_set_of(classes), len(classes)
         self._kinds: dict[Kind, int] = {}
         self._classes: set[str] = set()
         self._groups: dict[str, set[str]] = {name: set() for name in columns.segments}
@@ -123,9 +128,10 @@ class Outcomes:
             classes = named_classes(chunk, self._outputs, self._baseline)
         score = _finite(scores_of(chunk, self._outputs, classes), nothing)
         coded = [actual, classes or _nothing(chunk), *(self._segment(chunk, name) for name in self._columns.segments)]
-        kind = self._kind([(names, codes[rows]) for names, codes in coded], score[rows], value[rows])
+        every, codes = self._class_scores(chunk, classes)
+        kind = self._kind([(names, codes[rows]) for names, codes in coded], score[rows], value[rows], every[rows])
         columns = score[rows], value[rows], numbers[rows], times[rows], delay, self._lists(chunk)[rows]
-        return Table(tuple(self._kinds), kind, *columns, np.ones(rows.size))
+        return Table(tuple(self._kinds), kind, *columns, np.ones(rows.size), codes[rows])
 
     def _labels(self, chunk: Chunk) -> tuple[Named, Floats, NDArray[np.bool_]]:
         """True classes, true numbers (NaN where there is a class), and which rows have a label that can be used."""
@@ -158,6 +164,14 @@ class Outcomes:
         self.aside[EARLY] += int(np.count_nonzero(delay < 0))
         return known[delay >= 0], delay[delay >= 0]
 
+    def _class_scores(self, chunk: Chunk, predicted: Named | None) -> tuple[NDArray[np.bool_], NDArray[np.uint16]]:
+        """Which rows have scores of every class, and their codes as a receipt would carry them, ``(rows, classes)``."""
+        if not self._outputs.class_scores or predicted is None:
+            return np.zeros(chunk.rows, dtype=np.bool_), np.empty((chunk.rows, 0), dtype=CODE)
+        scores = score_table(chunk, self._outputs)
+        whole = are_whole(scores, predicted)
+        return whole, to_codes(np.where(whole[:, np.newaxis], scores, 0.0))
+
     def _lists(self, chunk: Chunk) -> NDArray[np.int64]:
         """What stands for the name of each row's list; 0 without one."""
         if self._columns.lists is None:
@@ -177,10 +191,12 @@ class Outcomes:
             too_many = f"column {name!r} has more than {most:,} different values"
             raise DataError(f"{too_many}, which are no {what}: name another column")
 
-    def _kind(self, coded: Sequence[Named], score: Floats, value: Floats) -> NDArray[np.int64]:
+    def _kind(
+        self, coded: Sequence[Named], score: Floats, value: Floats, every: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
         """Index of each row's kind among all kinds so far."""
         scored, valued = ~np.isnan(score), ~np.isnan(value)
-        key = 2 * scored.astype(np.int64) + valued
+        key: NDArray[np.int64] = 4 * every.astype(np.int64) + 2 * scored + valued
         for names, codes in coded:
             key = np.unique(key * max(len(names), 1) + codes, return_inverse=True)[1].astype(np.int64)
         found: list[int] = []
@@ -188,7 +204,8 @@ class Outcomes:
             actual, klass, *groups = (names[codes[row]] for names, codes in coded)
             of = zip(self._columns.segments, groups, strict=True)
             pairs = tuple((segment, group) for segment, group in of if group is not None)
-            kind = Kind(actual, klass, bool(scored[row]), bool(valued[row]), tuple(sorted(pairs)))
+            of_classes = self._class_set if every[row] else ("", 0)
+            kind = Kind(actual, klass, bool(scored[row]), bool(valued[row]), tuple(sorted(pairs)), *of_classes)
             found.append(self._kinds.setdefault(kind, len(self._kinds)))
         return np.array(found, dtype=np.int64)[key]
 

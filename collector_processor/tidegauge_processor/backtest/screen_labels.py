@@ -23,6 +23,8 @@ _SHOWN: Final = (
 """Numbers that are shown, as far as there are any; the JSON has all of them."""
 _COUNTED: Final = ("accuracy", "mae", "mean_label", "ndcg_at_10")
 """What rests on all labels of a cohort; of a ranking, on all that stand in a list with another one."""
+_ROOMY: Final = 6
+_NUMBER: Final = 5
 _HEADINGS: Final = {"roc_auc": "ROC AUC", "macro_f1": "macro F1", "ndcg_at_10": "NDCG@10"} | {
     name: name.upper() for name in ("mae", "rmse", "mrr")
 }
@@ -50,10 +52,11 @@ def _table(found: list[EvaluationRecord]) -> Table:
     measured = [name for name in _SHOWN if any((each.name, each.type) == (name, "realized") for each in found)]
     promised = [name for name in _SHOWN if any((each.name, each.type) == (name, "estimated") for each in found)]
     table = Table(title="How good the predictions were", title_justify="left", title_style="bold")
-    table.add_column("month" if by_month else "day")
+    table.collapse_padding = len(measured) + len(promised) > _ROOMY  # or numbers would be cut at 80 characters
+    table.add_column("month" if by_month else "day", no_wrap=True)
     counts = ["labels", "complete"] if measured else []
     for heading in (*counts, *map(_heading, measured), *(f"est. {_heading(name)}" for name in promised)):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", min_width=_NUMBER)
     for line in lines[-_MOST_LINES:]:
         of_line = [each for each in found if _line(each.start, by_month) == line]
         cells = list(_counts(of_line)) if measured else []

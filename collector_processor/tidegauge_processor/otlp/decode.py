@@ -15,9 +15,11 @@ cannot be read is rejected by itself, counted, and reported to the sender as a p
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import numpy as np
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -27,7 +29,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
+from tidegauge.baseline.features import MOST_CATEGORIES
 from tidegauge.errors import WireError
+from tidegauge.score_codes import ScoreCodes, to_codes
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.points import METRICS, read_points
 from tidegauge_processor.performance.outcomes import Made, Said
@@ -39,8 +43,8 @@ _REQUESTS: Final[Mapping[SignalKind, type[Message]]] = {
     SignalKind.LOGS: ExportLogsServiceRequest,
 }
 
-
 _EVENTS: Final = (semconv.EVENT_FEEDBACK, semconv.EVENT_PREDICTION, semconv.EVENT_BASELINE_PUBLISHED)
+_CLASS_SET: Final = re.compile("[0-9a-f]{8}")
 
 
 def decode(kind: SignalKind, data: bytes, window: int) -> Decoded:
@@ -244,7 +248,19 @@ def _made(found: Mapping[str, Any]) -> Made:
         _number(found.get(semconv.PREDICTION_VALUE)),
         tuple(_segments(found)),
         found.get(semconv.TASK_TYPE) == "ranking",
+        _class_scores(found) if semconv.PREDICTION_CLASS_SCORES in found else None,
     )
+
+
+def _class_scores(found: Mapping[str, Any]) -> ScoreCodes:
+    class_set, given = str(found.get(semconv.PREDICTION_CLASS_SET, "")), found[semconv.PREDICTION_CLASS_SCORES]
+    if not _CLASS_SET.fullmatch(class_set):
+        raise ValueError(f"{semconv.PREDICTION_CLASS_SET} is {class_set!r}, not 8 hexadecimal digits")
+    if not isinstance(given, list) or not 0 < len(given) <= MOST_CATEGORIES:
+        raise ValueError(f"{semconv.PREDICTION_CLASS_SCORES} must be an array of 1 to {MOST_CATEGORIES} numbers")
+    if not all(isinstance(score, int | float) and 0 <= score <= 1 for score in given):
+        raise ValueError(f"{semconv.PREDICTION_CLASS_SCORES} must be numbers from 0 to 1")
+    return ScoreCodes(class_set, to_codes(np.array(given, dtype=np.float64)).tobytes())
 
 
 def _segments(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge_processor.performance.classes import Classified
-from tidegauge_processor.performance.cohort import Table
+from tidegauge_processor.performance.table import Table
 
 LEAST_LABELS: Final = 400
 """Labels of each class from mature cohorts without which nothing is weighed."""

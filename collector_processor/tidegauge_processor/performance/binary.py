@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tidegauge_processor.performance import calibration, intervals, multiclass
 from tidegauge_processor.performance.classes import Classified, read_binary
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+from tidegauge_processor.performance.table import Table
 
 _SMALLEST: Final = float(np.finfo(np.float64).eps)
 
@@ -113,11 +113,7 @@ def recall(rows: Binary) -> Estimate:
 
 def specificity(rows: Binary) -> Estimate:
     """Share of the negative rows that were predicted as such: one less the false-positive rate."""
-    outcomes, code = _predicted(rows)
-    negative = outcomes.actual != code
-    if not negative.any():
-        raise UndefinedMetricError("all labels are positive")
-    return intervals.weighted_share((outcomes.predicted != code)[negative], outcomes.weight[negative])
+    return multiclass.specificity(*_predicted(rows))
 
 
 def f1(rows: Binary) -> Estimate:

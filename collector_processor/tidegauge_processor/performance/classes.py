@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.columns import category
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import UndefinedMetricError
+from tidegauge_processor.performance.table import Table
 
 PAIRS: Final = (("0", "1"), ("false", "true"), ("1", "-1"))
 """Names of two classes of which it is known which is the positive one: the second. scikit-learn calls anomalies -1."""

@@ -3,7 +3,8 @@
 An entry per outcome is kept, and every count and sum is taken from the entries when it is asked for. Nothing smaller
 would do: a revised outcome has to take back what the earlier one had added, and for that the earlier score and label
 must still be known. Scores stay as they are; a histogram of 1,000 bins would save two bytes an outcome and cost the
-area under the ROC curve its last digits.
+area under the ROC curve its last digits. Of the scores of every class, which are many, the codes that receipts carry
+are kept (`tidegauge.score_codes`), apart from the rest, so that outcomes without such scores have no room for them.
 
 Of the outcomes of one prediction the one that was recorded last counts; at the same instant the greater actual (text
 after numbers), and then the greater of what else differs. That is an order in which every two outcomes have a place,
@@ -16,16 +17,18 @@ one of the two would be missing.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.errors import WireError
+from tidegauge.score_codes import CODE
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.packing import pack, unpack
+from tidegauge_processor.performance.table import Kind, Table
 
-FORMAT: Final = "tidegauge.cohort/2"
+FORMAT: Final = "tidegauge.cohort/3"
 """Version of what `Cohort.dump` writes."""
 
 Fate = Literal["new", "duplicate", "revised", "stale"]
@@ -37,67 +40,12 @@ _ROW: Final = np.dtype([*((name, "i8") for name in _INTEGERS), ("kind", "i4"), *
 _MOST_FRESH: Final = 4096
 _NO_IDS: Final = np.empty(0, dtype=np.int64)
 _NO_ROWS: Final = np.empty(0, dtype=_ROW)
+_NO_CODES: Final = np.empty((0, 0), dtype=CODE)
 
-_Row = tuple[int, int, int, int, float, float, float]
+_NO_SET: Final = ("", 0)
+_SHORT: Final = len(_INTEGERS) + 1 + len(_NUMBERS)
 
-
-class Kind(NamedTuple):
-    """What many outcomes share: the texts, and which numbers there are.
-
-    Attributes:
-        actual: the true class; None when the outcome is a number.
-        klass: the predicted class; None without one.
-        has_score: whether there is a score.
-        has_value: whether there is a predicted number.
-        segments: names and values of slices.
-    """
-
-    actual: str | None
-    klass: str | None
-    has_score: bool
-    has_value: bool
-    segments: tuple[tuple[str, str], ...]
-
-    def order(self) -> tuple[Any, ...]:
-        """The kind as something that sorts: numbers before texts, then the rest."""
-        actual, klass = self.actual, self.klass
-        return actual is not None, actual or "", klass is not None, klass or "", *self[2:]
-
-
-class Table(NamedTuple):
-    """The outcomes of a cohort as columns, in the order of their hashed ids.
-
-    Attributes:
-        kinds: kinds of outcomes, ``k`` of them.
-        kind: index of each outcome's kind, shape ``(n,)``.
-        score: scores, shape ``(n,)``; NaN without one.
-        value: predicted numbers, shape ``(n,)``; NaN without one.
-        actual: true numbers, shape ``(n,)``; NaN where the kind has a true class.
-        predicted_at: when the predictions were made, ns since the epoch, shape ``(n,)``.
-        delay: time from there until their outcomes were recorded, ns, shape ``(n,)``.
-        group: hashed name of the list that a ranked item belongs to, shape ``(n,)``; 0 without one.
-        weight: rows that each outcome stands for, above zero, shape ``(n,)``; 1 unless somebody weighs them.
-    """
-
-    kinds: tuple[Kind, ...]
-    kind: NDArray[np.int64]
-    score: NDArray[np.float64]
-    value: NDArray[np.float64]
-    actual: NDArray[np.float64]
-    predicted_at: NDArray[np.int64]
-    delay: NDArray[np.int64]
-    group: NDArray[np.int64]
-    weight: NDArray[np.float64]
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Table:
-        """The outcomes where ``rows``, shape ``(n,)``, is true, or those at the places ``rows``."""
-        return self._replace(**{name: column[rows] for name, column in self._asdict().items() if name != "kinds"})
-
-    def until(self, now: int) -> Table:
-        """The outcomes that had come at ``now`` (ns since the epoch), with no kinds but theirs."""
-        rows = self.take(self.predicted_at + self.delay <= now)
-        codes, kind = np.unique(rows.kind, return_inverse=True)
-        return rows._replace(kinds=tuple(self.kinds[code] for code in codes.tolist()), kind=kind.astype(np.int64))
+_Row = tuple[Any, ...]  # the columns of _ROW and, for a kind with scores of every class, their codes
 
 
 class Cohort:
@@ -112,13 +60,14 @@ class Cohort:
         1
     """
 
-    __slots__ = ("_codes", "_fresh", "_ids", "_kinds", "_rows")
+    __slots__ = ("_codes", "_fresh", "_ids", "_kinds", "_places", "_rows")
 
     def __init__(self) -> None:
         self._kinds: list[Kind] = []
-        self._codes: dict[tuple[Any, ...], int] = {}
+        self._places: dict[tuple[Any, ...], int] = {}
         self._ids = _NO_IDS  # ascending, with their rows beside them
         self._rows = _NO_ROWS
+        self._codes = _NO_CODES
         self._fresh: dict[int, _Row] = {}  # added since; an id in both counts here
 
     def add(self, outcome: Outcome) -> Fate:
@@ -130,8 +79,12 @@ class Cohort:
         """
         score, value, actual = outcome.score, outcome.value, outcome.actual
         text = actual if isinstance(actual, str) else None
-        kind = (text, outcome.klass, score is not None, value is not None, outcome.segments)
-        code = self._codes.get(kind)
+        every = outcome.class_scores
+        kind = (
+            *(text, outcome.klass, score is not None, value is not None, outcome.segments),
+            *(_NO_SET if every is None else (every.class_set, every.classes)),
+        )
+        code = self._places.get(kind)
         if code is None:
             code = self._new_kind(kind)
         # Adding 0.0 makes -0.0 the 0.0 that it equals, and a float of an int.
@@ -144,7 +97,7 @@ class Cohort:
             0.0 if value is None else value + 0.0,
             0.0 if isinstance(actual, str) else actual + 0.0,
         )
-        return self._put(hash_of(outcome.id), row)
+        return self._put(hash_of(outcome.id), row if every is None else (*row, every.codes))
 
     @property
     def labels(self) -> int:
@@ -162,15 +115,15 @@ class Cohort:
         actual[_mask([k.actual is not None for k in used], kind)] = np.nan
         made = self._rows["predicted"].copy()
         delay, group = self._rows["recorded"] - made, self._rows["group"].copy()
-        return Table(used, kind, score, value, actual, made, delay, group, np.ones(made.size))
+        codes = self._codes[:, : max((k.classes for k in used), default=0)].copy()
+        return Table(used, kind, score, value, actual, made, delay, group, np.ones(made.size), codes)
 
     def __iadd__(self, other: Cohort) -> Cohort:
         other._settle()
-        codes = [self._codes[kind] if kind in self._codes else self._new_kind(kind) for kind in other._kinds]
-        for hashed, (recorded, made, group, kind, *numbers) in zip(
-            other._ids.tolist(), other._rows.tolist(), strict=True
-        ):
-            self._put(hashed, (recorded, made, group, codes[kind], *numbers))
+        places = [self._places[kind] if kind in self._places else self._new_kind(kind) for kind in other._kinds]
+        for at, hashed in enumerate(other._ids.tolist()):
+            recorded, made, group, kind, *rest = other._row(at)
+            self._put(hashed, (recorded, made, group, places[kind], *rest))
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -183,12 +136,15 @@ class Cohort:
         self._settle()
         used, kind = self._used_kinds()
         gaps = np.diff(self._ids, prepend=0)
+        classes = np.array([k.classes for k in used], dtype=np.int64)
+        every = self._codes[classes[kind] > 0, : classes.max(initial=0)]
         return {
             "format": FORMAT,
             "labels": int(self._ids.size),
-            "kinds": [[*k[:4], [list(pair) for pair in k.segments]] for k in used],
+            "kinds": [[*k[:4], [list(pair) for pair in k.segments], *k[5:]] for k in used],
             "id": pack(gaps),
             "kind": pack(kind),
+            "codes": [pack(column.astype(np.int64)) for column in every.T],
         } | {name: pack(self._rows[name].copy().view(np.int64)) for name in (*_INTEGERS, *_NUMBERS)}
 
     @classmethod
@@ -201,8 +157,8 @@ class Cohort:
         if plain.get("format") != FORMAT:
             raise WireError(f"a cohort of format {plain.get('format')!r} cannot be read; this version reads {FORMAT!r}")
         cohort, labels = cls(), plain["labels"]
-        for actual, klass, has_score, has_value, segments in plain["kinds"]:
-            cohort._new_kind((actual, klass, has_score, has_value, tuple((name, at) for name, at in segments)))
+        for actual, klass, has_score, has_value, segments, *every in plain["kinds"]:
+            cohort._new_kind((actual, klass, has_score, has_value, tuple((name, at) for name, at in segments), *every))
         cohort._ids = np.cumsum(unpack(plain["id"], labels))
         cohort._rows = np.empty(labels, dtype=_ROW)
         cohort._rows["kind"] = unpack(plain["kind"], labels)
@@ -210,6 +166,10 @@ class Cohort:
             cohort._rows[name] = unpack(plain[name], labels)
         for name in _NUMBERS:
             cohort._rows[name] = unpack(plain[name], labels).view(np.float64)
+        cohort._codes = np.zeros((labels, len(plain["codes"])), dtype=CODE)
+        has = _mask([k.classes > 0 for k in cohort._kinds], cohort._rows["kind"])
+        for place, column in enumerate(plain["codes"]):
+            cohort._codes[has, place] = unpack(column, int(np.count_nonzero(has)))
         return cohort
 
     def _put(self, hashed: int, row: _Row) -> Fate:
@@ -232,17 +192,22 @@ class Cohort:
         at = self._ids.searchsorted(hashed)
         if at == self._ids.size or self._ids[at] != hashed:
             return None
+        return self._row(int(at))
+
+    def _row(self, at: int) -> _Row:
         row: _Row = self._rows[at].item()
-        return row
+        classes = self._kinds[row[3]].classes
+        return (*row, self._codes[at, :classes].tobytes()) if classes else row
 
     def _place(self, row: _Row) -> tuple[Any, ...]:
-        recorded, made, group, code, score, value, actual = row
+        recorded, made, group, code, score, value, actual, *every = row
         kind = self._kinds[code]
-        return recorded, kind.actual is not None, kind.actual or "", actual, kind.order(), score, value, made, group
+        text = kind.actual is not None, kind.actual or ""
+        return recorded, *text, actual, kind.order(), score, value, made, group, *every
 
     def _new_kind(self, kind: tuple[Any, ...]) -> int:
         self._kinds.append(Kind(*kind))
-        self._codes[kind] = len(self._kinds) - 1
+        self._places[kind] = len(self._kinds) - 1
         return len(self._kinds) - 1
 
     def _settle(self) -> None:
@@ -252,9 +217,13 @@ class Cohort:
         fresh = np.fromiter(self._fresh, dtype=np.int64, count=len(self._fresh))
         kept = ~np.isin(self._ids, fresh, assume_unique=True)
         ids = np.concatenate([self._ids[kept], fresh])
-        rows = np.concatenate([self._rows[kept], np.array(list(self._fresh.values()), dtype=_ROW)])
+        given = list(self._fresh.values())
+        codes = _matrix([row[_SHORT] if len(row) > _SHORT else b"" for row in given], self._codes[kept])
+        if codes.shape[1]:
+            given = [row[:_SHORT] for row in given]
+        rows = np.concatenate([self._rows[kept], np.array(given, dtype=_ROW)])
         order = np.argsort(ids)
-        self._ids, self._rows = ids[order], rows[order]
+        self._ids, self._rows, self._codes = ids[order], rows[order], codes[order]
         self._fresh.clear()
 
     def _used_kinds(self) -> tuple[tuple[Kind, ...], NDArray[np.int64]]:
@@ -270,6 +239,17 @@ class Cohort:
 def hash_of(text: str) -> int:
     """What stands for an id, or for the name of a list: 56 bits."""
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).digest(), "big")
+
+
+def _matrix(given: list[bytes], known: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The ``known`` codes and below them the ``given``, with zeros where a row has fewer than another."""
+    width = max(known.shape[1], max(map(len, given)) // CODE.itemsize)
+    codes = np.zeros((len(known) + len(given), width), dtype=CODE)
+    codes[: len(known), : known.shape[1]] = known
+    if width:
+        filled = b"".join(row.ljust(width * CODE.itemsize, b"\0") for row in given)
+        codes[len(known) :] = np.frombuffer(filled, CODE).reshape(-1, width)
+    return codes
 
 
 def _mask(of_kind: list[bool], kind: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from tidegauge_processor.performance.arrivals import Arrivals
-from tidegauge_processor.performance.cohort import Table
+from tidegauge_processor.performance.table import Table
 
 ENOUGH: Final = 0.99
 """Share of labels that must have come."""

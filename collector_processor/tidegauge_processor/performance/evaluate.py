@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Literal, TypeVar
 
 import numpy as np
 
-from tidegauge_processor.performance import binary, multiclass, ranking, regression
+from tidegauge_processor.performance import binary, every_class, multiclass, ranking, regression
 from tidegauge_processor.performance.calibration import Point
 from tidegauge_processor.performance.classes import Classified, read_multiclass
-from tidegauge_processor.performance.cohort import Cohort, Table
+from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+from tidegauge_processor.performance.table import Table
 
 MOST_CLASSES: Final = 64
 """Classes that have metrics of their own: the most frequent ones."""
@@ -29,7 +30,8 @@ class Evaluation:
     """One metric of one cohort.
 
     Attributes:
-        name: one of the names in ``METRICS`` of `binary`, `multiclass`, `regression` or `ranking`.
+        name: one of the names in ``METRICS`` of `binary`, `multiclass`, `every_class`, `regression` or
+            `ranking`.
         value: the metric on the labels that have arrived.
         lower: lower end of its 95 % interval.
         upper: upper end of its 95 % interval.
@@ -85,13 +87,14 @@ def evaluate(cohort: Cohort, task: str, positive: str | None) -> list[Evaluation
     return report(cohort.table(), task, positive).evaluations
 
 
-def report(table: Table, task: str, positive: str | None) -> Report:
+def report(table: Table, task: str, positive: str | None, classes: Sequence[str] = ()) -> Report:
     """Measure outcomes on the labels that have arrived.
 
     Args:
         table: outcomes of predictions of one model version.
         task: what the model does.
         positive: positive class of a task of two classes; None when nobody has said, and then ``1`` and ``true`` are.
+        classes: of a task of several classes, those whose scores the baseline in force calibrates.
     """
     if task in ("binary", "anomaly"):
         metrics = binary.METRICS if task == "binary" else binary.DETECTION
@@ -107,7 +110,7 @@ def report(table: Table, task: str, positive: str | None) -> Report:
         for code in sorted(np.argsort(-frequency, kind="stable")[:MOST_CLASSES].tolist()):
             of_class = {name: partial(_of_class, metric, code) for name, metric in multiclass.OF_A_CLASS.items()}
             found.evaluations.extend(_measured(outcomes, of_class, 0, klass=outcomes.names[code]).evaluations)
-        return found
+        return _with_every_class(found, outcomes, table, classes)
     if task == "regression":
         numbers = regression.Regressed.read(table)
         return _measured(numbers, regression.METRICS, numbers.unreadable)
@@ -117,11 +120,11 @@ def report(table: Table, task: str, positive: str | None) -> Report:
     return Report()
 
 
-def report_segments(table: Table, task: str, positive: str | None) -> list[Evaluation]:
+def report_segments(table: Table, task: str, positive: str | None, classes: Sequence[str] = ()) -> list[Evaluation]:
     """Measure each slice by itself: `report` of its rows, for each segment name and each of its values."""
     found: list[Evaluation] = []
     for segment, rows in segments(table):
-        of_segment = report(rows, task, positive).evaluations
+        of_segment = report(rows, task, positive, classes).evaluations
         found += [replace(each, segment=segment) for each in of_segment if each.klass is None]
     return found
 
@@ -139,7 +142,23 @@ def segments(table: Table) -> Iterator[tuple[tuple[str, str], Table]]:
             yield (name, value), table.take(np.array([own == value for own in values], dtype=np.bool_)[table.kind])
 
 
-def _of_class(metric: Callable[[Classified, int], Estimate], code: int, rows: Classified) -> Estimate:
+def _with_every_class(found: Report, outcomes: Classified, table: Table, classes: Sequence[str]) -> Report:
+    """What is ``found``, and what the scores of every class say."""
+    try:
+        rows = every_class.EveryClass.read(outcomes, table, classes)
+    except UndefinedMetricError as reason:
+        found.absent.update(dict.fromkeys(every_class.METRICS, str(reason)))
+        return found
+    whole = _measured(rows, every_class.METRICS, 0)
+    found.evaluations.extend(whole.evaluations)
+    found.absent.update(whole.absent)
+    for place, name in enumerate(rows.names):
+        of_class = {metric: partial(_of_class, of, place) for metric, of in every_class.OF_A_CLASS.items()}
+        found.evaluations.extend(_measured(rows, of_class, 0, klass=name).evaluations)
+    return found
+
+
+def _of_class(metric: Callable[[_Rows, int], Estimate], code: int, rows: _Rows) -> Estimate:
     return metric(rows, code)
 
 

@@ -6,7 +6,7 @@ evaluations out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,7 +20,6 @@ from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.binary import Binary
 from tidegauge_processor.performance.calibration import Point, reliability
 from tidegauge_processor.performance.classes import Classified, read_binary, read_multiclass
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimated import Window, estimate_binary, estimate_mae
 from tidegauge_processor.performance.estimated_classes import (
     estimate_class,
@@ -30,6 +29,7 @@ from tidegauge_processor.performance.estimated_classes import (
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
 from tidegauge_processor.performance.evaluate import MOST_CLASSES, Evaluation, Report, report, report_segments
 from tidegauge_processor.performance.multiclass import with_score
+from tidegauge_processor.performance.table import Table
 
 Counts = NDArray[np.int64]
 
@@ -41,6 +41,7 @@ def realized(
     predictions: int | None = None,
     arrivals: Arrivals | None = None,
     now: int | None = None,
+    classes: Sequence[str] = (),
 ) -> Report:
     """Measure outcomes, and each slice of them.
 
@@ -52,11 +53,12 @@ def realized(
         arrivals: how soon labels arrive; given, labels of young predictions are weighed, where enough has been learned,
             and each evaluation has the plain number beside it.
         now: time up to which labels have been taken, ns since the epoch; needed for weighing.
+        classes: of a task of several classes, those whose scores the baseline in force calibrates.
 
     Returns:
         Evaluations of all rows, then of each slice.
     """
-    found = report(table, task, positive)
+    found = report(table, task, positive, classes)
     weighed = None
     if arrivals is not None and now is not None and (outcomes := read_classes(table, task, positive)) is not None:
         weighed = arrivals.weigh(outcomes, table, now)
@@ -65,10 +67,10 @@ def realized(
         plain = {(each.name, each.klass): each.value for each in evaluations}
         evaluations = [
             replace(each, unweighted=plain.get((each.name, each.klass)))
-            for each in report(weighed, task, positive).evaluations
+            for each in report(weighed, task, positive, classes).evaluations
         ]
     share, counted = completeness(table.kind.size, predictions), table if weighed is None else weighed
-    every = [*evaluations, *report_segments(counted, task, positive)]
+    every = [*evaluations, *report_segments(counted, task, positive, classes)]
     said = [replace(each, completeness=share) for each in every]
     return replace(found, evaluations=said, reliability=reliability_curve(counted, task, positive))
 

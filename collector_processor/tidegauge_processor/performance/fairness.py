@@ -27,9 +27,9 @@ from scipy import special
 
 from tidegauge_processor.performance import intervals
 from tidegauge_processor.performance.binary import Binary
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import segments
+from tidegauge_processor.performance.table import Table
 from tidegauge_processor.performance.worse import Comparison
 from tidegauge_processor.verdicts.fisher import fisher_exact, smallest_p
 from tidegauge_processor.verdicts.lower_bounds import least_distance

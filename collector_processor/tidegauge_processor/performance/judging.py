@@ -18,10 +18,10 @@ from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import fairness
 from tidegauge_processor.performance.binary import Binary
 from tidegauge_processor.performance.classes import read_binary, read_multiclass
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import UndefinedMetricError
 from tidegauge_processor.performance.fairness import Cells
 from tidegauge_processor.performance.regression import Regressed
+from tidegauge_processor.performance.table import Table
 from tidegauge_processor.performance.worse import Comparison, Days, compare_calibration, compare_mistakes
 from tidegauge_processor.verdicts.budget import LABELS
 

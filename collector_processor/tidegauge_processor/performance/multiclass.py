@@ -1,10 +1,10 @@
 """How good a model of any number of classes was, over all classes and for each.
 
-A score is the probability of the predicted class; those of the other classes do not travel with an outcome, so what
-needs them (ROC AUC, log loss) is not measured here.
+A score is the probability of the predicted class; what needs those of the other classes too is in `every_class`.
 
 A macro average gives every class that was predicted or came true the same say; as in scikit-learn a class that was
-never predicted has the precision 0, and one that never came true the recall 0.
+never predicted has the precision 0, and one that never came true the recall 0. That of the specificities leaves out a
+class that all rows are of, which has none.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tidegauge_processor.performance import intervals
 from tidegauge_processor.performance.calibration import are_probabilities, calibration_error
 from tidegauge_processor.performance.classes import Classified
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+from tidegauge_processor.performance.related import RelatedMean
 
 
 def accuracy(rows: Classified) -> Estimate:
@@ -58,6 +59,20 @@ def macro_f1(rows: Classified) -> Estimate:
     return intervals.between_0_and_1(value, influences, min(size for _, _, size in found), rows.actual.size)
 
 
+def macro_specificity(rows: Classified) -> Estimate:
+    """Mean of the classes' `specificity`."""
+    rows = with_prediction(rows)
+    mean = RelatedMean(rows.actual.size)
+    for code in _present(rows):
+        others = rows.actual != code
+        if others.any():
+            found, weights = specificity(rows, code), rows.weight * others
+            mean.add(found, weights * ((rows.predicted != code) - found.value) / float(weights.sum()))
+    if not mean.parts:
+        raise UndefinedMetricError("all labels are of one class" if rows.actual.size else "no labels yet")
+    return mean.estimate(rows.actual.size)
+
+
 def mean_score(rows: Classified) -> Estimate:
     """Mean score of the rows with a label; of a well calibrated model it is the accuracy."""
     scores, weights = with_score(rows)
@@ -87,6 +102,14 @@ def recall(rows: Classified, code: int) -> Estimate:
     if not actual.any():
         raise UndefinedMetricError(f"class {rows.names[code]!r} did not come true")
     return intervals.weighted_share((rows.predicted == code)[actual], rows.weight[actual])
+
+
+def specificity(rows: Classified, code: int) -> Estimate:
+    """Share of the rows not of class ``code`` that were predicted as another class, too."""
+    others = rows.actual != code
+    if not others.any():
+        raise UndefinedMetricError(f"all labels are of class {rows.names[code]!r}")
+    return intervals.weighted_share((rows.predicted != code)[others], rows.weight[others])
 
 
 def f1(rows: Classified, code: int) -> Estimate:
@@ -154,6 +177,7 @@ METRICS: Final[Mapping[str, Callable[[Classified], Estimate]]] = {
     "macro_precision": macro_precision,
     "macro_recall": macro_recall,
     "macro_f1": macro_f1,
+    "macro_specificity": macro_specificity,
     "mean_score": mean_score,
     "calibration_error": expected_calibration_error,
 }
@@ -163,5 +187,6 @@ OF_A_CLASS: Final[Mapping[str, Callable[[Classified, int], Estimate]]] = {
     "precision": precision,
     "recall": recall,
     "f1": f1,
+    "specificity": specificity,
 }
 """What is measured of each class, by the name that it has on the wire."""

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from tidegauge.score_codes import ScoreCodes
+
 _EARLIEST: Final = -(1 << 63)
 _LATEST: Final = (1 << 63) - 1
 
@@ -23,6 +25,7 @@ class Made(NamedTuple):
         value: predicted number; None without one.
         segments: names and values of the slices that the row belongs to.
         ranked: whether it is an item of a list.
+        class_scores: scores of every class; None without them.
 
     Example:
         >>> Made("query-7-3", 0, None, 0.8, None, (), ranked=True).outcome(60, 1.0).group
@@ -36,6 +39,7 @@ class Made(NamedTuple):
     value: float | None
     segments: Segments
     ranked: bool = False
+    class_scores: ScoreCodes | None = None
 
     def outcome(self, recorded_at: int, actual: str | float) -> Outcome:
         """This prediction with what came of it, recorded at ``recorded_at`` (ns since the epoch).
@@ -43,9 +47,9 @@ class Made(NamedTuple):
         Raises:
             ValueError: as `Outcome`.
         """
-        id, at, klass, score, value, segments, ranked = self
+        id, at, klass, score, value, segments, ranked, class_scores = self
         group = id.rpartition("-")[0] if ranked else ""
-        return Outcome(id, at, recorded_at, klass, score, value, actual, segments, group)
+        return Outcome(id, at, recorded_at, klass, score, value, actual, segments, group, class_scores)
 
 
 class Said(NamedTuple):
@@ -76,6 +80,7 @@ class Outcome:
         actual: a class as text, or a number.
         segments: names and values of the slices that the row belongs to.
         group: name of the list that a ranked item belongs to, which is its id up to the last dash; empty without one.
+        class_scores: scores of every class; None without them.
 
     Raises:
         ValueError: there is no id, a number is not finite, or a time does not fit 64 bits.
@@ -95,6 +100,7 @@ class Outcome:
     actual: str | float
     segments: Segments = ()
     group: str = ""
+    class_scores: ScoreCodes | None = None
 
     def __post_init__(self) -> None:
         # Every outcome passes here, so the good case costs one look at each field.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge_processor.performance import intervals
-from tidegauge_processor.performance.cohort import Table
 from tidegauge_processor.performance.estimates import Estimate, UndefinedMetricError
+from tidegauge_processor.performance.table import Table
 
 _SMALLEST: Final = float(np.finfo(np.float64).eps)
 

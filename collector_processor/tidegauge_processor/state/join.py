@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from tidegauge import semconv
 from tidegauge.columns import category
+from tidegauge.score_codes import ScoreCodes
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.performance.outcomes import Made, Outcome, Said
 from tidegauge_processor.records import ModelKey
@@ -105,7 +106,7 @@ class Join:
         if self._is_past(key.model, time):
             return [], "expired"
         entry = self._entry(place, key.model)
-        plain = [made.at, made.klass, made.score, made.value, [list(pair) for pair in made.segments], made.ranked]
+        plain = _plain(made)
         known = entry.made.get(key.version)
         if known is not None:
             return [], "duplicate" if known == plain else "prediction_id_reused"
@@ -157,12 +158,11 @@ class Join:
 
     def _meet(self, entry: _Entry, slot: str, version: str, id: str) -> Outcome:
         recorded, actual, met = entry.said[slot]
-        at, klass, score, value, segments, ranked = entry.made[version]
+        made = _made(id, entry.made[version])
         if not met:
             entry.said[slot][2] = True
             self._counter.add(semconv.METRIC_JOIN_HITS)
-        made = Made(id, at, klass, score, value, tuple((name, slice) for name, slice in segments), ranked)
-        return made.outcome(recorded, _fitting(actual, klass))
+        return made.outcome(recorded, _fitting(actual, made.klass))
 
     def _entry(self, place: bytes, model: str) -> _Entry:
         changed = self._changed.get(place)
@@ -183,6 +183,19 @@ class Join:
 
     def _is_past(self, model: str, time: int) -> bool:
         return time <= self._latest.get(model, 0) - self._limits.expiration
+
+
+def _plain(made: Made) -> list[Any]:
+    """A prediction but for its key, for JSON; scores of every class stand at the end, where there are any."""
+    every = [] if made.class_scores is None else [made.class_scores.class_set, made.class_scores.codes.hex()]
+    segments = [list(pair) for pair in made.segments]
+    return [made.at, made.klass, made.score, made.value, segments, made.ranked, *every]
+
+
+def _made(id: str, plain: list[Any]) -> Made:
+    at, klass, score, value, segments, ranked, *every = plain
+    class_scores = ScoreCodes(every[0], bytes.fromhex(every[1])) if every else None
+    return Made(id, at, klass, score, value, tuple((name, slice) for name, slice in segments), ranked, class_scores)
 
 
 def _place(model: str, id: str) -> bytes:

@@ -36,14 +36,14 @@ DEADLINES = [START + (number + 1) * COHORT + WAIT for number in range(COHORTS)]
 
 
 def live(
-    frame: pd.DataFrame, known: Baseline, score: str, label: str, calls: str = "at", **options: Any
+    frame: pd.DataFrame, known: Baseline, score: str | list[str], label: str, calls: str = "at", **options: Any
 ) -> list[Signal]:
     """Predict the rows of each value of ``calls`` in one call, and hand back each receipt when its label is known.
 
     Args:
         frame: rows with the times ``at`` and ``landed``, ns since the epoch; values of ``calls`` rise with the time.
         known: baseline of the model.
-        score: column of what is returned.
+        score: column of what is returned, or the columns of an array.
         label: column of what comes true, empty while nobody knows.
         calls: column whose values are calls.
         options: of the decorator.
@@ -58,7 +58,8 @@ def live(
     with capture(Settings(export_interval=3600), clock=clock) as seen:
         for _, part in frame.groupby(calls):
             clock.set(int(part["at"].iloc[0]))
-            inputs = part.drop(columns=["at", "landed", score, label, *({calls} - {"at"})])
+            inputs = part.drop(columns=["at", "landed", *([score] if isinstance(score, str) else score), label])
+            inputs = inputs.drop(columns=calls, errors="ignore")
             inputs.attrs["said"] = part[score].to_numpy()
             predict(inputs)
             receipts += tidegauge.last_prediction().receipts
@@ -72,7 +73,7 @@ def live(
             ready = told[(told["landed"] > before) & (told["landed"] <= deadline)]
             for receipt, landed, actual in zip(ready["receipt"], ready["landed"], ready[label], strict=True):
                 clock.set(int(landed))
-                tidegauge.record_outcome(receipt, actual=int(actual))
+                tidegauge.record_outcome(receipt, actual=actual if isinstance(actual, str) else int(actual))
             assert seen.flush()
             feedback.append(encode_logs(exporters.logs.received).SerializeToString())
             exporters.logs.received.clear()

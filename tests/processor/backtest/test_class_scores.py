@@ -44,11 +44,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_what_is_estimated_of_each_day_is_what_its_labels_show(kind: str) -> None:
+def test_what_is_estimated_of_each_day_is_what_its_labels_show(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     history = rows(9_000, seed=2)
     history.to_parquet("rows.parquet") if kind == "parquet" else history.to_csv("rows.csv", index=False)
     assert list(Baseline.load("baseline.json").class_calibrations) == list(CLASSES)
     found = backtest(f"rows.{kind}", *COLUMNS, "--label", "was")
+    lines = [line.split("│")[1:-1] for line in capsys.readouterr().out.splitlines() if line.startswith("│ 2024-")]
+    shown = {day.strip(): [cell.strip() for cell in cells] for day, *cells in lines}
     days = by_day(history)
     assert len(days) == DAYS
     for start, day in days.items():
@@ -63,14 +65,24 @@ def test_what_is_estimated_of_each_day_is_what_its_labels_show(kind: str) -> Non
         measured = numbers(found, start, whole)
         assert {name: measured[name]["value"] for name in truth} == pytest.approx(truth, rel=1e-12)
         assert measured["mean_score"]["value"] == pytest.approx(scores.max(axis=1).mean(), rel=1e-12)
+        truth["roc_auc"] = metrics.roc_auc_score(day["was"], scores, multi_class="ovr")
+        of_every_class = {
+            "roc_auc": truth["roc_auc"],
+            "average_precision": metrics.average_precision_score(day[["was"]].to_numpy() == CLASSES, scores),
+            "log_loss": metrics.log_loss(day["was"], scores),
+            "brier": metrics.brier_score_loss(day["was"], scores),
+        }
+        assert {name: measured[name]["value"] for name in of_every_class} == pytest.approx(of_every_class, abs=1e-3)
+        assert {measured[name]["labels"] for name in of_every_class} == {len(day)}
         promised = {
             (each["name"], each["class"]): each
             for each in found["evaluations"]
             if (each["start"], each["type"]) == (start, "estimated")
         }
-        truth["roc_auc"] = metrics.roc_auc_score(day["was"], scores, multi_class="ovr")
         of_class = {(name, klass) for name in ("precision", "recall", "f1") for klass in CLASSES}
         assert set(promised) == {(name, None) for name in truth} | of_class
+        beside = f"{measured['roc_auc']['value']:.3f}", f"{promised['roc_auc', None]['value']:.3f}"
+        assert (shown[start[:10]][3], shown[start[:10]][7]) == beside
         for name, value in truth.items():
             assert promised[name, None]["value"] == pytest.approx(value, abs=0.06)
             assert promised[name, None]["labels"] == len(day)

@@ -90,6 +90,35 @@ def test_the_same_evaluations_changes_and_incidents(tmp_path: Path) -> None:
         assert names == [sentence.partition(":")[0] for sentence in last.streams]
 
 
+def test_the_same_numbers_of_several_classes(tmp_path: Path) -> None:
+    rng, names = np.random.default_rng(6), ["bus", "car", "walk"]
+    frame = rows().drop(columns=["score", "late"])
+    frame = frame[(frame.index % 7 == 0) | frame["landed"].isin(DEADLINES)]
+    scores = rng.dirichlet([1.0, 0.5, 0.3], len(frame))
+    places = (scores.cumsum(axis=1) < rng.random((len(frame), 1))).sum(axis=1)
+    columns = [f"p_{name}" for name in names]
+    frame[columns], frame["was"] = scores, np.array(names)[places]
+    known = Baseline.fit(
+        frame.iloc[:1_000],
+        model="m",
+        version="1",
+        task="multiclass",
+        label="was",
+        features=["income"],
+        score=dict(zip(names, columns, strict=True)),
+    )
+    frame["was"] = frame["was"].where(frame["landed"] <= DEADLINES[-1])
+    frame.to_parquet(tmp_path / "rows.parquet")
+    outputs = OutputColumns(class_scores=tuple(zip(names, columns, strict=True)))
+    given = outputs, LabelColumns("was", "landed", ("region",)), LABELS
+    found = run(Source(tmp_path / "rows.parquet"), known, POLICY, "at", *given)
+    said = live(frame, known, columns, "was", segments=["region"])
+    expected = same_evaluations(found.evaluations, said)
+    of_classes = {each.name for each in expected if each.type == "realized" and each.klass == "bus"}
+    assert {"roc_auc", "average_precision", "specificity"} <= of_classes
+    assert {each.name for each in expected if each.segment == "region=north"} >= {"roc_auc", "log_loss", "brier"}
+
+
 def _claim(sentence: str) -> tuple[str, int]:
     """State and rows of a stream, as an event puts them."""
     state = sentence.partition(": ")[2].partition(",")[0]

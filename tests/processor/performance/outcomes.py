@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge.score_codes import ScoreCodes, class_set_of, to_codes
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
 
@@ -21,6 +22,22 @@ def outcome(id: str = "p", at: int = 60, **fields: Any) -> Outcome:
         *(fields.get(name) for name in ("klass", "score", "value")),
         fields["actual"],
         group=fields.get("group", ""),
+        class_scores=fields.get("class_scores"),
+    )
+
+
+def every_class(names: Sequence[str], scores: Iterable[float]) -> ScoreCodes:
+    return ScoreCodes(class_set_of(names), to_codes(np.array(scores, dtype=np.float64)).tobytes())
+
+
+def multiclass_cohort(
+    scores: NDArray[np.float64], actual: Iterable[str], names: Sequence[str], said: Sequence[str] | None = None
+) -> Cohort:
+    """The likeliest of the classes ``names`` is predicted, unless ``said`` is."""
+    said = said or [names[place] for place in scores.argmax(axis=1)]
+    return cohort_of(
+        outcome(str(row), klass=klass, score=float(own.max()), actual=was, class_scores=every_class(names, own))
+        for row, (own, klass, was) in enumerate(zip(scores, said, actual, strict=True))
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tidegauge_processor.performance.arrivals import LEAST_LABELS, Arrivals
 from tidegauge_processor.performance.classes import read_binary
-from tidegauge_processor.performance.cohort import Kind, Table
 from tidegauge_processor.performance.evaluate import report
+from tidegauge_processor.performance.table import Kind, Table
 
 DAY = 86_400 * 10**9
 KINDS = tuple(Kind(actual, klass, False, False, ()) for actual in "01" for klass in "01")
@@ -25,7 +25,18 @@ def predictions(random, rows, day):
     delay = (random.exponential(np.where(actual, 10, 3)) * DAY).astype(np.int64)
     nothing = np.full(rows, np.nan)
     kind = 2 * actual.astype(np.int64) + klass
-    return Table(KINDS, kind, nothing, nothing, nothing, made, delay, np.zeros(rows, np.int64), np.ones(rows))
+    return Table(
+        KINDS,
+        kind,
+        nothing,
+        nothing,
+        nothing,
+        made,
+        delay,
+        np.zeros(rows, np.int64),
+        np.ones(rows),
+        np.empty((rows, 0), np.uint16),
+    )
 
 
 def accuracy(table):

@@ -1,6 +1,7 @@
 """A cohort is a set: what was said of each prediction last, and nothing of how it came."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.processor.performance.outcomes import binary_cohort, cohort_of, outcome
+from tests.processor.performance.outcomes import binary_cohort, cohort_of, every_class, outcome
 from tidegauge.errors import WireError
-from tidegauge_processor.performance.cohort import Cohort, Kind
+from tidegauge.score_codes import ScoreCodes, class_set_of, from_codes
+from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.table import Kind
 
 NUMBERS = st.sampled_from([0.0, -0.0, 0.1, 0.5, 1.0, -3.25, 5e-324, 1e308])
 CLASSES = st.sampled_from(["", "0", "1", "late", "Zürich"])
@@ -25,6 +28,12 @@ OUTCOMES = st.builds(
     value=st.none() | NUMBERS,
     actual=CLASSES | NUMBERS,
     segments=st.sampled_from([(), (("region", "north"),), (("age", "old"), ("region", "north"))]),
+    class_scores=st.sampled_from(
+        [
+            *(None, every_class("ab", (0.25, 0.75)), every_class("ab", (1.0, 0.0)), every_class("ab", (0.0, 0.0))),
+            *(every_class("abc", (0.0, 0.0, 1.0)), ScoreCodes(class_set_of("ab"), bytes(2))),
+        ]
+    ),
 )
 
 
@@ -96,8 +105,15 @@ def test_the_two_zeros_are_one_number(name):
 
 def test_a_kind_that_was_revised_away_leaves_nothing():
     assert cohort_of([outcome(at=1, klass="x", actual="y"), outcome(at=2, actual=2.0)]).dump()["kinds"] == [
-        [None, None, False, False, []]
+        [None, None, False, False, [], "", 0]
     ]
+
+
+def test_scores_of_every_class_that_were_revised_away_leave_nothing():
+    scores = every_class("abc", (0.5, 0.25, 0.25))
+    revised = cohort_of([outcome(at=1, actual="a", class_scores=scores), outcome(at=2, actual="a")])
+    assert revised == cohort_of([outcome(at=2, actual="a")])
+    assert revised.table().codes.shape == (1, 0)
 
 
 def test_the_columns_of_a_table():
@@ -105,16 +121,24 @@ def test_the_columns_of_a_table():
         [
             Outcome("a", 0, 1, "late", 0.75, None, "late", (("region", "north"),)),
             Outcome("b", 0, 1, None, None, 3.5, 4.0),
+            Outcome("c", 0, 1, "a", 0.75, None, "b", class_scores=every_class("ab", (0.75, 0.25))),
+            Outcome("d", 0, 1, "c", 0.5, None, "c", class_scores=every_class("abc", (0.125, 0.375, 0.5))),
         ]
     ).table()
     rows = {
-        (table.kinds[kind], *(None if np.isnan(x) else x for x in numbers))
-        for kind, *numbers in zip(table.kind, table.score, table.value, table.actual, strict=True)
+        (table.kinds[kind], *(None if np.isnan(x) else x for x in numbers), *every)
+        for kind, *numbers, every in zip(
+            table.kind, table.score, table.value, table.actual, from_codes(table.codes).tolist(), strict=True
+        )
     }
     assert rows == {
-        (Kind("late", "late", True, False, (("region", "north"),)), 0.75, None, None),
-        (Kind(None, None, False, True, ()), None, 3.5, 4.0),
+        (Kind("late", "late", True, False, (("region", "north"),)), 0.75, None, None, 0.0, 0.0, 0.0),
+        (Kind(None, None, False, True, ()), None, 3.5, 4.0, 0.0, 0.0, 0.0),
+        (Kind("b", "a", True, False, (), class_set_of("ab"), 2), 0.75, None, None, 0.75, 0.25, 0.0),
+        (Kind("c", "c", True, False, (), class_set_of("abc"), 3), 0.5, None, None, 0.125, 0.375, 0.5),
     }
+    plain = table.without_class_scores()
+    assert ({kind.class_set for kind in plain.kinds}, plain.codes.shape) == ({""}, (4, 0))
 
 
 def test_many_outcomes_in_any_order():
@@ -148,6 +172,14 @@ def test_a_dump_costs_less_than_25_bytes_an_outcome():
     for row, (score, delay) in enumerate(zip(scores, random.integers(0, 3600 * 10**9, 5_000), strict=True)):
         cohort.add(outcome(str(row), 1_767_571_200 * 10**9 + int(delay), klass="0", score=score, actual="0"))
     assert len(json.dumps(cohort.dump())) / 5_000 < 25
+
+
+def test_scores_of_every_class_cost_the_dump_two_bytes_each_and_other_outcomes_nothing():
+    scores = np.random.default_rng(8).dirichlet(np.ones(4), 2_000)
+    plain = [outcome(str(row), klass="a", score=0.5, actual="b") for row in range(4_000)]
+    scored = [replace(each, class_scores=every_class("abcd", own)) for each, own in zip(plain, scores, strict=False)]
+    more = len(json.dumps(cohort_of([*scored, *plain[2_000:]]).dump())) - len(json.dumps(cohort_of(plain).dump()))
+    assert more / 2_000 < 4 * 2 * 4 / 3 + 1  # base64, and an eighth of a byte for which kind
 
 
 def test_a_dump_of_another_version_is_refused():

@@ -10,8 +10,8 @@ from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.evaluating import subject_of
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance.arrivals import Arrivals
-from tidegauge_processor.performance.cohort import Kind, Table
 from tidegauge_processor.performance.complete import Patience, is_of_age, ripe
+from tidegauge_processor.performance.table import Kind, Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.types import Policy
@@ -41,9 +41,9 @@ def cohort(random, day, shift=0.0):
     delay = (random.exponential(np.where(actual, 10, 3)) * DAY).astype(np.int64)
     nothing, zeros = np.full(ROWS, np.nan), np.zeros(ROWS, np.int64)
     kind = 2 * actual.astype(np.int64) + (score >= 0.5)
-    return Table(KINDS, kind, score, nothing, nothing, made, delay, zeros, np.ones(ROWS)).take(
-        random.random(ROWS) < 0.95
-    )
+    return Table(
+        KINDS, kind, score, nothing, nothing, made, delay, zeros, np.ones(ROWS), np.empty((ROWS, 0), np.uint16)
+    ).take(random.random(ROWS) < 0.95)
 
 
 def incidents(baseline, seed, retention, days=130, shift_from=10**6):

@@ -10,8 +10,8 @@ import pytest
 
 from tidegauge.baseline.wobble import wobble
 from tidegauge_processor.label_incidents import judge_labels
-from tidegauge_processor.performance.cohort import Kind, Table
 from tidegauge_processor.performance.judging import SCALES, against_reference, level
+from tidegauge_processor.performance.table import Kind, Table
 from tidegauge_processor.performance.worse import Days, compare_mistakes
 from tidegauge_processor.signals import Subject
 from tidegauge_processor.state.memory import Memory
@@ -94,4 +94,6 @@ def table(day: pd.DataFrame) -> Table:
     kinds = tuple(Kind(actual, klass, True, False, ()) for actual in names for klass in names)
     nothing, zeros = np.full(len(day), np.nan), np.zeros(len(day), np.int64)
     kind = 2 * positive.astype(np.int64) + (score >= 0.5)
-    return Table(kinds, kind, score, nothing, nothing, zeros, zeros, zeros, np.ones(len(day)))
+    return Table(
+        kinds, kind, score, nothing, nothing, zeros, zeros, zeros, np.ones(len(day)), np.empty((len(day), 0), np.uint16)
+    )

@@ -18,6 +18,7 @@ BINARY = [
     *("accuracy", "precision", "recall", "specificity", "f1", "balanced_accuracy", "roc_auc", "average_precision"),
     *("mean_label", "brier", "log_loss", "calibration_error", "mean_score"),
 ]
+NAMES = ["cat", "dog", "eel"]
 NUMBERS = ["mae", "mse", "rmse", "mape", "r2", "bias"]
 
 
@@ -93,19 +94,22 @@ def test_many_classes_as_scikit_learn():
         "macro_precision": metrics.precision_score(actual, predicted, **average),
         "macro_recall": metrics.recall_score(actual, predicted, **average),
         "macro_f1": metrics.f1_score(actual, predicted, **average),
+        "macro_specificity": np.mean([metrics.recall_score(actual != name, predicted != name) for name in NAMES]),
         "mean_score": scores.mean(),
         "calibration_error": calibration_error(actual == predicted, scores),
     }
     found = evaluate(cohort, "multiclass", None)
     assert values(found) == pytest.approx(expected, rel=1e-12)
     of_classes = {(each.name, each.klass): each.value for each in found if each.klass is not None}
-    names = ["cat", "dog", "eel"]
+    for name in NAMES:
+        expected_value = metrics.recall_score(actual != name, predicted != name)
+        assert of_classes.pop(("specificity", name)) == pytest.approx(expected_value, rel=1e-12)
     for name, metric in [
         ("precision", metrics.precision_score),
         ("recall", metrics.recall_score),
         ("f1", metrics.f1_score),
     ]:
-        for klass, value in zip(names, metric(actual, predicted, average=None, zero_division=0.0), strict=True):
+        for klass, value in zip(NAMES, metric(actual, predicted, average=None, zero_division=0.0), strict=True):
             if (name, klass) != ("precision", "eel"):  # it was never predicted
                 assert of_classes.pop((name, klass)) == pytest.approx(value, rel=1e-12)
     assert of_classes == {}
@@ -229,8 +233,8 @@ NO_LABELS = "no labels yet"
         (
             "multiclass",
             [
-                *("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "mean_score"),
-                "calibration_error",
+                *("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_specificity"),
+                *("mean_score", "calibration_error", "roc_auc", "average_precision", "log_loss", "brier"),
             ],
         ),
         ("regression", NUMBERS),
