@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegauge._histogram import is_sampled
 from tidegauge._snapshot import Frame, Matrix, Row, Rows
 from tidegauge.columns import CategoricalColumn, NumericColumn, categorical_column, numeric_column
 
@@ -58,6 +60,14 @@ class Table:
     def owner(self, row: int) -> Prediction:
         """The call that a row belongs to."""
         return self.calls[bisect_right(self._ends, row)]
+
+    @cached_property
+    def sampled(self) -> NDArray[np.intp]:
+        """Rows of the calls whose traces are kept."""
+        kept = [is_sampled(call) for call in self.calls]
+        if all(kept):
+            return np.arange(self.rows)
+        return np.flatnonzero(np.repeat(kept, [call.rows for call in self.calls]))
 
 
 def tables(calls: Sequence[Prediction]) -> list[Table]:

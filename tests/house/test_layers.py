@@ -19,7 +19,17 @@ CLOCKS_AND_IO = (
 )
 SHARED = tuple(
     f"tidegauge.{part}"
-    for part in ("semconv", "errors", "statistics", "summaries", "columns", "baseline", "receipt", "observation")
+    for part in (
+        "semconv",
+        "errors",
+        "statistics",
+        "summaries",
+        "columns",
+        "baseline",
+        "receipt",
+        "observation",
+        "examples",
+    )
 )
 
 
