@@ -106,12 +106,6 @@ def example_of(value: float, call: Prediction) -> Example | None:
     return None
 
 
-def is_sampled(call: Prediction) -> bool:
-    """Whether the trace of ``call`` is kept, as far as the process knows."""
-    context = call.span.get_span_context()
-    return context.trace_flags.sampled and context.is_valid
-
-
 def add_numbers(
     histogram: Histogram, values: NDArray[np.float64], bins: Bins | None, owners: Sequence[Prediction]
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from tidegauge._histogram import Histogram, add_numbers, empty_histogram, is_sampled
+from tidegauge._histogram import Histogram, add_numbers, empty_histogram
 from tidegauge._table import Table, segments_of
 from tidegauge.summaries import OTHER, NumericSummary
 
@@ -54,7 +54,7 @@ def count_outputs(summary: ModelSummary, calls: Sequence[Prediction], table: Tab
             classes = [None if name is None else admit(name) for name in output.classes]
         counted = list(zip(classes, segments[first:place] if segments else [_NO_SEGMENTS] * call.rows, strict=True))
         summary.predictions.update(counted)
-        if output is not None and output.classes is not None and is_sampled(call):
+        if output is not None and output.classes is not None and call.recording:
             latest.update(dict.fromkeys(counted, call))
         if output is not None and output.values is not None:
             values.extend(output.values)

@@ -215,7 +215,7 @@ class ModelSummary:
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
         column = table.categories(name)
         found = observe_categorical(column, feature)
-        rows = by_label(latest_rows(column.values, table.sampled), feature.place)
+        rows = by_label(latest_rows(column.values, table.recorded), feature.place)
         self._violate_categories(table, name, column, found.violations, rows.get(UNSEEN, ()))
         if name in table.calls[0].options.hash:
             return  # digests have no counterpart in the baseline, and the categories themselves must not leave
@@ -249,14 +249,14 @@ class ModelSummary:
         if placed:
             summary = self.occurrences.setdefault(name, CategorySummary())
             summary += CategorySummary(dict(placed))
-            rows = by_label(latest_rows(column.values, table.sampled), labels.__getitem__)
+            rows = by_label(latest_rows(column.values, table.recorded), labels.__getitem__)
             self.occurrence_calls.add_rows(table, {(name, label): places for label, places in rows.items()})
 
     # --- violations -------------------------------------------------------------------------------------------------
 
     def _violate_rows(self, table: Table, name: str, kind: str, count: int, but_absent: str | None = None) -> None:
         """Count rows of ``table``: all of them, or those that have a value of the column ``but_absent``."""
-        rows = table.sampled
+        rows = table.recorded
         if but_absent is not None:
             values = table.column(but_absent)
             rows = rows[[values[row] is not None for row in rows.tolist()]]
@@ -266,7 +266,7 @@ class ModelSummary:
         kinds = self._kinds(table, name, counts)
         feature = self.model.features.get(name)
         reference = feature if isinstance(feature, NumericFeature) else None
-        self._violate(table, name, counts, odd_numbers(column, reference, kinds, table.sampled) if kinds else {})
+        self._violate(table, name, counts, odd_numbers(column, reference, kinds, table.recorded) if kinds else {})
 
     def _violate_categories(
         self,
@@ -277,7 +277,7 @@ class ModelSummary:
         unseen: tuple[int, ...] = (),
     ) -> None:
         kinds = self._kinds(table, name, counts)
-        found = odd_categories(table.column(name), column.values, kinds, table.sampled) if kinds else {}
+        found = odd_categories(table.column(name), column.values, kinds, table.recorded) if kinds else {}
         self._violate(table, name, counts, {UNSEEN_CATEGORY: unseen, **found})
 
     def _kinds(self, table: Table, name: str, counts: Mapping[str, int]) -> list[str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge._histogram import is_sampled
 from tidegauge._snapshot import Frame, Matrix, Row, Rows
 from tidegauge.columns import CategoricalColumn, NumericColumn, categorical_column, numeric_column
 
@@ -62,9 +61,9 @@ class Table:
         return self.calls[bisect_right(self._ends, row)]
 
     @cached_property
-    def sampled(self) -> NDArray[np.intp]:
-        """Rows of the calls whose traces are kept."""
-        kept = [is_sampled(call) for call in self.calls]
+    def recorded(self) -> NDArray[np.intp]:
+        """Rows of the calls that have a span to point at."""
+        kept = [call.recording for call in self.calls]
         if all(kept):
             return np.arange(self.rows)
         return np.flatnonzero(np.repeat(kept, [call.rows for call in self.calls]))
