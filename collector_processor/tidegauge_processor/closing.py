@@ -37,7 +37,7 @@ from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, rows_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
-from tidegauge_processor.verdicts.incidents import IncidentChange
+from tidegauge_processor.traces import traces_of
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream
 from tidegauge_processor.versions import Champion
@@ -45,7 +45,6 @@ from tidegauge_processor.window_points import Points
 from tidegauge_processor.without_baseline import learn
 
 _SECOND: Final = 1e9
-_MOST_TRACES: Final = 5
 
 
 def close_window(
@@ -126,7 +125,7 @@ def _drift(
     policy: Policy,
     sums: Aggregates,
 ) -> Iterable[Signal]:
-    learned = subject.origin == "learned"
+    learned, references = subject.origin == "learned", comparison.references(baseline)
     (found,) = judge_windows(memory, [closed], baseline, policy, learned=learned)
     for verdict in found.verdicts:
         window = window_name(verdict.scale * (subject.end - subject.start))
@@ -136,11 +135,14 @@ def _drift(
             dimensions = {semconv.DRIFT_TARGET: verdict.stream.target, semconv.WINDOW_NAME: window} | named
             yield RateSignal(subject, semconv.METRIC_DETECTABLE_SHIFT, dimensions, verdict.detectable_shift)
     for change, effect in found.changes:
-        traces = _traces(change, sums)
         if change.kind == "opened":
             memory.opened += 1
-            memory.traces = traces
-        yield IncidentSignal.of(change, subject, traces, effect)
+            memory.traces = ()
+        if change.kind != "closed":  # then the window has nothing to show any more
+            before = {each: references[each].counts.sum(axis=0) for each in change.streams if each in references}
+            shown = traces_of(change.streams, sums.exemplars, baseline, closed.counts, before)
+            memory.traces = shown or memory.traces
+        yield IncidentSignal.of(change, subject, memory.traces, effect)
 
 
 def _attribution_ranking(
@@ -158,18 +160,6 @@ def _attribution_ranking(
             semconv.WINDOW_NAME: window_name(subject.end - subject.start),
         }
         yield RateSignal(subject, semconv.METRIC_DRIFT_SCORE, dimensions, score)
-
-
-def _traces(change: IncidentChange, sums: Aggregates) -> tuple[tuple[str, str], ...]:
-    """Calls with the most extreme values of the features concerned, strongest feature first."""
-    found: list[tuple[str, str]] = []
-    for stream in change.streams:
-        for key in sorted(sums.exemplars):
-            if stream.target == comparison.JOINT and key.metric != semconv.METRIC_RECONSTRUCTION_ERROR:
-                continue
-            if key.dimension(semconv.FEATURE_NAME) == stream.name:
-                found += [(exemplar.trace_id, exemplar.span_id) for exemplar in reversed(sums.exemplars[key])]
-    return tuple(dict.fromkeys(found))[:_MOST_TRACES]
 
 
 def _quality(
@@ -207,7 +197,9 @@ def _totals(subject: Subject, memory: Memory) -> TotalsSignal:
         error_type: Durations(tuple(summary.bounds.tolist()), tuple(summary.counts.tolist()), summary.sum.value)
         for error_type, summary in memory.durations.items()
     }
-    return TotalsSignal(subject, memory.started, memory.rows, memory.opened, durations, memory.traces)
+    beside = memory.challenge.traces if memory.challenge else ()
+    traces = tuple(dict.fromkeys((*memory.traces, *beside)))
+    return TotalsSignal(subject, memory.started, memory.rows, memory.opened, durations, traces)
 
 
 def _add_durations(memory: Memory, error_type: str, summary: NumericSummary) -> None:

@@ -22,6 +22,7 @@ from tidegauge_processor.signals import DriftSignal, IncidentSignal, Signal, Sub
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.traces import traces_of, watched
 from tidegauge_processor.verdicts.change_point import change_point_beside
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.lasting import Times, still_changed_beside
@@ -136,6 +137,9 @@ def take_up(
     counted = comparison.counts(Points(sums, champion.baseline, unreferenced=True, also=own), champion.baseline)
     known.windows.append(Counted(start, end, counted, _ONE_SLOT))
     del known.windows[:-most]
+    known.exemplars[start] = watched(sums.exemplars, counted)
+    for begin in sorted(known.exemplars)[:-SLACK]:
+        del known.exemplars[begin]
 
 
 def end_challenge(key: ModelKey, challenge: Challenge) -> Iterator[Signal]:
@@ -147,7 +151,8 @@ def end_challenge(key: ModelKey, challenge: Challenge) -> Iterator[Signal]:
         why = (f"the comparison with version {challenge.champion} has ended",)
         id = f"{left['id']}-{challenge.champion}"
         when = left["since"], left["change_point"]
-        yield IncidentSignal(subject, id, "closed", *when, State(left["state"]), why, (), False, challenge.champion)
+        state, traces = State(left["state"]), challenge.traces
+        yield IncidentSignal(subject, id, "closed", *when, state, why, traces, False, challenge.champion)
 
 
 def compare(
@@ -171,6 +176,7 @@ def compare(
         if window.end <= challenge.judged_until or window.end > champion.closed_until:
             continue
         challenge.judged_until = window.end
+        exemplars = challenge.exemplars.pop(window.start, {})
         if not window.counts:
             continue  # the challenger was silent
         policy = policy_of(window.start)
@@ -201,9 +207,15 @@ def compare(
             return still_changed_beside(judged, theirs, references[stream], stream, Times(*times))
 
         for change in challenge.incidents.update(verdicts, window, policy, began, lasts):
-            memory.opened += change.kind == "opened"
+            if change.kind == "opened":
+                memory.opened += 1
+                challenge.traces = ()
+            if change.kind != "closed":
+                beside = counted[window.start].counts if window.start in counted else {}
+                shown = traces_of(change.streams, exemplars, baseline, window.counts, beside)
+                challenge.traces = shown or challenge.traces
             id = f"{change.id}-{challenge.champion}"
-            yield replace(IncidentSignal.of(change, subject), id=id, versus=challenge.champion)
+            yield replace(IncidentSignal.of(change, subject, challenge.traces), id=id, versus=challenge.champion)
 
 
 _ONE_SLOT: Final = np.ones(1, dtype=np.bool_)

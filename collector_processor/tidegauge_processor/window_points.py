@@ -27,6 +27,26 @@ def between(summary: Summary | None, bounds: NDArray[np.float64]) -> Cells:
     return np.zeros(bounds.size + 1, dtype=np.int64)
 
 
+def category_cell(feature: CategoricalFeature) -> Callable[[StreamKey], int]:
+    """Cell of a point of ``ml.feature.occurrences``.
+
+    Where it came with a baseline, its writer has said what the category counts as; else the feature says so.
+    """
+    place = {label: cell for cell, label in enumerate(feature.labels)}
+
+    def cell(stream: StreamKey) -> int:
+        category = stream.dimension(semconv.FEATURE_CATEGORY)
+        return place[category] if category in place else place[feature.place(category)]
+
+    return cell
+
+
+def class_cell(baseline: Baseline) -> Callable[[StreamKey], int]:
+    """Cell of a point of ``ml.predictions``."""
+    place, others = class_cells(baseline)
+    return lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), others)
+
+
 class Points:
     """The points of a window that can be counted in the cells of one baseline; a `comparison.Seen`.
 
@@ -57,23 +77,13 @@ class Points:
         """See `comparison.Seen`."""
         if isinstance(feature, NumericFeature):
             return self._histogram(semconv.METRIC_FEATURE_VALUE, feature.bounds, feature.name)
-        place = {label: cell for cell, label in enumerate(feature.labels)}
-        return self._cells(
-            len(place),
-            semconv.METRIC_FEATURE_OCCURRENCES,
-            feature.name,
-            lambda stream: _place(place, feature, stream.dimension(semconv.FEATURE_CATEGORY)),
-        )
+        cell = category_cell(feature)
+        return self._cells(len(feature.labels), semconv.METRIC_FEATURE_OCCURRENCES, feature.name, cell)
 
     def classes(self) -> Cells:
         """See `comparison.Seen`."""
-        place, others = class_cells(self._baseline)
-        return self._cells(
-            len(place) + 1,
-            semconv.METRIC_PREDICTIONS,
-            "",
-            lambda stream: place.get(stream.dimension(semconv.PREDICTION_CLASS), others),
-        )
+        cell = class_cell(self._baseline)
+        return self._cells(len(self._baseline.classes) + 1, semconv.METRIC_PREDICTIONS, "", cell)
 
     def joint(self, reference: JointReference) -> Cells:
         """See `comparison.Seen`."""
@@ -162,11 +172,6 @@ def _same_cells(one: Baseline, other: Baseline, name: str) -> bool:
     if isinstance(first, NumericFeature) or isinstance(second, NumericFeature):
         return False
     return (first.labels, first.others, first.open) == (second.labels, second.others, second.open)
-
-
-def _place(place: Mapping[str, int], feature: CategoricalFeature, category: str) -> int:
-    """Cell of a category; of those without one, a writer that knows the baseline has said which they are."""
-    return place[category] if category in place else place[feature.place(category)]
 
 
 def _bounds(part: NumericFeature | ScoreReference | None) -> list[float] | None:

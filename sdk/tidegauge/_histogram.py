@@ -93,9 +93,30 @@ def exemplify(examples: Examples, values: NDArray[np.float64], owners: Sequence[
 
 def exemplify_one(examples: Examples, value: float, call: Prediction) -> None:
     """Let ``value`` of ``call`` exemplify its stream, when the call was sampled."""
+    example = example_of(value, call)
+    if example is not None:
+        examples.add(example)
+
+
+def example_of(value: float, call: Prediction) -> Example | None:
+    """``value`` and the trace of ``call``; None when no trace of it is kept."""
     context = call.span.get_span_context()
     if context.trace_flags.sampled and context.is_valid:
-        examples.add(Example(value, call.time, context.trace_id, context.span_id))
+        return Example(value, call.time, context.trace_id, context.span_id)
+    return None
+
+
+def add_numbers(
+    histogram: Histogram, values: NDArray[np.float64], bins: Bins | None, owners: Sequence[Prediction]
+) -> None:
+    """Add the finite of ``values``, which come from the calls ``owners``, with their examples."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        owners = [call for call, keep in zip(owners, finite.tolist(), strict=True) if keep]
+        values = values[finite]
+    if values.size:
+        histogram.add(values, bins)
+        exemplify(histogram.examples, values, owners)
 
 
 def absorb(into: dict[_Key, Histogram], parts: Mapping[_Key, Histogram]) -> None:

@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from tidegauge import semconv
-from tidegauge._histogram import Histogram
+from tidegauge._histogram import Example, Histogram
 from tidegauge._safety import Safety
 from tidegauge._summarise import ModelSummary
 from tidegauge.summaries import ExactSum, NumericSummary
@@ -88,14 +88,17 @@ def produce(summary: ModelSummary, start: int, end: int) -> Iterator[Produced]:
     for (name, segments), count in summary.predictions.items():
         attributes = _class(identity, name)
         attributes.update((semconv.SEGMENT_PREFIX + segment, value) for segment, value in segments)
-        yield Produced(semconv.METRIC_PREDICTIONS, NumberDataPoint(attributes, start, end, count))
+        calls = _exemplars(summary.prediction_calls.shown((name, segments)))
+        yield Produced(semconv.METRIC_PREDICTIONS, NumberDataPoint(attributes, start, end, count, calls))
     for feature, categories in summary.occurrences.items():
         for category, count in categories.counts.items():
             attributes = {**identity, semconv.FEATURE_NAME: feature, semconv.FEATURE_CATEGORY: category}
-            yield Produced(semconv.METRIC_FEATURE_OCCURRENCES, NumberDataPoint(attributes, start, end, count))
+            calls = _exemplars(summary.occurrence_calls.shown((feature, category)))
+            yield Produced(semconv.METRIC_FEATURE_OCCURRENCES, NumberDataPoint(attributes, start, end, count, calls))
     for (feature, kind), count in summary.violations.items():
         attributes = {**identity, semconv.FEATURE_NAME: feature, semconv.VIOLATION_TYPE: kind}
-        yield Produced(semconv.METRIC_VIOLATIONS, NumberDataPoint(attributes, start, end, count))
+        calls = _exemplars(summary.violation_calls.shown((feature, kind)))
+        yield Produced(semconv.METRIC_VIOLATIONS, NumberDataPoint(attributes, start, end, count, calls))
     if summary.predictions:
         yield Produced(semconv.METRIC_SDK_PREDICTIONS, NumberDataPoint(model.identity, since, end, model.made))
 
@@ -150,7 +153,7 @@ def _histogram(
     # A double cannot hold every exact sum: what rounding leaves over goes with the next interval of the stream.
     rest = rests.get(stream)
     total, rests[stream] = (summary.sum if rest is None else summary.sum + rest).rounded()
-    exemplars = [Exemplar({}, e.value, e.time, e.span_id, e.trace_id) for e in histogram.examples.shown()]
+    exemplars = _exemplars(histogram.examples.shown())
     if isinstance(summary, NumericSummary):
         return HistogramDataPoint(
             attributes=attributes,
@@ -179,6 +182,10 @@ def _histogram(
         max=summary.maximum,
         exemplars=exemplars,
     )
+
+
+def _exemplars(examples: Iterable[Example]) -> list[Exemplar]:
+    return [Exemplar({}, e.value, e.time, e.span_id, e.trace_id) for e in examples]
 
 
 def _buckets(counts: Mapping[int, int]) -> Buckets:

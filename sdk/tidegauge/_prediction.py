@@ -44,7 +44,6 @@ class Prediction:
         "_model",
         "_options",
         "_pipeline",
-        "_recording",
         "_started",
         "_stopped",
         "_token",
@@ -53,6 +52,7 @@ class Prediction:
         "inputs",
         "outputs",
         "own_ids",
+        "recording",
         "rows",
         "span",
         "time",
@@ -79,8 +79,8 @@ class Prediction:
         except Exception as error:
             pipeline.safety.failed("span", error)
             self.span = trace.INVALID_SPAN
-        self._recording = self.span.is_recording()
-        if not self._recording:
+        self.recording = self.span.is_recording()
+        if not self.recording:
             self._ids = own_identity(self.span)
         self._began = pipeline.timer()
 
@@ -239,7 +239,7 @@ class Prediction:
                 self.outputs = None
             try:
                 self.time = pipeline.clock()
-                if self._recording:
+                if self.recording:
                     describe(self, error)
                 explain = self._options.explain
                 explained = bool(explain and error is None and self.rows and explain.chooses(*self.identity))

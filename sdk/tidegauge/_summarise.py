@@ -10,35 +10,37 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tidegauge._attributions import Attributions
 from tidegauge._block import MOST_ROWS
 from tidegauge._class_scores import class_score_histograms
-from tidegauge._histogram import DURATION_BINS, Histogram, absorb, empty_histogram, exemplify, exemplify_one
+from tidegauge._histogram import DURATION_BINS, Histogram, absorb, exemplify, exemplify_one
 from tidegauge._joint import joint_histogram
 from tidegauge._loss import loss_histogram
-from tidegauge._table import Table, segments_of, tables
+from tidegauge._occasions import Occasions
+from tidegauge._predicted import count_outputs
+from tidegauge._table import Table, tables
 from tidegauge.baseline import CategoricalFeature, NumericFeature
-from tidegauge.columns import categorical_column, is_numeric
+from tidegauge.columns import CategoricalColumn, NumericColumn, categorical_column, is_numeric
+from tidegauge.examples import by_label, ends, latest_rows, odd_categories, odd_numbers
 from tidegauge.observation import (
     MISSING,
     NON_FINITE,
     OUT_OF_RANGE,
     TYPE_MISMATCH,
     UNEXPECTED_FEATURE,
+    UNSEEN_CATEGORY,
     observe_categorical,
     observe_numeric,
 )
-from tidegauge.summaries import OTHER, CategorySummary, NumericSummary
-from tidegauge.summaries.bins import Bins
+from tidegauge.summaries import UNSEEN, CategorySummary, NumericSummary
 
 if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._options import Options
     from tidegauge._prediction import Prediction
 
-_NO_SEGMENTS: Final[tuple[tuple[str, str], ...]] = ()
+_OF_NUMBERS: Final = (MISSING, TYPE_MISMATCH, NON_FINITE, OUT_OF_RANGE)
 
 
 class ModelSummary:
@@ -60,6 +62,9 @@ class ModelSummary:
         self.joint: dict[None, Histogram] = {}
         self.occurrences: dict[str, CategorySummary] = {}
         self.violations: Counter[tuple[str, str]] = Counter()
+        self.violation_calls = Occasions()
+        self.occurrence_calls = Occasions()
+        self.prediction_calls = Occasions()
         self.attributions = Attributions(model)
 
     def add(self, calls: Sequence[Prediction]) -> None:
@@ -94,6 +99,9 @@ class ModelSummary:
     def _absorb(self, part: ModelSummary) -> None:
         self.predictions.update(part.predictions)
         self.violations.update(part.violations)
+        self.violation_calls.absorb(part.violation_calls)
+        self.occurrence_calls.absorb(part.occurrence_calls)
+        self.prediction_calls.absorb(part.prediction_calls)
         for name, categories in part.occurrences.items():
             own = self.occurrences.setdefault(name, CategorySummary())
             own += categories
@@ -110,9 +118,9 @@ class ModelSummary:
             self._add_features(table)
             absorb(self.losses, loss_histogram(table, self.model))
             absorb(self.joint, joint_histogram(table, self.model))
-            self._add_outputs(table.calls, table)
+            count_outputs(self, table.calls, table)
             seen.update(map(id, table.calls))
-        self._add_outputs([call for call in calls if id(call) not in seen], None)
+        count_outputs(self, [call for call in calls if id(call) not in seen], None)
         self.class_scores = class_score_histograms(calls, self.model)
 
     # --- calls ------------------------------------------------------------------------------------------------------
@@ -128,62 +136,6 @@ class ModelSummary:
             histogram.add(seconds, DURATION_BINS)
             exemplify(histogram.examples, seconds, group)
 
-    # --- outputs ----------------------------------------------------------------------------------------------------
-
-    def _add_outputs(self, calls: Sequence[Prediction], table: Table | None) -> None:
-        if not any(call.error is None and call.rows for call in calls):
-            return
-        segments: list[tuple[tuple[str, str], ...]] | None = None
-        names = calls[0].options.segments
-        if table is not None and names:
-            segments = [
-                row if self.model.segments_seen.knows(row) else tuple((name, OTHER) for name, _ in row)
-                for row in segments_of(table, names)
-            ]
-        place = 0
-        by_class: dict[str | None, list[float]] = {}
-        values: list[float] = []
-        owners: dict[str | None, list[Prediction]] = {}
-        for call in calls:
-            first, place = place, place + call.rows
-            if call.error is not None:
-                continue
-            output = call.outputs
-            classes: Sequence[str | None] = [None] * call.rows
-            if output is not None and output.classes is not None:
-                admit = self.model.classes_seen.admit
-                classes = [None if name is None else admit(name) for name in output.classes]
-            self.predictions.update(
-                zip(classes, segments[first:place] if segments else [_NO_SEGMENTS] * call.rows, strict=True)
-            )
-            if output is not None and output.values is not None:
-                values.extend(output.values)
-                owners.setdefault("value", []).extend([call] * call.rows)
-            if output is not None and output.scores is not None:
-                for name, score in zip(classes, output.scores, strict=True):
-                    by_class.setdefault(name, []).append(score)
-                    owners.setdefault(name, []).append(call)
-        for name, scores in by_class.items():
-            bins = self.model.score_bins
-            histogram = self.scores.setdefault(name, Histogram(NumericSummary(bins.bounds)))
-            self._add_numbers(histogram, np.array(scores, dtype=np.float64), bins, owners[name])
-        if values:
-            baseline = self.model.baseline
-            value_bins = None if baseline is None or baseline.value is None else baseline.value.bins
-            histogram = self.values.setdefault(None, empty_histogram(value_bins))
-            self._add_numbers(histogram, np.array(values, dtype=np.float64), value_bins, owners["value"])
-
-    def _add_numbers(
-        self, histogram: Histogram, values: NDArray[np.float64], bins: Bins | None, owners: Sequence[Prediction]
-    ) -> None:
-        finite = np.isfinite(values)
-        if not finite.all():
-            owners = [call for call, keep in zip(owners, finite.tolist(), strict=True) if keep]
-            values = values[finite]
-        if values.size:
-            histogram.add(values, bins)
-            exemplify(histogram.examples, values, owners)
-
     # --- features ---------------------------------------------------------------------------------------------------
 
     def _add_features(self, table: Table) -> None:
@@ -198,7 +150,7 @@ class ModelSummary:
             if name in options.deny or (together and isinstance(feature, NumericFeature)):
                 continue
             if name not in names:
-                self.violations[name, MISSING] += table.rows
+                self._violate_rows(table, name, MISSING, table.rows)
             elif isinstance(feature, CategoricalFeature):
                 self._add_categories(table, name, feature)
             elif name in options.hash:
@@ -211,7 +163,8 @@ class ModelSummary:
                 continue
             if known:
                 shown = self.model.unexpected_seen.admit(name)
-                self.violations[shown, UNEXPECTED_FEATURE] += table.rows - table.absent(name)
+                absent = table.absent(name)
+                self._violate_rows(table, shown, UNEXPECTED_FEATURE, table.rows - absent, name if absent else None)
             elif self.model.features_seen.knows(name):
                 self._add_unreferenced(table, name)
 
@@ -222,13 +175,11 @@ class ModelSummary:
         columns = [table.numbers(name) for name in names]
         found = self.model.block.summarise(np.array([column.values for column in columns]))
         for name, column, part in zip(names, columns, found, strict=True):
-            if part.nans or part.infinite:
-                mismatched = int(column.mismatched.sum())
-                self._violate(name, TYPE_MISMATCH, mismatched)
-                self._violate(name, MISSING, part.nans - mismatched)
-                self._violate(name, NON_FINITE, part.infinite)
+            if part.nans or part.infinite or part.outside:
+                mismatched = int(column.mismatched.sum()) if part.nans else 0
+                counts = (part.nans - mismatched, mismatched, part.infinite, part.outside)
+                self._violate_numbers(table, name, column, dict(zip(_OF_NUMBERS, counts, strict=True)))
             if part.summary is not None:
-                self._violate(name, OUT_OF_RANGE, part.outside)
                 histogram = self.features.setdefault(name, Histogram(part.summary))
                 if histogram.summary is not part.summary:
                     histogram.merge(part.summary)
@@ -238,7 +189,10 @@ class ModelSummary:
     def _add_numeric(self, table: Table, name: str, feature: NumericFeature | None) -> None:
         column = table.numbers(name)
         found = observe_numeric(column, feature)
-        self._violate_all(name, found.violations, excused=0 if feature else table.absent(name))
+        violations = Counter(found.violations)
+        if feature is None:
+            violations[MISSING] -= table.absent(name)
+        self._violate_numbers(table, name, column, violations)
         histogram = self.features.get(name)
         if histogram is None:
             histogram = self.features[name] = Histogram(found.summary)
@@ -253,18 +207,21 @@ class ModelSummary:
     def _add_counts(self, table: Table, name: str, feature: NumericFeature) -> None:
         # The sum of one row is its value, and so are the smallest and the largest: only counts say nothing of a row.
         found = observe_numeric(table.numbers(name), feature)
-        self._violate_all(name, found.violations)
+        self._violate_numbers(table, name, table.numbers(name), found.violations)
         bounds = feature.bins.bounds
         counts = NumericSummary(bounds, found.summary.counts) if isinstance(found.summary, NumericSummary) else None
         absorb(self.features, {name: Histogram(counts or NumericSummary(bounds))})
 
     def _add_categories(self, table: Table, name: str, feature: CategoricalFeature) -> None:
-        found = observe_categorical(table.categories(name), feature)
-        self._violate_all(name, found.violations)
+        column = table.categories(name)
+        found = observe_categorical(column, feature)
+        rows = by_label(latest_rows(column.values, table.recorded), feature.place)
+        self._violate_categories(table, name, column, found.violations, rows.get(UNSEEN, ()))
         if name in table.calls[0].options.hash:
             return  # digests have no counterpart in the baseline, and the categories themselves must not leave
         summary = self.occurrences.setdefault(name, CategorySummary())
         summary += found.summary
+        self.occurrence_calls.add_rows(table, {(name, label): places for label, places in rows.items()})
 
     def _add_unreferenced(self, table: Table, name: str) -> None:
         model, options = self.model, table.calls[0].options
@@ -279,22 +236,59 @@ class ModelSummary:
             return
         column = categorical_column(values)
         counts = Counter(column.values)
-        self._violate(name, TYPE_MISMATCH, column.mismatched)
-        self._violate(name, MISSING, counts.pop(None, 0) - column.mismatched - table.absent(name))
+        missing = counts.pop(None, 0) - column.mismatched - table.absent(name)
+        self._violate_categories(table, name, column, {TYPE_MISMATCH: column.mismatched, MISSING: missing})
+        labels = {
+            value: model.categories_of(name).admit(options.digest(value) if name in options.hash else value)
+            for value in counts
+            if value is not None
+        }
         placed: Counter[str] = Counter()
-        for value, count in counts.items():
-            if value is not None:
-                placed[model.categories_of(name).admit(options.digest(value) if name in options.hash else value)] += (
-                    count
-                )
+        for value, label in labels.items():
+            placed[label] += counts[value]
         if placed:
             summary = self.occurrences.setdefault(name, CategorySummary())
             summary += CategorySummary(dict(placed))
+            rows = by_label(latest_rows(column.values, table.recorded), labels.__getitem__)
+            self.occurrence_calls.add_rows(table, {(name, label): places for label, places in rows.items()})
 
-    def _violate_all(self, name: str, violations: Mapping[str, int], excused: int = 0) -> None:
-        for kind, count in violations.items():
-            self._violate(name, kind, count - excused if kind == MISSING else count)
+    # --- violations -------------------------------------------------------------------------------------------------
 
-    def _violate(self, name: str, kind: str, count: int) -> None:
-        if count > 0:
-            self.violations[name, kind] += count
+    def _violate_rows(self, table: Table, name: str, kind: str, count: int, but_absent: str | None = None) -> None:
+        """Count rows of ``table``: all of them, or those that have a value of the column ``but_absent``."""
+        rows = table.recorded
+        if but_absent is not None:
+            values = table.column(but_absent)
+            rows = rows[[values[row] is not None for row in rows.tolist()]]
+        self._violate(table, name, {kind: count}, {kind: ends(rows)})
+
+    def _violate_numbers(self, table: Table, name: str, column: NumericColumn, counts: Mapping[str, int]) -> None:
+        kinds = self._kinds(table, name, counts)
+        feature = self.model.features.get(name)
+        reference = feature if isinstance(feature, NumericFeature) else None
+        self._violate(table, name, counts, odd_numbers(column, reference, kinds, table.recorded) if kinds else {})
+
+    def _violate_categories(
+        self,
+        table: Table,
+        name: str,
+        column: CategoricalColumn,
+        counts: Mapping[str, int],
+        unseen: tuple[int, ...] = (),
+    ) -> None:
+        kinds = self._kinds(table, name, counts)
+        found = odd_categories(table.column(name), column.values, kinds, table.recorded) if kinds else {}
+        self._violate(table, name, counts, {UNSEEN_CATEGORY: unseen, **found})
+
+    def _kinds(self, table: Table, name: str, counts: Mapping[str, int]) -> list[str]:
+        """Kinds of violation of which examples are to be looked for."""
+        kinds = [kind for kind, count in counts.items() if count > 0 and kind != UNSEEN_CATEGORY]
+        if MISSING in kinds and not self.model.features and table.absent(name):
+            kinds.remove(MISSING)  # rows that lack the column do not count here, and look the same
+        return kinds
+
+    def _violate(self, table: Table, name: str, counts: Mapping[str, int], rows: Mapping[str, tuple[int, ...]]) -> None:
+        for kind, count in counts.items():
+            if count > 0:
+                self.violations[name, kind] += count
+                self.violation_calls.add_rows(table, {(name, kind): rows.get(kind, ())})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,14 @@ class Table:
     def owner(self, row: int) -> Prediction:
         """The call that a row belongs to."""
         return self.calls[bisect_right(self._ends, row)]
+
+    @cached_property
+    def recorded(self) -> NDArray[np.intp]:
+        """Rows of the calls that have a span to point at."""
+        kept = [call.recording for call in self.calls]
+        if all(kept):
+            return np.arange(self.rows)
+        return np.flatnonzero(np.repeat(kept, [call.rows for call in self.calls]))
 
 
 def tables(calls: Sequence[Prediction]) -> list[Table]:

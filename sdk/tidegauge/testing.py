@@ -199,6 +199,7 @@ def _points(data: MetricsData) -> Iterator[dict[str, Any]]:
                 "start": point.start_time_unix_nano,
                 "end": point.time_unix_nano,
             }
+            exemplars = [(e.value, e.trace_id, e.span_id) for e in point.exemplars]
             if isinstance(point, HistogramDataPoint):
                 plain |= {
                     "kind": "histogram",
@@ -214,9 +215,9 @@ def _points(data: MetricsData) -> Iterator[dict[str, Any]]:
                     "negative": (point.negative.offset, list(point.negative.bucket_counts)),
                 }
             else:
-                yield plain | {"kind": "cumulative_sum" if _is_cumulative(metric.data) else "sum", "value": point.value}
+                kind = "cumulative_sum" if _is_cumulative(metric.data) else "sum"
+                yield plain | {"kind": kind, "value": point.value, "exemplars": exemplars}
                 continue
-            exemplars = [(e.value, e.trace_id, e.span_id) for e in point.exemplars]
             yield plain | {
                 "count": point.count,
                 "sum": point.sum,

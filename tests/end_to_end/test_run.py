@@ -53,6 +53,33 @@ def test_one_incident_says_since_when_and_what(observed: Observed, history: Cred
     assert opened[0][semconv.MODEL_VERSION] == VERSION
     assert opened[0][semconv.INCIDENT_SINCE] == history.start + history.shift_hour * HOUR
     assert any("income" in stream for stream in opened[0][semconv.INCIDENT_STREAMS])
+    calls = {leaf.data.trace_id.hex() for leaf in leaves(observed.sent) if leaf.name == f"predict {MODEL}"}
+    assert calls.issuperset(opened[0][semconv.INCIDENT_TRACES])
+    assert opened[0][semconv.INCIDENT_TRACES]
+
+
+def test_counters_lead_to_calls_that_they_counted(observed: Observed) -> None:
+    """What was sent ends with what the application sent last, so all of it is there: each point with its calls."""
+    spans = {
+        (leaf.data.trace_id, leaf.data.span_id): leaf.attributes
+        for leaf in leaves(observed.sent)
+        if leaf.name == f"predict {MODEL}"
+    }
+    led = [
+        (leaf, [spans[exemplar.trace_id, exemplar.span_id] for exemplar in leaf.data.exemplars])
+        for leaf in leaves(observed.sent)
+        if leaf.name in (semconv.METRIC_PREDICTIONS, semconv.METRIC_FEATURE_OCCURRENCES, semconv.METRIC_VIOLATIONS)
+    ]
+    assert {leaf.name for leaf, _ in led} == {
+        semconv.METRIC_PREDICTIONS,
+        semconv.METRIC_FEATURE_OCCURRENCES,
+        semconv.METRIC_VIOLATIONS,
+    }
+    assert all(0 < len(calls) <= 2 for leaf, calls in led if leaf.data.as_int)
+    missing = [call for leaf, calls in led if leaf.name == semconv.METRIC_VIOLATIONS for call in calls]
+    of_one_row = [call for call in missing if call[semconv.BATCH_SIZE] == 1]  # others say nothing of single rows
+    assert of_one_row
+    assert all(call[semconv.FEATURES_VIOLATIONS] == ["income: missing"] for call in of_one_row)
 
 
 def test_it_serves_and_stops_cleanly(observed: Observed) -> None:

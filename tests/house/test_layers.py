@@ -21,7 +21,7 @@ SHARED = tuple(
     f"tidegauge.{part}"
     for part in (
         *("semconv", "errors", "statistics", "summaries", "columns", "baseline", "receipt", "score_codes"),
-        "observation",
+        *("observation", "examples"),
     )
 )
 

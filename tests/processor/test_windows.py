@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 from tidegauge import semconv
@@ -15,7 +16,8 @@ from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge.summaries.bins import Bins
 from tidegauge_processor import windowing
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.records import StreamKey
+from tidegauge_processor.records import Exemplar, StreamKey
+from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.windows import Window
 
 BINS = Bins(np.array([-1.0, 0.0, 0.5, 2.0]))
@@ -33,14 +35,23 @@ def window_of(*requests: bytes, kind: SignalKind = SignalKind.METRICS, most_stre
 
 
 def flush(writer: Writer, values: list[float], start: int, end: int) -> bytes:
+    """Points with exemplars: of numbers the values themselves, of counts ones; calls are known by their time."""
     array = np.array(values)
-    return writer.metrics(
+    request = writer.metrics(
         writer.histogram(semconv.METRIC_FEATURE_VALUE, NumericSummary.of(array, BINS), start, end, **FEATURE),
         writer.exponential(
             semconv.METRIC_FEATURE_VALUE, ExponentialSummary.of(array), start, end, ml__feature__name="age"
         ),
         writer.counter(semconv.METRIC_PREDICTIONS, len(values), start, end, ml__prediction__class="late"),
     )
+    found = ExportMetricsServiceRequest.FromString(request)
+    for metric in found.resource_metrics[0].scope_metrics[0].metrics:
+        for point in getattr(metric, str(metric.WhichOneof("data"))).data_points:
+            for place, value in enumerate(values):
+                call = (start + place).to_bytes(16, "big")
+                said: dict[str, Any] = {"as_int": 1} if metric.WhichOneof("data") == "sum" else {"as_double": value}
+                point.exemplars.add(trace_id=call, span_id=call[8:], **said)
+    return found.SerializeToString()
 
 
 @settings(max_examples=60, deadline=None)
@@ -62,6 +73,26 @@ def test_any_order_with_duplicates_leaves_the_same_bytes(flushes: list[list[floa
     assert Window.load(found.dump()).dump() == expected.dump()
     stream = StreamKey(semconv.METRIC_PREDICTIONS, "", ((semconv.PREDICTION_CLASS, "late"),))
     assert found.sums.counts[stream] == sum(map(len, flushes))
+    assert len(found.sums.exemplars) == 3
+    assert all(len(kept) == min(4, sum(map(len, flushes))) for kept in found.sums.exemplars.values())
+
+
+@given(st.lists(st.integers(1, 99), unique=True, min_size=1, max_size=9), st.randoms(use_true_random=False))
+def test_however_sums_are_merged_a_counter_keeps_the_same_calls(calls: list[int], chance: random.Random) -> None:
+    stream = StreamKey(semconv.METRIC_VIOLATIONS, "", ((semconv.FEATURE_NAME, "income"),))
+
+    def sums(numbers: list[int]) -> Aggregates:
+        found = Aggregates()
+        for number in numbers:
+            found.add(stream, 1, [Exemplar(1.0, f"{number:032x}", f"{number:016x}")])
+        return found
+
+    parts = chance.sample(calls, len(calls))
+    cut = chance.randrange(len(calls))
+    merged = sums(parts[:cut])
+    merged += sums(parts[cut:])
+    assert merged.dump() == sums(calls).dump() == Aggregates.load(merged.dump()).dump()
+    assert len(merged.exemplars[stream]) == min(4, len(calls))
 
 
 def test_a_summary_crosses_the_wire_unchanged() -> None:

@@ -65,7 +65,8 @@ def test_a_call_on_one_row_becomes_this_span_these_points_and_these_events():
         return {"name": name, "unit": unit, "attributes": attributes, **when, **shape, **numbers}
 
     def total(name, unit, attributes):
-        return {"name": name, "unit": unit, "attributes": attributes, **when, "kind": "sum", "value": 1}
+        plain = {"name": name, "unit": unit, "attributes": attributes, **when}
+        return {**plain, "kind": "sum", "value": 1, "exemplars": [(1, 1, 1)]}
 
     violation = "ml.data_quality.violation.type"
     assert points == [
@@ -105,7 +106,11 @@ def test_a_call_on_one_row_becomes_this_span_these_points_and_these_events():
             "{violation}",
             {**based, "ml.feature.name": "zip", violation: "unexpected_feature"},
         ),
-        {**total("tidegauge.sdk.predictions", "{prediction}", IDENTITY), "kind": "cumulative_sum"},
+        {
+            **total("tidegauge.sdk.predictions", "{prediction}", IDENTITY),
+            "kind": "cumulative_sum",
+            "exemplars": [],
+        },
     ]
 
     published, feedback = events

@@ -20,7 +20,8 @@ class Aggregates:
     Attributes:
         histograms: summary by stream.
         counts: number by stream.
-        exemplars: calls with the smallest and largest values, by stream.
+        exemplars: calls with the smallest and largest values, by stream; of a counter, where every value is 1, those
+            with the smallest and largest trace ids, which is as good as any choice and the same in any order.
     """
 
     __slots__ = ("counts", "exemplars", "histograms")
@@ -42,11 +43,10 @@ class Aggregates:
         Raises:
             SummaryError: the stream's summaries so far stand on other bins.
         """
+        known = self.histograms.get(stream)
         if isinstance(value, int):
             self.counts[stream] = self.counts.get(stream, 0) + value
-            return
-        known = self.histograms.get(stream)
-        if known is None:
+        elif known is None:
             self.histograms[stream] = copy(value)
         else:
             _merge(stream, known, value)
@@ -57,7 +57,7 @@ class Aggregates:
         for stream, summary in other.histograms.items():
             self.add(stream, summary, other.exemplars.get(stream, ()))
         for stream, count in other.counts.items():
-            self.add(stream, count)
+            self.add(stream, count, other.exemplars.get(stream, ()))
         return self
 
     def dump(self) -> list[list[Any]]:

@@ -24,7 +24,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/5"
+FORMAT: Final = "tidegauge.memory/6"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
@@ -56,7 +56,7 @@ class Memory:
         rows: rows in closed windows.
         opened: incidents opened.
         durations: duration of calls by ``error.type``.
-        traces: example calls of the latest incident.
+        traces: example calls of the latest incident against the baseline.
         standing: what holds at present.
         learned: id of the baseline that was learned for want of another; empty when there was none.
         learning: what is learned from at present; its sums are large and are kept apart from the rest.

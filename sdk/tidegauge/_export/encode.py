@@ -117,6 +117,7 @@ def _metric(metric: Metric) -> metrics_pb2.Metric:
                 start_time_unix_nano=point.start_time_unix_nano,
                 time_unix_nano=point.time_unix_nano,
                 as_int=int(point.value),
+                exemplars=_exemplars(point.exemplars),
             )
             for point in data.data_points
         )
@@ -180,12 +181,16 @@ def _exemplars(exemplars: Iterable[Exemplar]) -> list[metrics_pb2.Exemplar]:
     return [
         metrics_pb2.Exemplar(
             time_unix_nano=exemplar.time_unix_nano,
-            as_double=exemplar.value,
             trace_id=(exemplar.trace_id or 0).to_bytes(16, "big"),
             span_id=(exemplar.span_id or 0).to_bytes(8, "big"),
+            **_number(exemplar.value),
         )
         for exemplar in exemplars
     ]
+
+
+def _number(value: float) -> dict[str, Any]:
+    return {"as_int" if isinstance(value, int) else "as_double": value}
 
 
 def _buckets(buckets: Buckets) -> metrics_pb2.ExponentialHistogramDataPoint.Buckets | None:

@@ -165,10 +165,11 @@ def _most_bytes(produced: Produced) -> int:
     # Fixed fields, then per element what it can take at most: 16 a bin (bound and count), 10 a varint, 4 a character.
     point = produced.point
     size = 128 + sum(4 * (len(name) + len(str(value))) + 16 for name, value in (point.attributes or {}).items())
+    size += 64 * len(point.exemplars)
     if isinstance(point, HistogramDataPoint):
-        size += 16 * len(point.bucket_counts) + 64 * len(point.exemplars)
+        size += 16 * len(point.bucket_counts)
     elif isinstance(point, ExponentialHistogramDataPoint):
-        size += 10 * (len(point.positive.bucket_counts) + len(point.negative.bucket_counts)) + 64 * len(point.exemplars)
+        size += 10 * (len(point.positive.bucket_counts) + len(point.negative.bucket_counts))
     return size
 
 
