@@ -6,6 +6,10 @@
 | others | G, the small cells pooled; single cells |
 | two | Fisher's exact test |
 
+Of ordered cells nearly all of whose rows share one, as in a flag that is rarely set, sums over edges know only a few
+steps: Anderson-Darling and Klotz are not run where the smaller sample expects fewer than five rows outside of the
+fullest cell. The single cells then speak, with two occupied ones by Fisher's exact test.
+
 Streams of all shapes are tested together: what a test needs of a comparison is a few numbers, however many cells they
 come from, and most of the price of a call is that it is made.
 """
@@ -21,7 +25,7 @@ from scipy import special
 
 from tidegauge.statistics.g_test import GStatistic, g_statistic
 from tidegauge.statistics.klotz import klotz
-from tidegauge.statistics.pooling import FEWEST_ROWS, Pooled, pool_neighbours, pool_smallest
+from tidegauge.statistics.pooling import FEWEST_ROWS, Pooled, enough_rows, pool_neighbours, pool_smallest
 from tidegauge.statistics.wobble import METHODS
 from tidegauge_processor.verdicts.comparisons import Comparisons
 from tidegauge_processor.verdicts.exact import exact_tests, two_cells
@@ -52,6 +56,11 @@ class Evidence(NamedTuple):
     attainable: Floats
     blind: NDArray[np.bool_]
 
+    def ran(self, method: str) -> NDArray[np.bool_]:
+        """Where one of `METHODS` was run, shape ``(n,)``."""
+        result: NDArray[np.bool_] = ~np.isnan(self.p_value[:, METHODS.index(method)])
+        return result
+
     @property
     def smallest(self) -> Floats:
         """The smallest p-value of each comparison, 1 where no test was run: shape ``(n,)``."""
@@ -80,7 +89,7 @@ def gather(
         ordered = [place for place, part in enumerate(parts) if part.ordered]
         p_values = quadratic.p_values([wanted[place] for place in ordered] if exact_below else None)
         for place, statistic, p_value in zip(ordered, quadratic.statistic, p_values, strict=True):
-            enough = _enough(parts[place])
+            enough = _enough(parts[place]) & _spread_out(parts[place])
             found[place].statistic[enough, _ANDERSON_DARLING] = statistic[enough]
             found[place].p_value[enough, _ANDERSON_DARLING] = p_value[enough]
             _ask_klotz(parts[place], found[place], np.flatnonzero(enough), wanted[place])
@@ -102,6 +111,13 @@ def _nothing_yet(comparisons: int) -> Evidence:
 
 def _enough(part: Comparisons) -> NDArray[np.bool_]:
     result: NDArray[np.bool_] = np.minimum(part.size, part.rows) >= FEWEST_ROWS
+    return result
+
+
+def _spread_out(part: Comparisons) -> NDArray[np.bool_]:
+    """Whether enough rows lie outside of the fullest cell; that depends on the pooled counts alone."""
+    pooled = part.reference + part.window
+    result: NDArray[np.bool_] = pooled.sum(axis=1) - pooled.max(axis=1) >= enough_rows(part.reference, part.window)
     return result
 
 

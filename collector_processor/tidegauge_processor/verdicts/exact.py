@@ -4,7 +4,7 @@ What happens in a single cell (a spike, a sentinel, a value never seen before or
 by pooling where the cell is rare, and drowned by all the others where it is not. So cells are also looked at one by
 one: Fisher's exact test of the one with the largest excess against all the rest, its p-value times the number of
 occupied cells (Bonferroni). Where pooling leaves two cells, Fisher's test of these two stands in the place of G and is
-counted with the single ones.
+counted with the single ones. Two occupied cells are one table, whichever is looked at, and count once.
 """
 
 from __future__ import annotations
@@ -75,12 +75,13 @@ def exact_tests(parts: Sequence[Comparisons], pooled: Sequence[Pooled | None]) -
     results: list[Exact] = []
     for part, (every, *some) in zip(parts, asked, strict=True):
         odds, smallest = every.odds_ratio, next(p_values)
-        looks = (part.reference + part.window > 0).sum(axis=1) if some else np.ones(odds.size, dtype=np.int64)
+        occupied = (part.reference + part.window > 0).sum(axis=1)
+        looks = np.where(occupied > 2, occupied, 1) if some else np.ones(odds.size, dtype=np.int64)
         for pairs in some:
             at, p_value = pairs.places, next(p_values)
             odds[at] = np.where(p_value < smallest[at], pairs.odds_ratio, odds[at])
             smallest[at] = np.minimum(p_value, smallest[at])
-            looks[at] += 1
+            looks[at] += occupied[at] > 2
         results.append(Exact(odds, smallest, looks))
     return results
 

@@ -180,8 +180,7 @@ def _verdicts(
     effects = effects_of(chosen.reference, chosen.window, bounds)
     lower = least_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
     upper = greatest_distance(chosen.reference, chosen.window, level, ordered=chosen.ordered).tolist()
-    enough = np.minimum(chosen.rows, chosen.size) >= FEWEST_ROWS
-    shifts = np.where(enough, shift, np.nan).tolist()
+    shifts = np.where(evidence.ran("anderson_darling"), shift, np.nan).tolist()
     verdicts: list[Verdict] = []
     sizes = [dict(zip(effects, row, strict=True)) for row in np.stack([*effects.values()], axis=1).tolist()]
     tests, smallest = _tests(evidence), evidence.smallest

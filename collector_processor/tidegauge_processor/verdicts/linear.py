@@ -98,7 +98,8 @@ def _root(x: Floats, scores: Floats, shares: Floats, variance: Floats) -> Floats
         short = mean < x[open_]
         low[open_] = np.where(short, here, low[open_])
         high[open_] = np.where(short, high[open_], here)
-        moved = here + (x[open_] - mean) / np.maximum(spread, np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):  # so long a step is cut off below
+            moved = here + (x[open_] - mean) / np.maximum(spread, np.finfo(np.float64).tiny)
         bound = np.where(np.isfinite(high[open_]), (low[open_] + high[open_]) / 2, 4 * here + 1e-300)
         inside = (moved > low[open_]) & (moved < np.minimum(high[open_], 4 * here + 1e-300))
         moved = np.where(inside, moved, bound)
