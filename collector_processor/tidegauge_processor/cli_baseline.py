@@ -176,11 +176,13 @@ def _reference_range(feature: NumericFeature) -> str:
 
 
 def _most_frequent(feature: CategoricalFeature) -> str:
-    counts = feature.counts.sum(axis=0)
-    pairs = sorted(zip(feature.labels, counts.tolist(), strict=True), key=lambda pair: -pair[1])
-    shares = [f"{label} {count / max(counts.sum(), 1):.1%}" for label, count in pairs[:4] if count]
-    more = len([count for _, count in pairs if count]) - len(shares)
-    return ", ".join(shares) + (f", {more} more" if more else "") or "no values"
+    rows = max(int(feature.counts.sum()), 1)
+    *known, unseen = zip(feature.labels, feature.counts.sum(axis=0).tolist(), strict=True)
+    pairs = sorted(((label, count) for label, count in known if count), key=lambda pair: -pair[1])
+    content = [f"{label} {count / rows:.1%}" for label, count in pairs[:4]]
+    content += [f"{len(pairs) - 4} more"] if len(pairs) > 4 else []
+    content += [f"{unseen[0]} {unseen[1] / rows:.1%}"] if unseen[1] else []
+    return ", ".join(content) or "no values"
 
 
 def _moment(ns: int) -> str:

@@ -53,12 +53,8 @@ def references(baseline: Baseline) -> Mapping[Stream, Reference]:
     for feature in baseline.features:
         bounds = feature.bounds if isinstance(feature, NumericFeature) else None
         found[Stream(FEATURE, feature.name)] = Reference(feature.counts, bounds, wobble=feature.wobble)
-        present = feature.counts.sum(axis=1)
         for kind in _possible_violations(feature):
-            bad = feature.missing if kind == MISSING else np.zeros_like(present)
-            wobble = feature.missing_wobble if kind == MISSING else UNKNOWN
-            cells = np.stack([present, bad], axis=1)
-            found[Stream(QUALITY, feature.name, kind)] = Reference(cells, wobble=wobble)
+            found[Stream(QUALITY, feature.name, kind)] = _quality(feature, kind)
     if baseline.joint is not None:
         error = baseline.joint.error
         found[Stream(JOINT, "")] = Reference(error.counts, error.bounds, wobble=error.wobble)
@@ -113,7 +109,8 @@ def counts(seen: Seen, baseline: Baseline) -> dict[Stream, Cells]:
         bad = {kind: seen.violations(feature, kind) for kind in _possible_violations(feature)}
         rows = present + sum(bad.get(kind, 0) for kind in (MISSING, NON_FINITE, TYPE_MISMATCH))
         for kind, number in bad.items():
-            found[Stream(QUALITY, feature.name, kind)] = np.array([max(rows - number, 0), number], dtype=np.int64)
+            of = present if kind == UNSEEN_CATEGORY else rows
+            found[Stream(QUALITY, feature.name, kind)] = np.array([max(of - number, 0), number], dtype=np.int64)
     if baseline.joint is not None:
         found[Stream(JOINT, "")] = seen.joint(baseline.joint)
     for part in baseline.attributions:
@@ -141,6 +138,17 @@ def _possible_violations(feature: Feature) -> tuple[str, ...]:
     if isinstance(feature, NumericFeature):
         return _OF_NUMBERS
     return _OF_OPEN_CATEGORIES if feature.open else _OF_CATEGORIES
+
+
+def _quality(feature: Feature, kind: str) -> Reference:
+    """Rows in order and rows that break the schema; a reference may itself have missing and unseen values."""
+    present = feature.counts.sum(axis=1)
+    if kind == MISSING:
+        return Reference(np.stack([present, feature.missing], axis=1), wobble=feature.missing_wobble)
+    if kind == UNSEEN_CATEGORY and feature.counts[:, -1].any():
+        unseen = feature.counts[:, -1]  # it wobbles no more than the cell that does so most
+        return Reference(np.stack([present - unseen, unseen], axis=1), wobble=feature.wobble)
+    return Reference(np.stack([present, np.zeros_like(present)], axis=1), wobble=UNKNOWN)
 
 
 def rows_predicted(sums: Aggregates) -> int:

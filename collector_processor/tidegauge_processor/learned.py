@@ -195,8 +195,11 @@ class _Sums:
         boolean = streams.keys() <= set(_TRUTHS)
         ranked = sorted(streams, key=lambda category: (-self._all.counts[streams[category]], category))
         labels = _TRUTHS if boolean else tuple(ranked)
-        counted = self._table([streams.get(label) for label in labels])
-        return CategoricalFeature(name, labels, (), False, np.pad(counted, ((0, 0), (0, 2))), missing, boolean)
+        counts = np.pad(self._table([streams.get(label) for label in labels]), ((0, 0), (0, 2)))
+        once = (counts.sum(axis=0) == 1) & (not boolean)  # these tell how many will be new: see `new_categories`
+        counts[:, -1] = counts[:, once].sum(axis=1)
+        counts[:, once] = 0
+        return CategoricalFeature(name, labels, (), False, counts, missing, boolean)
 
     def _missing(self, name: str) -> Counts:
         pairs = ((semconv.VIOLATION_TYPE, MISSING), (semconv.FEATURE_NAME, name))

@@ -16,6 +16,7 @@ from tidegauge.baseline.joint import encode as encode_joint
 from tidegauge.baseline.joint_fit import fit_joint
 from tidegauge.baseline.loss import PREDICTION, LossModel, encode, encode_numbers, fit_loss
 from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
+from tidegauge.baseline.new_categories import met_again
 from tidegauge.baseline.seasons import finest_slots, hours_of_times, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
 from tidegauge.columns import categorical_column, numeric_column
@@ -51,8 +52,9 @@ def fit(
     slots = 1 if times is None else finest_slots(times)
     slot = np.zeros(frame.rows, dtype=np.intp) if times is None else slots_of_times(times, slots)
     rows = SlottedRows(slot, slots, None if times is None else hours_of_times(times))
-    training = frame if categories_from is None else Frame(categories_from)
-    references = tuple(_feature(name, kind, frame, training, rows, limits) for name, kind in types.items())
+    training = None if categories_from is None else Frame(categories_from)
+    found = [_feature(name, kind, frame, training, rows, limits) for name, kind in types.items()]
+    references, watched = tuple(feature for feature, _ in found), {feature.name: column for feature, column in found}
     if task in NUMBER_TASKS:
         outputs = number_outputs(frame, task, columns, rows)
     else:
@@ -68,21 +70,26 @@ def fit(
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         metadata=dict(metadata),
-        loss=_loss(frame, references, outputs.value, columns, rows) if task == "regression" else None,
-        joint=fit_joint({feature.name: _encoded(frame, feature) for feature in references}, rows),
+        loss=_loss(frame, references, watched, outputs.value, columns, rows) if task == "regression" else None,
+        joint=fit_joint({feature.name: _encoded(watched[feature.name], feature) for feature in references}, rows),
         attributions=() if attributions is None else _attributions(Frame(attributions), types, rows),
         **vars(outputs),
     )
 
 
 def _loss(
-    frame: Frame, features: Iterable[Feature], value: NumericFeature | None, columns: Columns, rows: SlottedRows
+    frame: Frame,
+    features: Iterable[Feature],
+    watched: Mapping[str, Any],
+    value: NumericFeature | None,
+    columns: Columns,
+    rows: SlottedRows,
 ) -> LossModel | None:
     """What error to expect of a row, where the reference has predictions and labels."""
     if value is None or columns.prediction is None or columns.label is None:
         return None
     predicted, actual = (numeric_column(frame.column(name)).values for name in (columns.prediction, columns.label))
-    codes = {feature.name: encode(feature, frame.column(feature.name)) for feature in features}
+    codes = {feature.name: encode(feature, watched[feature.name]) for feature in features}
     errors = np.where(np.isfinite(predicted) & np.isfinite(actual), predicted - actual, np.nan)
     return fit_loss(codes | {PREDICTION: encode_numbers(value, predicted)}, errors, rows)
 
@@ -133,22 +140,26 @@ def _feature(
     name: str,
     kind: ColumnType,
     frame: Frame,
-    training: Frame,
+    training: Frame | None,
     rows: SlottedRows,
     limits: Mapping[str, tuple[float, float]],
-) -> Feature:
+) -> tuple[Feature, Any]:
+    """A reference, and the column as it was counted."""
     if kind == "numeric":
-        return numeric_feature(name, numeric_column(frame.column(name)), rows, limits.get(name))
+        column = frame.column(name)
+        return numeric_feature(name, numeric_column(column), rows, limits.get(name)), column
     values = _categories(frame, name)
     if kind == "boolean":
-        return categorical_feature(name, values, rows, BOOLEAN, boolean=True)
-    known = values if training is frame else _categories(training, name)
-    return categorical_feature(name, values, rows, Vocabulary.of(known), boolean=False)
+        return categorical_feature(name, values, rows, BOOLEAN, boolean=True), values
+    known = values if training is None else _categories(training, name)
+    if training is None:
+        values = met_again(values)
+    return categorical_feature(name, values, rows, Vocabulary.of(known), boolean=False), values
 
 
-def _encoded(frame: Frame, feature: Feature) -> NDArray[np.float64]:
+def _encoded(column: Any, feature: Feature) -> NDArray[np.float64]:
     read = numeric_column if isinstance(feature, NumericFeature) else categorical_column
-    return encode_joint(read(frame.column(feature.name)), feature)
+    return encode_joint(read(column), feature)
 
 
 def _categories(frame: Frame, name: str) -> list[str | None]:
