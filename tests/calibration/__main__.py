@@ -26,7 +26,7 @@ def null_rows(pool: ProcessPoolExecutor) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for number, null in enumerate(NULLS):
         seeds = [SEED + 1_000 * number + month for month in range(null.months)]
-        found = sum(pool.map(simulate, [null] * null.months, seeds))
+        found = sum(pool.map(simulate, [number] * null.months, seeds))
         mean, low, high = rate(found, null.months)
         yield f"| {null.name} | {null.months} | {found} | {mean:.2f} | {low:.2f} to {high:.2f} |"
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from tests.calibration import laws
+from tests.calibration.fitted import FittedNull, categories, rare_values, zeta, zipf
 from tests.calibration.month import WINDOWS, World, incidents, model, production
 from tidegauge_processor.verdicts.types import Policy
 
@@ -32,8 +33,16 @@ class Null:
     features: int = 50
     months: int = 8
 
+    def incidents(self, seed: int) -> int:
+        """False incidents of one month."""
+        rng = np.random.default_rng(seed)
+        law = self.law(rng)
+        references = model(rng, law, self.world, self.features)
+        counts = np.stack([production(rng, law, self.world, WINDOWS) for _ in references])
+        return len(incidents(references, counts, Policy()))
 
-def _nulls() -> Iterator[Null]:
+
+def _nulls() -> Iterator[Null | FittedNull]:
     for rows in (20, 50, 200, 1_000, 10_000):
         yield Null(f"independent rows, {rows:,} a window", laws.normal, World(rows, rows))
     for name, law in (
@@ -52,18 +61,19 @@ def _nulls() -> Iterator[Null]:
                 f"season and wobble {wobble} sd, {traffic}", seasonal, World(rows, 200, season=0.5, wobble=wobble)
             )
     yield Null("independent rows, 200 a window, 500 features", laws.normal, World(200, 200), features=500, months=4)
+    yield FittedNull("rare values: 20 flags and amounts, .0002 to .01 not zero, 200 rows", rare_values(), 200)
+    own = "chosen from the reference itself"
+    yield FittedNull(f"zeta 1.7 categories, {own}, 100 rows", categories(zeta, 10), 100)
+    yield FittedNull(f"Zipf 1.1 of 3,000 categories, {own} (5 rows), 5 rows", categories(zipf, 10), 5)
+    yield FittedNull(f"Zipf 1.1 of 3,000 categories, {own} (5 rows), 200 rows", categories(zipf, 10), 5, growth=40)
 
 
 NULLS = tuple(_nulls())
 
 
-def simulate(null: Null, seed: int) -> int:
-    """False incidents of one month."""
-    rng = np.random.default_rng(seed)
-    law = null.law(rng)
-    references = model(rng, law, null.world, null.features)
-    counts = np.stack([production(rng, law, null.world, WINDOWS) for _ in references])
-    return len(incidents(references, counts, Policy()))
+def simulate(place: int, seed: int) -> int:
+    """False incidents of one month of one of `NULLS`."""
+    return NULLS[place].incidents(seed)
 
 
 def rate(incidents: int, months: int) -> tuple[float, float, float]:

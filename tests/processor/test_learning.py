@@ -161,6 +161,18 @@ def test_a_new_category_is_unseen() -> None:
     assert found["quality", "unseen_category"] is State.MATERIAL
 
 
+def test_a_category_that_was_met_once_tells_how_many_will_be_new() -> None:
+    engine = Restarted(learning=RULE)
+    writer = Writer("writer-2")
+    labels = {"ml__feature__name": "purpose", "ml__feature__category": "yacht"}
+    yacht = writer.metrics(writer.counter(semconv.METRIC_FEATURE_OCCURRENCES, 1, hour(3), hour(4), **labels))
+    first, *rest = history([0] * 7)
+    purpose = learned_from(engine.take(first, yacht, *rest)).feature("purpose")
+    assert isinstance(purpose, CategoricalFeature)
+    assert (purpose.categories[-1], purpose.counts[0, -3:].tolist()) == ("yacht", [0, 0, 1])
+    assert purpose.place("yacht") == "yacht"
+
+
 def test_more_categories_than_a_process_names_are_not_compared() -> None:
     writer = Writer()
     requests = []

@@ -88,6 +88,10 @@ def test_build_takes_categories_from_the_training_rows(rows: pd.DataFrame, tmp_p
     assert build(tmp_path / "rows.csv", *options, "-o", tmp_path / "b.json").exit_code == 0
     channel = Baseline.load(tmp_path / "b.json").feature("channel")
     assert channel.counts[0, -1] == (rows.channel == "web").sum()
+    old, phone, web = (f"{(rows.channel == name).mean():.1%}" for name in ("branch [old]", "phone", "web"))
+    known = sorted([f"branch [old] {old}", f"phone {phone}"])
+    shown = run("show", tmp_path / "b.json").stdout
+    assert any(f"{', '.join(order)}, _unseen {web}" in shown for order in (known, known[::-1]))
 
 
 def test_show(rows: pd.DataFrame, tmp_path: Path) -> None:

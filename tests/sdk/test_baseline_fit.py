@@ -65,7 +65,7 @@ def test_numbers_can_be_codes() -> None:
     assert kind([3, 4, 3], categorical=["x"]) == "categorical"
     codes = categorical(pd.DataFrame({"x": [3.0, 4.0, 3.0, NAN]}), "x", categorical=["x"])
     assert codes.categories == ("3", "4")
-    assert (codes.counts.tolist(), codes.missing.tolist()) == ([[2, 1, 0, 0]], [1])
+    assert (codes.counts.tolist(), codes.missing.tolist()) == ([[2, 0, 0, 1]], [1])
 
 
 @given(
@@ -132,7 +132,7 @@ def test_the_most_frequent_categories_have_counts() -> None:
     assert feature.categories == tuple(f"c{i:03}" for i in range(63))
     assert feature.others == tuple(f"c{i:03}" for i in range(63, 100))
     assert not feature.open
-    assert feature.counts[0, -2:].tolist() == [sum(100 - i for i in range(63, 100)), 0]
+    assert feature.counts[0, -2:].tolist() == [sum(100 - i for i in range(63, 99)), 1]  # c099 occurs once
 
 
 def test_a_large_vocabulary_is_open() -> None:
@@ -140,7 +140,7 @@ def test_a_large_vocabulary_is_open() -> None:
     assert (len(listed.others), listed.open, listed.place("1063")) == (1000, False, "_unseen")
     opened = categorical(pd.DataFrame({"x": [str(i) for i in range(1064)]}), "x")
     assert (opened.others, opened.open, opened.place("1064")) == ((), True, "_other")
-    assert opened.counts[0, -2:].tolist() == [1001, 0]
+    assert opened.counts[0].tolist() == [0] * 63 + [1064, 0]
 
 
 def test_categories_come_from_the_training_rows_and_others_are_unseen() -> None:
@@ -151,13 +151,29 @@ def test_categories_come_from_the_training_rows_and_others_are_unseen() -> None:
     assert feature.counts.tolist() == [[1, 2, 0, 0, 1]]
     assert feature.missing.tolist() == [1]
     own = categorical(reference, "x")
-    assert (own.categories, own.counts.tolist()) == (("b", "a", "d"), [[2, 1, 1, 0, 0]])
+    assert (own.categories, own.counts.tolist()) == (("b", "a", "d"), [[2, 0, 0, 0, 2]])
+
+
+def test_what_the_reference_has_met_once_tells_how_many_will_be_new() -> None:
+    """By season slot, of text and of codes; true and false are all that there can be."""
+    times = pd.date_range("2026-01-05", periods=24 * 14, freq="h", tz="UTC").repeat(50)
+    values = ["a", "b"] * (24 * 14 * 25)
+    values[5 * 50], values[(24 + 7) * 50] = "once", "too"
+    codes = [7 if value == "once" else 1 for value in values]
+    seldom = [value == "once" for value in values]
+    df = pd.DataFrame({"x": values, "code": codes, "flag": seldom, "t": times})
+    text, code, flag = (fit(df, timestamp="t", categorical=["code"]).feature(name) for name in ("x", "code", "flag"))
+    assert text.counts.shape[0] == code.counts.shape[0] == 24
+    assert np.flatnonzero(text.counts[:, -1]).tolist() == [5, 7]
+    assert np.flatnonzero(code.counts[:, -1]).tolist() == [5]
+    assert (text.counts.sum(), text.place("once"), text.place("new")) == (len(df), "once", "_unseen")
+    assert flag.counts.sum(axis=0).tolist() == [len(df) - 1, 1, 0, 0]
 
 
 def test_reserved_names_are_never_categories() -> None:
-    feature = categorical(pd.DataFrame({"x": ["_unseen", "_other", "a"]}), "x")
+    feature = categorical(pd.DataFrame({"x": ["_unseen", "_other", "a"] * 2}), "x")
     assert (feature.categories, feature.others) == (("a",), ("_other", "_unseen"))
-    assert feature.counts.tolist() == [[1, 2, 0]]
+    assert feature.counts.tolist() == [[2, 4, 0]]
 
 
 def test_features_are_all_columns_but_those_with_another_role() -> None:
@@ -203,7 +219,7 @@ def test_times_of_an_arrow_table() -> None:
     table = table.set_column(1, "x", table["x"].dictionary_encode())
     baseline = fit(table, timestamp="t")
     assert [baseline.start, baseline.end] == NANOSECONDS
-    assert baseline.feature("x").counts.tolist() == [[1, 0, 0]]
+    assert baseline.feature("x").counts.tolist() == [[0, 0, 1]]
     assert baseline.feature("x").missing.tolist() == [1]
 
 

@@ -142,3 +142,17 @@ def test_klotz_does_not_see_a_shift_and_nothing_where_nothing_is():
     assert klotz(1e5 * cells, 1e3 * moved).statistic[0] < 0.1
     assert klotz(np.array([[0.0, 50, 0]]), np.array([[0.0, 9, 0]])).statistic[0] == 0.0
     assert klotz(np.zeros((1, 3)), np.array([[1.0, 2, 3]])).statistic[0] == 0.0
+
+
+def test_a_thin_reference_is_measured_in_silence():
+    """Ten rows an hour over five days: of some lengths, blocks with enough rows are there at one phase and not another.
+
+    A warning is an error in these tests.
+    """
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        for hours in (5 * 24, 7 * 24):
+            counts = rng.multinomial(rng.poisson(10, hours), [0.3, 0.3, 0.4])
+            slot = np.zeros(hours, dtype=np.intp)
+            found = [measure(np.arange(hours), counts, slot, 1, ordered=ordered) for ordered in (True, False)]
+            assert all(wobble.measured for wobble in found)

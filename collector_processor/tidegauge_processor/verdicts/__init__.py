@@ -4,7 +4,7 @@
 |---|---|
 | values | `types`, `state` |
 | what is compared | `scales` (windows merged), `season` (reference mixed to the hours of the window) |
-| evidence | `anderson_darling` with `saddlepoint`, `g_test`, `fisher` |
+| evidence | `quadratic` with `likelihood`, `saddlepoint`, `g_test`, `fisher` |
 | size | `effects`, `bounds` |
 | judgement | `budget` (levels), `judge`, `ranking`, `incidents`, `change_point` |
 """

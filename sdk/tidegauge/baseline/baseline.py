@@ -161,7 +161,8 @@ class Baseline:
             exclude: columns not to watch.
             categorical: numeric columns whose numbers are codes of categories.
             categories_from: the training frame, from which categories are chosen; from ``df`` itself when left out,
-                which then has no unseen ones and favours by chance those it has most of.
+                which favours by chance those it has most of. Its rows whose category occurs only once then count as
+                unseen: as many as will be new in other rows (Good-Turing).
             ranges: smallest and largest valid value of numeric features; one span of the data beyond either end of it
                 when left out.
             threshold: for a binary task, a score from here on means the positive class.

@@ -82,7 +82,8 @@ class CategoricalFeature:
         categories: categories with a count of their own, ``C`` of them, at most 63.
         others: known categories without a count of their own, at most 1,000.
         open: the vocabulary is too large to list; whatever has no count of its own is `OTHER`, never `UNSEEN`.
-        counts: reference rows by slot and label, shape ``(slots, C + 2)``; see `labels`.
+        counts: reference rows by slot and label, shape ``(slots, C + 2)``; see `labels`. `UNSEEN` stands for the rows
+            that are new to the vocabulary, or tell how many will be: see `tidegauge.baseline.new_categories`.
         missing: reference rows without a value by slot, shape ``(slots,)``.
         boolean: the values are true and false.
         wobble: how far blocks of the reference differ beyond independent rows.

@@ -15,8 +15,8 @@ from tidegauge.baseline.frame import ColumnType, Frame, nearest
 from tidegauge.baseline.joint import encode as encode_joint
 from tidegauge.baseline.joint_fit import fit_joint
 from tidegauge.baseline.loss import PREDICTION, LossModel, encode, encode_numbers, fit_loss
-from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.new_categories import met_again
+from tidegauge.baseline.outputs import Columns, class_outputs, number_outputs
 from tidegauge.baseline.seasons import finest_slots, hours_of_times, slots_of_times
 from tidegauge.baseline.tasks import NUMBER_TASKS, Task, check_task
 from tidegauge.columns import categorical_column, numeric_column

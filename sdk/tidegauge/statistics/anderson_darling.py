@@ -9,6 +9,9 @@ This is the ``right`` variant of Scholz and Stephens for data that take ``K`` va
 rows dealt at random, ``F - G`` has at an edge the variance ``H (1 - H) (n + m) / (n m) * N / (N - 1)``, ``N = n + m``.
 So the mean of AD is the pooled share of all cells but the last occupied one, times ``N / (N - 1)``.
 
+That is its mean however rare a cell is; where few rows are expected beyond an edge its tail is another matter, for
+which see the processor.
+
 Source: F. W. Scholz, M. A. Stephens (1987), K-sample Anderson-Darling tests, JASA 82, 918-924.
 """
 

@@ -97,6 +97,7 @@ def measure(
         if not cut[0].window.shape[0]:
             continue
         numbers.append((length, cut[0].window.shape[0]))
+        cut = [blocks for blocks in cut if blocks.window.shape[0]]  # of a thin reference, not every phase has some
         for method, observe in methods.items():
             found = [seen for blocks in cut if (seen := _excess(observe(*blocks), blocks)) is not None]
             if found:
