@@ -93,7 +93,7 @@ class Cohorts:
         self._memory.groups_counted = True
 
     def judge(self, before: int | None) -> Iterator[Judged]:
-        """Judge, in the order of time, what needs no rows of the cohort ``before`` or later ones; all, when it is None."""
+        """Judge, in the order of time, what needs no rows of the cohort ``before`` or later ones; all if it is None."""
         while True:
             number, selected = self._next_wait(), min(self._selections, default=None)
             last = -1 if number is None else self._patience.tick(number) // self._patience.cohort - 1  # to end by then
