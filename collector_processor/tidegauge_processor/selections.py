@@ -49,9 +49,10 @@ class SelectionJudge:
             silent_until: up to when there is nothing more to come of it, ns since the epoch; 0 unless it is silent.
         """
         task, positive = state.memory.task_of(self._baselines.of(state.key))
-        for start in state.complete_selections(silent_until, self._timing, max(SCALES)):
-            if not task:
-                return
+        complete = state.complete_selections(silent_until, self._timing)
+        if not task:  # not yet: what could no longer be merged is dropped
+            complete, task = complete[: -max(SCALES)], "unknown"
+        for start in complete:
             selection = state.take_selection(start, self._timing)
             if task != "binary":
                 continue

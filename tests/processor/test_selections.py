@@ -81,7 +81,7 @@ def test_neither_order_nor_parts_nor_a_restart_change_what_is_said() -> None:
     def told(said: list[Signal]) -> list[Signal]:
         return [each for each in said if isinstance(each, EvaluationSignal | FairnessSignal | IncidentSignal)]
 
-    straight = Bench(timing=OF_COHORTS)
+    straight = Bench(timing=OF_COHORTS)  # says all of it at once
     expected = told(straight.take(*requests))
     assert len(said_of(expected, "north")) == 2
     mixed = Bench(timing=OF_COHORTS)
@@ -105,6 +105,11 @@ def test_a_model_that_falls_silent_has_its_last_cohort_said_and_not_again() -> N
     bench.take(flush(2, UNEQUAL), flush(5, EQUAL), now=now + 302 * SECOND)
     later = bench.take(flush(8, EQUAL), flush(9, EQUAL), now=LATER)
     assert [each.subject.start for each in said_of(later, "north")] == [hour(4)]
+
+
+def test_after_a_long_delivery_no_cohort_is_left_out() -> None:
+    said = Bench(timing=OF_COHORTS).take(*(flush(at, EQUAL) for at in range(4 * 32 + 1)))
+    assert [each.subject.start for each in said_of(said, "north")] == [hour(4 * at) for at in range(32)]
 
 
 def outcomes(number: int, start: int, klass: str | None = "0") -> list[Outcome]:

@@ -132,20 +132,16 @@ class ModelState:
             counts += selection
             self.memory.groups_counted = True
 
-    def complete_selections(self, silent_until: int, timing: Timing, most: int) -> list[int]:
-        """Starts of the cohorts of which all predictions are known, in order; the latest ``most`` of them.
+    def complete_selections(self, silent_until: int, timing: Timing) -> list[int]:
+        """Starts of the cohorts of which all predictions are known, in order.
 
         Args:
             silent_until: a model version that has fallen silent says nothing more of the time before; 0 for one that
                 has not.
             timing: lengths of time.
-            most: earlier ones are dropped.
         """
         until = max(self.memory.closed_until, silent_until) - timing.cohort
-        complete = sorted(start for start in self.memory.selections if start <= until)
-        for start in complete[:-most]:
-            self.take_selection(start, timing)
-        return complete[-most:]
+        return sorted(start for start in self.memory.selections if start <= until)
 
     def take_selection(self, start: int, timing: Timing) -> Selection:
         """Take out the predictions by group of a cohort; further ones of it come too late."""
