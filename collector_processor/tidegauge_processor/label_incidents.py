@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from tidegauge.baseline import Baseline
-from tidegauge_processor.performance import judging
+from tidegauge_processor.performance import fairness, judging
 from tidegauge_processor.performance.fairness import Counts
 from tidegauge_processor.performance.judging import Groups
 from tidegauge_processor.performance.table import Table
@@ -112,10 +112,15 @@ def _latest(cohorts: Mapping[int, _Counted], length: int) -> dict[int, _Counted]
 
 
 def _take_up(verdicts: list[Verdict], length: int, memory: Memory, policy: Policy) -> list[Shown]:
-    """Take up what groups of a cohort show; the log counts from the newest cohort that either kind of test knows."""
-    newest = max([*memory.labelled, *memory.selected])
+    """Take up what groups of a cohort show; the log counts from the newest cohort that either kind of test knows.
+
+    Where tests of both kinds have alarmed, either finds each quiet cohort quiet, and so many more of them close it.
+    """
+    log, newest = memory.fairness_incidents, max([*memory.labelled, *memory.selected])
     window = Window(newest, newest + length, {}, _ONE_SLOT)
-    changes = memory.fairness_incidents.update(verdicts, window, policy)
+    known = log.current(window)
+    kinds = {stream.detail == fairness.SELECTION for stream in known.streams} if known else {True}
+    changes = log.update(verdicts, window, replace(policy, quiet_windows=policy.quiet_windows * len(kinds)))
     memory.opened += sum(change.kind == "opened" for change in changes)
     return [Shown("fairness", replace(change, id=f"{change.id}-fairness")) for change in changes]
 

@@ -26,7 +26,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/6"
+FORMAT: Final = "tidegauge.memory/7"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
