@@ -11,7 +11,7 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.comparison import references
 from tidegauge_processor.config import Config
 from tidegauge_processor.policies import policy_of
-from tidegauge_processor.verdicts.budget import LABELS, STREAMS, spending
+from tidegauge_processor.verdicts.budget import FAIRNESS, LABELS, STREAMS, spending
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream
 
 _EXAMPLE = 50
@@ -43,5 +43,8 @@ def _lines(name: str, streams: Mapping[Stream, Reference], policy: Policy) -> It
     for share in spending(streams, policy):
         tests = f"{share.streams} streams, {share.comparisons:,.0f} tests a month: level {share.level:.2g}"
         yield f"  {share.family:<12} {share.budget:.3g} on {tests}"
-    yield f"  {'labels':<12} {month * LABELS:.3g} on performance and fairness, once there are labels"
-    yield f"  {'kept back':<12} {month * (1 - STREAMS - LABELS):.3g} because tails and wobble are only estimated"
+    yield f"  {'labels':<12} {month * LABELS:.3g} on performance, once there are labels"
+    halves = "half on how often they are selected, half on errors, once there are labels"
+    yield f"  {'fairness':<12} {month * FAIRNESS:.3g} on groups: {halves}"
+    kept = 1 - STREAMS - LABELS - FAIRNESS
+    yield f"  {'kept back':<12} {month * kept:.3g} because tails and wobble are only estimated"

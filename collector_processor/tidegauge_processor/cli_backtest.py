@@ -62,7 +62,7 @@ def backtest(
 
     if data.suffix.lower() not in FORMATS:
         _stop(f"cannot read {str(data)!r}: its name should end in {' or '.join(FORMATS)}")
-    for option, given in (("--label-time", label_time), ("--segment", segment), ("--list", list_)):
+    for option, given in (("--label-time", label_time), ("--list", list_)):
         if given and label is None:
             _stop(f"{option} goes with labels: name their column with --label")
     columns = tuple(class_columns(class_score, score).items())

@@ -81,7 +81,7 @@ class Closer:
             version = champion_of(key.version, beside, start, length, self._versions(key.model))
             theirs = self._baselines.get(beside[version].baseline) if version else None
             champion = Champion(version, theirs) if theirs else None
-            said, dropped = windowing.close(
+            said, dropped, selection = windowing.close(
                 key, window, start, end, memory, self._baselines, policy, self._learning, champion
             )
         except Exception:
@@ -98,6 +98,7 @@ class Closer:
                 _log.info("%s %s: baseline %s is learned from %d rows", *key, signal.learned.id, signal.learned.rows)
         rows = sum(signal.rows for signal in said if isinstance(signal, WindowSignal))
         state.predictions(start, rows, self._timing)
+        state.select(start, selection, self._timing)
         memory.stand("window", said)
         yield from said
         if before and memory.challenge is not before:

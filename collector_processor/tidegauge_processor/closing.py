@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
@@ -21,6 +21,7 @@ from tidegauge_processor.judging import Closed, judge_windows, window_name
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
 from tidegauge_processor.performance.effect import Expected
 from tidegauge_processor.performance.evaluations import estimates
+from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
     BaselineSignal,
@@ -47,6 +48,20 @@ from tidegauge_processor.without_baseline import learn
 _SECOND: Final = 1e9
 
 
+class Said(NamedTuple):
+    """What a window comes to.
+
+    Attributes:
+        signals: what there is to say.
+        dropped: what could not be counted, by reason (see `Settled.dropped`).
+        selection: predictions by segment, group and class.
+    """
+
+    signals: list[Signal]
+    dropped: Counter[str]
+    selection: Selection
+
+
 def close_window(
     key: ModelKey,
     window: Window,
@@ -57,7 +72,7 @@ def close_window(
     policy: Policy,
     rule: LearningRule = NOTHING_LEARNED,
     champion: Champion | None = None,
-) -> tuple[list[Signal], Counter[str]]:
+) -> Said:
     """Judge a window that is complete.
 
     Args:
@@ -70,9 +85,6 @@ def close_window(
         policy: thresholds and budget.
         rule: when a baseline is learned for a model that has none.
         champion: another version to compare this one with.
-
-    Returns:
-        What there is to say, and what could not be counted, by reason (see `Settled.dropped`).
     """
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
@@ -91,6 +103,7 @@ def close_window(
         memory.history.clear()
         memory.expected.clear()
         memory.labelled.clear()
+        memory.selected.clear()
     seen = Points(sums, baseline, unreferenced=is_learned) if baseline else None
     known = comparison.counts(seen, baseline) if seen and baseline else {}
     signals += _quality(subject, sums, known, memory)
@@ -114,7 +127,7 @@ def close_window(
     signals.append(_totals(subject, memory))
     versions.take_up(memory, sums, start, end, champion, baseline, policy)
     memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]
-    return signals, settled.dropped
+    return Said(signals, settled.dropped, comparison.selection_of(sums))
 
 
 def _drift(

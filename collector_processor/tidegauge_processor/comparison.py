@@ -27,6 +27,8 @@ from tidegauge.baseline.joint import JointReference
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.statistics.wobble import UNKNOWN
 from tidegauge.summaries import OTHER
+from tidegauge_processor.performance.selection import Selection
+from tidegauge_processor.records import OVERFLOW
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.verdicts.moderation import moderate
 from tidegauge_processor.verdicts.types import Reference, Stream
@@ -154,6 +156,21 @@ def _quality(feature: Feature, kind: str) -> Reference:
 def rows_predicted(sums: Aggregates) -> int:
     """Rows predicted in one window, whatever baseline they were compared with."""
     return sum(count for stream, count in sums.counts.items() if stream.metric == semconv.METRIC_PREDICTIONS)
+
+
+def selection_of(sums: Aggregates) -> Selection:
+    """Predictions by segment, group and class, as far as they have both."""
+    found = Selection()
+    for stream, count in sums.counts.items():
+        if stream.metric != semconv.METRIC_PREDICTIONS:
+            continue
+        if stream.dimensions == OVERFLOW:
+            found.lose()
+        klass = stream.dimension(semconv.PREDICTION_CLASS)
+        for name, group in stream.dimensions if klass else ():
+            if name.startswith(semconv.SEGMENT_PREFIX):
+                found.add(name.removeprefix(semconv.SEGMENT_PREFIX), group, klass, count)
+    return found
 
 
 def baseline_in_use(sums: Aggregates) -> str:

@@ -21,6 +21,7 @@ from tidegauge_processor.fates import Fates
 from tidegauge_processor.labels import LabelJudge
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
+from tidegauge_processor.selections import SelectionJudge
 from tidegauge_processor.signals import Signal, Standing
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
@@ -87,6 +88,7 @@ class Engine:
         self._said_disabled = False
         self._gone: set[str] = set()
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
+        self._selections = SelectionJudge(timing, baselines, policy, counter)
         self._labels = LabelJudge(timing, baselines, policy, counter)
 
     def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
@@ -183,6 +185,7 @@ class Engine:
             self._gone.update(self._models.pop(key).units())
             self._last_points.pop(key, None)
             self._last_outcome.pop(key, None)
+            self._selections.forget(key)
             self._labels.forget(key)
 
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
@@ -224,6 +227,8 @@ class Engine:
                 self._fates.count(fate, 1)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
+        mute = now - self._last_points.get(key, now) >= self._timing.idle
+        yield from self._selections.judge(state, now - self._timing.lateness if mute else 0)
         silent = now - self._last_outcome.get(key, now) >= self._timing.idle
         yield from self._labels.judge(state, max(state.memory.label_watermark, now if silent else 0), now)
 

@@ -1,12 +1,12 @@
-"""What is said of a cohort of predictions when labels have arrived: how good they were, and how far groups lie apart.
+"""What is said of a cohort of predictions: how good they were by the labels so far, and how far groups lie apart.
 
-Numbers and their intervals only, said again whenever more labels have come; whether labels show a change is tested
-once a cohort, by `label_incidents`. Pure: outcomes, baseline and memory in, signals out.
+Numbers and their intervals only; those of labels are said again whenever more of them have come. Whether they show a
+change is tested once a cohort, by `label_incidents`. Pure: counts, outcomes, baseline and memory in, signals out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from tidegauge_processor.performance import fairness, judging
 from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
+from tidegauge_processor.performance.fairness import Counts
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import EvaluationSignal, FairnessSignal, ReliabilitySignal, Signal, Subject
@@ -50,7 +51,8 @@ def evaluate_cohort(
         start: start of the predictions' time, ns since the epoch.
         end: its end.
         baseline: says what the model does, and which class is the positive one.
-        memory: of the model version: what it does, where there is no baseline, and how soon labels arrive.
+        memory: of the model version: what it does, where there is no baseline, how soon labels arrive, and whether
+            selection rates are known without them.
         predictions: how many there are; None when nobody has counted them.
     """
     subject = subject_of(key, baseline, start, end)
@@ -63,8 +65,16 @@ def evaluate_cohort(
         for at in said.reliability
     ]
     if task == "binary":
-        signals += _groups(subject, table, positive, completeness(table.kind.size, predictions))
+        names = fairness.ERRORS if memory.groups_counted else fairness.RATES
+        cells = judging.groups(table, positive).items()
+        rates = {segment: fairness.rates(groups, names) for segment, groups in cells}
+        signals += _groups(subject, rates, completeness(table.kind.size, predictions))
     return Evaluated(signals, said.unreadable)
+
+
+def selection_signals(subject: Subject, groups: Mapping[str, Counts]) -> list[Signal]:
+    """How often each group is selected, from all predictions of a cohort by segment and group."""
+    return list(_groups(subject, {name: judging.selected(counts) for name, counts in groups.items()}, 1.0))
 
 
 def subject_of(key: ModelKey, baseline: Baseline | None, start: int, end: int) -> Subject:
@@ -89,10 +99,11 @@ def evaluation_signal(subject: Subject, found: Evaluation) -> EvaluationSignal:
     return EvaluationSignal(subject, found.name, *numbers, found.type, *about, found.unweighted)
 
 
-def _groups(subject: Subject, table: Table, positive: str | None, completeness: float | None) -> Iterator[Signal]:
+def _groups(
+    subject: Subject, segments: Mapping[str, Mapping[str, Counts]], completeness: float | None
+) -> Iterator[Signal]:
     """Each group's rates, by how much and how many times they differ from those of all others, and the largest gap."""
-    for segment, groups in judging.groups(table, positive).items():
-        rates = fairness.rates(groups)
+    for segment, rates in segments.items():
         for each in fairness.differences(rates):
             of_group: dict[str, Estimate | None] = {
                 each.rate: each.own,
@@ -107,4 +118,5 @@ def _groups(subject: Subject, table: Table, positive: str | None, completeness: 
         for rate, counts in rates.items():
             wide = fairness.spread(counts)
             if wide is not None:
-                yield FairnessSignal(subject, segment, rate, wide.value, wide.lower, wide.upper, wide.labels)
+                numbers = wide.value, wide.lower, wide.upper, wide.labels
+                yield FairnessSignal(subject, segment, rate, *numbers, completeness)

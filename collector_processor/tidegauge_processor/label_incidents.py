@@ -1,22 +1,25 @@
-"""Incidents that labels show: more mistakes than on the reference, other labels than scores promise, unequal groups.
+"""Incidents that labels and groups show: more mistakes than on the reference, broken promises of scores, unfairness.
 
 The state machine is that of drift, with cohorts in the place of windows: an incident opens at the first alarm, grows,
 and closes after as many quiet cohorts as there are quiet windows in the policy. There are two logs beside that of
 drift, because there are two more causes: labels come later than inputs, and that a model is wrong is something else
 than that its inputs have moved; and groups may lie apart for as long as a model lives, which must not swallow that it
-has become wrong. A lasting gap between groups is one incident, however often it is tested.
+has become wrong. A lasting gap between groups is one incident, however often it is tested: how often they are selected
+as soon as all predictions of a cohort are known, and on whom the model errs when their labels are in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from tidegauge.baseline import Baseline
-from tidegauge_processor.performance import judging
+from tidegauge_processor.performance import fairness, judging
+from tidegauge_processor.performance.fairness import Counts
+from tidegauge_processor.performance.judging import Groups
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.performance.worse import Comparison
 from tidegauge_processor.signals import IncidentSignal, Subject
@@ -32,6 +35,7 @@ FAIRNESS: Final = "fairness"
 
 _MONTH: Final = 30 * 24 * 3600 * 1e9
 _ONE_SLOT: Final = np.ones(1, dtype=np.bool_)
+_Counted = TypeVar("_Counted")
 
 
 class Shown(NamedTuple):
@@ -70,14 +74,55 @@ def judge_labels(
     memory.labelled[start] = judging.labelled(table, task, positive, baseline)
     level, floor = judging.level(policy.false_incidents_per_month, _MONTH / length), policy.effect_floor
     of_model = list(_of_model(subject, memory, baseline, level, floor)) if baseline else []
-    groups = list(_of_groups(subject, memory, level, floor))
+    groups = {at: each.groups for at, each in memory.labelled.items()}
+    verdicts = list(_of_groups(subject, groups, judging.mistaken, policy))
+    if not memory.groups_counted:
+        verdicts += _of_groups(subject, groups, judging.selected_of_labelled, policy)
     newest = max(memory.labelled)  # what is old news is counted from there, should an older cohort come later
-    memory.labelled = {at: each for at, each in memory.labelled.items() if at > newest - max(judging.SCALES) * length}
+    memory.labelled = _latest(memory.labelled, length)
     window = Window(newest, newest + length, {}, _ONE_SLOT)
     shown = [Shown("labels", change) for change in memory.label_incidents.update(of_model, window, policy)]
-    shown += [Shown("fairness", change) for change in memory.fairness_incidents.update(groups, window, policy)]
     memory.opened += sum(change.kind == "opened" for _, change in shown)
-    return [Shown(cause, replace(change, id=f"{change.id}-{cause}")) for cause, change in shown]
+    shown = [Shown(cause, replace(change, id=f"{change.id}-{cause}")) for cause, change in shown]
+    return shown + _take_up(verdicts, length, memory, policy)
+
+
+def judge_selection(subject: Subject, groups: Mapping[str, Counts], memory: Memory, policy: Policy) -> list[Shown]:
+    """Test how often groups are selected, in a cohort of which all predictions are known; each is tested once.
+
+    Args:
+        subject: the cohort.
+        groups: its predictions, not selected and selected, by segment and group.
+        memory: of the model version: the cohorts before, and the log, which moves on.
+        policy: thresholds, budget, and how many quiet cohorts close an incident.
+
+    Returns:
+        What became of incidents; usually nothing.
+    """
+    memory.selected[subject.start] = dict(groups)
+    verdicts = list(_of_groups(subject, memory.selected, judging.selected, policy))
+    memory.selected = _latest(memory.selected, subject.end - subject.start)
+    return _take_up(verdicts, subject.end - subject.start, memory, policy)
+
+
+def _latest(cohorts: Mapping[int, _Counted], length: int) -> dict[int, _Counted]:
+    """The cohorts that can be merged with another one."""
+    oldest = max(cohorts) - max(judging.SCALES) * length
+    return {at: each for at, each in cohorts.items() if at > oldest}
+
+
+def _take_up(verdicts: list[Verdict], length: int, memory: Memory, policy: Policy) -> list[Shown]:
+    """Take up what groups of a cohort show; the log counts from the newest cohort that either kind of test knows.
+
+    Where tests of both kinds have alarmed, either finds each quiet cohort quiet, and so many more of them close it.
+    """
+    log, newest = memory.fairness_incidents, max([*memory.labelled, *memory.selected])
+    window = Window(newest, newest + length, {}, _ONE_SLOT)
+    known = log.current(window)
+    kinds = {stream.detail == fairness.SELECTION for stream in known.streams} if known else {True}
+    changes = log.update(verdicts, window, replace(policy, quiet_windows=policy.quiet_windows * len(kinds)))
+    memory.opened += sum(change.kind == "opened" for change in changes)
+    return [Shown("fairness", replace(change, id=f"{change.id}-fairness")) for change in changes]
 
 
 def _of_model(subject: Subject, memory: Memory, baseline: Baseline, level: float, floor: float) -> Iterator[Verdict]:
@@ -87,11 +132,17 @@ def _of_model(subject: Subject, memory: Memory, baseline: Baseline, level: float
             yield _verdict(Stream(PERFORMANCE, name), name, scale, found, subject, level, min(memory.labelled))
 
 
-def _of_groups(subject: Subject, memory: Memory, level: float, floor: float) -> Iterator[Verdict]:
-    of = memory.labelled, subject.start, subject.end - subject.start
-    for scale, segment, found in judging.between_groups(*of, level, floor):
+def _of_groups(
+    subject: Subject,
+    cohorts: Mapping[int, Groups],
+    rates: Callable[[Mapping[str, tuple[int, ...]]], Mapping[str, Counts]],
+    policy: Policy,
+) -> Iterator[Verdict]:
+    start, length = subject.start, subject.end - subject.start
+    level = judging.fairness_level(policy.false_incidents_per_month, _MONTH / length)
+    for scale, segment, found in judging.between_groups(cohorts, rates, start, length, level, policy.effect_floor):
         stream = Stream(FAIRNESS, f"{segment}={found.group}", found.rate)
-        yield _verdict(stream, "fisher_exact", scale, found.comparison, subject, found.level, min(memory.labelled))
+        yield _verdict(stream, "fisher_exact", scale, found.comparison, subject, found.level, min(cohorts))
 
 
 def _verdict(

@@ -21,7 +21,7 @@ from tidegauge_processor.performance import fairness
 from tidegauge_processor.performance.complete import complete_at, ripe
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import Signal, group_of
+from tidegauge_processor.signals import Signal
 from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.verdicts.types import Policy
 
@@ -112,9 +112,8 @@ class LabelJudge:
             memory.unreadable[start] = unreadable
             self._fates.count("unreadable_outcome", new)
         yield from said
-        standing = [signal for signal in memory.standing if group_of(signal) == "cohort"]
-        if not standing or standing[0].subject.start <= start:
-            memory.stand("cohort", said)
+        memory.stand_unless_older("cohort", said)
+        memory.stand_unless_older("selection", said)
 
     def _learn(self, state: ModelState, now: int) -> None:
         mature = state.mature_cohorts(self._timing, now)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor import versions
-from tidegauge_processor.closing import close_window
+from tidegauge_processor.closing import Said, close_window
 from tidegauge_processor.otlp import decode as otlp
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.records import Decoded, ModelKey, Payload
@@ -59,8 +59,8 @@ def close(
     policy: Policy,
     rule: LearningRule = NOTHING_LEARNED,
     champion: Champion | None = None,
-) -> tuple[list[Signal], Counter[str]]:
-    """Judge a window that is complete; ``memory`` moves on. Gives signals, and streams that were dropped by reason."""
+) -> Said:
+    """Judge a window that is complete; ``memory`` moves on."""
     return close_window(key, window, start, end, memory, baselines, policy, rule, champion)
 
 

@@ -23,10 +23,10 @@ def test_validate_says_what_each_model_may_spend_on_what(tmp_path, capsys):
     assert not ended.value.code
     said = capsys.readouterr().out.splitlines()
     start = next(i for i, line in enumerate(said) if line.startswith("budget of credit 7: 2 false incidents a month"))
-    shares = [line.split() for line in said[start + 1 : start + 6]]
-    assert [share[0] for share in shares] == ["features", "predictions", "quality", "labels", "kept"]
-    assert [float(share[1]) for share in shares[:-1]] == pytest.approx([0.5, 0.25, 0.25, 0.2])
-    assert said[start + 5] == "  kept back    0.8 because tails and wobble are only estimated"
+    shares = [line.split() for line in said[start + 1 : start + 7]]
+    assert [share[0] for share in shares] == ["features", "predictions", "quality", "labels", "fairness", "kept"]
+    assert [float(share[1]) for share in shares[:-1]] == pytest.approx([0.5, 0.25, 0.25, 0.2, 0.4])
+    assert said[start + 6] == "  kept back    0.4 because tails and wobble are only estimated"
     assert shares[1][3:5] == ["2", "streams,"]
 
 

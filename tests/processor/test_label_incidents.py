@@ -11,7 +11,7 @@ from tests.processor.requests import HOUR
 from tests.processor.test_evaluating import KEY, cohort
 from tidegauge import semconv
 from tidegauge_processor.evaluating import subject_of
-from tidegauge_processor.label_incidents import judge_labels
+from tidegauge_processor.label_incidents import judge_labels, judge_selection
 from tidegauge_processor.otlp import attributes, encode_events
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.signals import IncidentSignal
@@ -101,6 +101,19 @@ def test_unequal_groups_do_not_hide_that_the_model_becomes_wrong() -> None:
         "labels",
         "performance mistakes",
     )
+
+
+def test_an_incident_of_both_kinds_of_rates_closes_after_as_many_quiet_cohorts_as_one_of_either() -> None:
+    """Selection rates are tested when a cohort ends, errors when its labels are in, and both look at each cohort."""
+    days, said = Days(quiet=3), []
+    for day in range(6):
+        groups = {"region": {"north": (700, 300), "south": (500, 500) if day == 1 else (700, 300)}}
+        subject = subject_of(KEY, baseline(), hour(24 * day), hour(24 * day) + DAY)
+        shown = [each.signal(subject) for each in judge_selection(subject, groups, days.memory, days.policy)]
+        shown += days.judge(day, cohort(2_000, 40 + day, unfair=0.5 * (day == 1)))
+        said.append([(each.change, each.streams[0].split(":")[0]) for each in shown if each.cause == "fairness"])
+    assert [[change for change, _ in each] for each in said] == [[], ["opened", "grew"], [], [], ["closed"], []]
+    assert said[1][0] == ("opened", "fairness region=north selection_rate")
 
 
 def test_the_event_of_groups_says_which_and_pages() -> None:

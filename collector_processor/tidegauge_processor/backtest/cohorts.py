@@ -1,4 +1,6 @@
-"""Outcomes by cohort of predictions, judged in the order of time, as a running processor does with those that come in.
+"""Predictions and outcomes by cohort, judged in the order of time, as a running processor does with those that come in.
+
+How often groups are selected is said and tested at the end of a cohort, from all of its predictions.
 
 A cohort is measured once, ``labels.wait`` after its end, on the labels that have come until then. (A running processor
 measures it again when more of them come.) It is tested once, at the first such time at which its labels are in
@@ -16,9 +18,10 @@ import numpy as np
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.config.sections import Labels
-from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals, subject_of
-from tidegauge_processor.label_incidents import judge_labels
+from tidegauge_processor.evaluating import Evaluated, evaluate_cohort, learn_arrivals, selection_signals, subject_of
+from tidegauge_processor.label_incidents import judge_labels, judge_selection
 from tidegauge_processor.performance.complete import Patience, complete_at, ripe
+from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.memory import Memory
@@ -27,12 +30,12 @@ from tidegauge_processor.verdicts.types import Policy
 
 
 class Judged(NamedTuple):
-    """What is said when the wait of a cohort ends.
+    """What is said when a cohort, or the wait for its labels, ends.
 
     Attributes:
         at: when, ns since the epoch.
         labels: of the cohort that had come until then.
-        evaluated: what they say; nothing where there are none.
+        evaluated: what they, or its predictions, say; nothing where there are none.
         changes: what became of incidents, by this and earlier cohorts whose labels are in.
     """
 
@@ -70,6 +73,7 @@ class Cohorts:
         self._waiting: dict[int, list[Table]] = {}
         self._untested: dict[int, Table] = {}
         self._young: dict[int, Table] = {}
+        self._selections: dict[int, Selection] = {}
         self._next = 0
 
     def add(self, outcomes: Table) -> None:
@@ -82,14 +86,40 @@ class Cohorts:
         for number, rows in zip(found.tolist(), np.split(order, firsts[1:]), strict=True):
             self._waiting.setdefault(number, []).append(outcomes.take(rows))
 
+    def select(self, number: int, selection: Selection) -> None:
+        """Take up predictions by group of the cohort ``number``."""
+        counts = self._selections.setdefault(number, Selection())
+        counts += selection
+        self._memory.groups_counted = True
+
     def judge(self, before: int | None) -> Iterator[Judged]:
-        """Judge the cohorts with numbers below ``before``, or all of them, in order."""
-        while self._waiting or (self._untested and before is None):
-            number = self._next if self._untested else max(self._next, min(self._waiting))
-            if before is not None and number >= before:
+        """Judge, in the order of time, what needs no rows of the cohort ``before`` or later ones; all if it is None."""
+        while True:
+            number, selected = self._next_wait(), min(self._selections, default=None)
+            last = -1 if number is None else self._patience.tick(number) // self._patience.cohort - 1  # to end by then
+            if selected is not None and (number is None or selected <= last):
+                if before is not None and selected >= before:
+                    return
+                yield self._judge_selection(selected)
+            elif number is not None and (before is None or (self._waiting and last < before)):
+                self._next = number + 1
+                yield self._judge(number)
+            else:
                 return
-            self._next = number + 1
-            yield self._judge(number)
+
+    def _next_wait(self) -> int | None:
+        """Number of the next cohort whose wait ends; None when nothing depends on it."""
+        if self._untested:
+            return self._next
+        return max(self._next, min(self._waiting)) if self._waiting else None
+
+    def _judge_selection(self, number: int) -> Judged:
+        start = number * self._patience.cohort
+        groups = self._selections.pop(number).groups(self._baseline.positive)
+        subject = subject_of(self._key, self._baseline, start, start + self._patience.cohort)
+        shown = judge_selection(subject, groups, self._memory, self._policy)
+        said = Evaluated(selection_signals(subject, groups), 0)
+        return Judged(subject.end, 0, said, [each.change for each in shown])
 
     def _judge(self, number: int) -> Judged:
         at = self._memory.label_watermark = self._patience.tick(number)

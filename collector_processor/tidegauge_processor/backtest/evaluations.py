@@ -20,15 +20,17 @@ class EvaluationRecord(Record):
         end: of it, exclusive.
         name: such as ``accuracy``; of groups also ``selection_rate``, ``true_positive_rate`` and
             ``false_positive_rate``, and with ``_difference`` or ``_ratio`` each held against all the others.
-        type: ``realized`` when measured on labels, ``estimated`` without them.
+        type: ``realized`` when measured on labels or, of a selection rate, on all predictions; ``estimated`` where it
+            is not.
         segment: name and value of the group that it is about, as ``region=north``; the name alone where it is the
             largest difference between its groups; null for all rows.
         klass: the class that it is about, ``class`` in the JSON; null for all.
         value: the number.
         lower: lower end of its 95 % interval.
         upper: upper end.
-        labels: labels that it rests on; rows for an estimate.
-        completeness: share of the predictions whose label had come; null for an estimate.
+        labels: labels that it rests on; rows for an estimate and for a selection rate.
+        completeness: share of the predictions that it rests on: those whose label had come, all of them for a selection
+            rate; null for an estimate.
         unweighted: the number with all labels counting alike; null where they do.
     """
 
@@ -96,15 +98,13 @@ class LabelsRecord(Record):
 
 def evaluation_records(signals: Sequence[Signal]) -> Iterator[EvaluationRecord]:
     """The evaluations among ``signals``, which are about one stretch of time."""
-    shares = (each.completeness for each in signals if isinstance(each, EvaluationSignal))
-    share = next((each for each in shares if each is not None), None)
     for signal in signals:
         if isinstance(signal, EvaluationSignal):
             segment = None if signal.segment is None else "=".join(signal.segment)
             about = signal.name, signal.type, segment, signal.klass or None
             yield _record(signal, *about, signal.completeness, signal.unweighted)
         elif isinstance(signal, FairnessSignal):
-            yield _record(signal, f"{signal.rate}_difference", "realized", signal.segment, None, share)
+            yield _record(signal, f"{signal.rate}_difference", "realized", signal.segment, None, signal.completeness)
 
 
 def reliability_records(signals: Sequence[Signal]) -> Iterator[ReliabilityRecord]:

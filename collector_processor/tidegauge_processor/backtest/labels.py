@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tidegauge.baseline import Baseline
 from tidegauge.baseline.tasks import NUMBER_TASKS
-from tidegauge.columns import category, is_missing, key_text
+from tidegauge.columns import is_missing, key_text
 from tidegauge.errors import DataError
 from tidegauge.score_codes import CODE, class_set_of, to_codes
 from tidegauge_processor.backtest.class_scores import Named, are_whole
@@ -36,15 +36,13 @@ from tidegauge_processor.backtest.outputs import (
     scores_of,
 )
 from tidegauge_processor.backtest.reading import Chunk, Source
-from tidegauge_processor.backtest.texts import value_of
+from tidegauge_processor.backtest.segments import Segments, check_number
 from tidegauge_processor.backtest.timeline import times_in
 from tidegauge_processor.performance.cohort import hash_of
 from tidegauge_processor.performance.table import Kind, Table
 
 MOST_CLASSES: Final = 10_000
 """Different values of a label column at the most, where they are classes."""
-MOST_SEGMENTS: Final = 1_000
-"""Different values of a segment column at the most, as in the SDK."""
 
 UNLABELLED, TIMELESS, EARLY, UNREADABLE = "unlabelled", "without_time", "before_prediction", "unreadable"
 """Why a row has no outcome."""
@@ -105,7 +103,7 @@ class Outcomes:
         self._class_set = class_set_of(classes), len(classes)
         self._kinds: dict[Kind, int] = {}
         self._classes: set[str] = set()
-        self._groups: dict[str, set[str]] = {name: set() for name in columns.segments}
+        self._segments = Segments(columns.segments)
 
     def read(self, chunk: Chunk, times: NDArray[np.int64], first: int) -> Table:
         """The outcomes of a chunk, in the order of its rows, with all kinds so far as its kinds.
@@ -127,7 +125,7 @@ class Outcomes:
         else:
             classes = named_classes(chunk, self._outputs, self._baseline)
         score = _finite(scores_of(chunk, self._outputs, classes), nothing)
-        coded = [actual, classes or _nothing(chunk), *(self._segment(chunk, name) for name in self._columns.segments)]
+        coded = [actual, classes or _nothing(chunk), *self._segments.read(chunk)]
         every, codes = self._class_scores(chunk, classes)
         kind = self._kind([(names, codes[rows]) for names, codes in coded], score[rows], value[rows], every[rows])
         columns = score[rows], value[rows], numbers[rows], times[rows], delay, self._lists(chunk)[rows]
@@ -142,7 +140,7 @@ class Outcomes:
             actual, numbers, missing, good = _nothing(chunk), column.values, column.missing, np.isfinite(column.values)
         else:
             names, places = actual = read_classes(chunk, label, self._baseline.classes)
-            self._check_number(label, self._classes, names, MOST_CLASSES, "classes")
+            check_number(label, self._classes, names, MOST_CLASSES, "classes")
             numbers, missing = np.full(chunk.rows, np.nan), _missing(chunk, label)
             good = np.array([name is not None for name in names], dtype=np.bool_)[places]
         self.aside[UNLABELLED] += int(np.count_nonzero(missing))
@@ -178,18 +176,6 @@ class Outcomes:
             return np.zeros(chunk.rows, dtype=np.int64)
         names, places = chunk.distinct(self._columns.lists)
         return np.array([0 if is_missing(name) else hash_of(key_text(name)) for name in names], dtype=np.int64)[places]
-
-    def _segment(self, chunk: Chunk, name: str) -> Named:
-        values, places = chunk.distinct(name)
-        names = [None if is_missing(value) else _spelled(value, text=chunk.text) for value in values]
-        self._check_number(name, self._groups[name], names, MOST_SEGMENTS, "groups of rows")
-        return names, places
-
-    def _check_number(self, name: str, seen: set[str], names: Sequence[str | None], most: int, what: str) -> None:
-        seen.update(each for each in names if each is not None)
-        if len(seen) > most:
-            too_many = f"column {name!r} has more than {most:,} different values"
-            raise DataError(f"{too_many}, which are no {what}: name another column")
 
     def _kind(
         self, coded: Sequence[Named], score: Floats, value: Floats, every: NDArray[np.bool_]
@@ -231,11 +217,3 @@ def _nothing(chunk: Chunk) -> Named:
 
 def _finite(numbers: Floats | None, nothing: Floats) -> Floats:
     return nothing if numbers is None else np.where(np.isfinite(numbers), numbers, np.nan) + 0.0
-
-
-def _spelled(value: object, *, text: bool) -> str | None:
-    """Name of a group; a whole number in a text stays as it is written, since it may be a code."""
-    if not text:
-        return category(value)
-    meant = value_of(str(value))
-    return str(value) if type(meant) is int else category(meant)

@@ -1,4 +1,4 @@
-"""What labels say of the rows of a file: read, gathered by cohort, judged, and counted."""
+"""What labels and groups say of the rows of a file: read, gathered by cohort, judged, and counted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tidegauge_processor.backtest.evaluations import LabelsRecord
 from tidegauge_processor.backtest.labels import EARLY, TIMELESS, UNLABELLED, UNREADABLE, LabelColumns, Outcomes
 from tidegauge_processor.backtest.outputs import OutputColumns
 from tidegauge_processor.backtest.reading import Chunk, Source
+from tidegauge_processor.backtest.segments import Selections
 from tidegauge_processor.backtest.timeline import Timeline
 from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.judging import window_name
@@ -27,19 +28,20 @@ _LABELS: Final = {
 
 
 class Realized:
-    """The labels of one file.
+    """The labels and groups of one file.
 
     Args:
         source: the file.
         baseline: what they are compared with.
         policy: thresholds and budget.
         outputs: columns of what the model said.
-        columns: columns of what came true; there is a label.
+        columns: columns of what came true and of groups; there is one of either.
         settings: lengths of cohorts and waits.
         times: of all rows, ns since the epoch.
 
     Raises:
-        DataError: a ranking lacks lists or scores, or another task has lists.
+        DataError: a ranking lacks lists or scores, another task has lists, or there are groups of which nothing can be
+            said without labels.
     """
 
     def __init__(
@@ -56,7 +58,8 @@ class Realized:
         self._columns = columns
         self._settings = settings
         self._times = times
-        self._outcomes = Outcomes(source, baseline, outputs, columns)
+        self._outcomes = Outcomes(source, baseline, outputs, columns) if columns.label else None
+        self._selections = _selections(baseline, outputs, columns)
         self._timeline = Timeline(times, settings.window)
         numbers, rows = np.unique(self._timeline.windows, return_counts=True)
         predictions = dict(zip(numbers.tolist(), rows.tolist(), strict=True))
@@ -66,18 +69,24 @@ class Realized:
     def take_up(self, chunk: Chunk, first: int) -> Iterator[Judged]:
         """Read a chunk, which begins with row ``first`` of the file, and judge the cohorts that no later row is of."""
         end = first + chunk.rows
-        self._cohorts.add(self._outcomes.read(chunk, self._times[first:end], first))
+        if self._outcomes:
+            self._cohorts.add(self._outcomes.read(chunk, self._times[first:end], first))
+        if self._selections:
+            for number, counts in self._selections.read(chunk, self._timeline.windows[first:end]).items():
+                self._cohorts.select(number, counts)
         for judged in self._cohorts.judge(self._timeline.first_after(end)):
             self._used += judged.labels
             self._unreadable += judged.evaluated.unreadable
             yield judged
 
-    def finish(self) -> LabelsRecord:
-        """What became of all labels.
+    def finish(self) -> LabelsRecord | None:
+        """What became of all labels; None without a column of them.
 
         Raises:
             DataError: not one of them is a label of the task.
         """
+        if not self._outcomes:
+            return None
         aside, label = self._outcomes.aside, self._columns.label
         unreadable = self._unreadable + aside[UNREADABLE]
         if unreadable and self._used == self._unreadable:
@@ -94,3 +103,13 @@ class Realized:
             before_prediction=aside[EARLY],
             unreadable=unreadable,
         )
+
+
+def _selections(baseline: Baseline, outputs: OutputColumns, columns: LabelColumns) -> Selections | None:
+    if columns.segments and baseline.task == "binary" and outputs.names:
+        return Selections(baseline, outputs, columns.segments)
+    if columns.segments and not columns.label:
+        if baseline.task != "binary":
+            raise DataError(f"groups of a {baseline.task} model are measured on labels: name their column with --label")
+        raise DataError("how often groups are selected is not known without predictions: name --prediction or --score")
+    return None

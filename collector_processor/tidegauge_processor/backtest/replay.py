@@ -61,7 +61,7 @@ def run(
         policy: thresholds, budget and the length of windows.
         timestamp: column of the time of each prediction.
         outputs: columns of what the model said.
-        labels: columns of what came true.
+        labels: columns of what came true, and of groups.
         settings: how long cohorts of predictions are, and how long they wait for labels.
         progress: is told how far it is.
 
@@ -74,7 +74,8 @@ def run(
     length, past, recorder = policy.window_length, _Past(), Recorder(baseline, policy)
     times = times_of(source, timestamp)
     timeline = Timeline(times, length)
-    realized = Realized(source, baseline, policy, outputs, labels, settings, times) if labels.label else None
+    has_cohorts = labels.label or labels.segments
+    realized = Realized(source, baseline, policy, outputs, labels, settings, times) if has_cohorts else None
     tally, rows, counted, judged = Tally(baseline, outputs), timeline.windows.size, 0, 0
     most = max(1, _MOST_COMPARISONS // (len(comparison.references(baseline)) * len(policy.scales)))
     broken: frozenset[tuple[str, str]] = frozenset()

@@ -105,7 +105,7 @@ def _show_groups(backtest: Backtest, console: Console) -> None:
     table = Table(title="\nHow far groups were apart at most", title_justify="left", title_style="bold")
     table.add_column("segment")
     table.add_column("rate")
-    for heading in ("largest less smallest", "at least", "labels"):
+    for heading in ("largest less smallest", "at least", "rows"):
         table.add_column(heading, justify="right")
     table.add_column("cohort from")
     for (segment, name), each in widest.items():
@@ -113,6 +113,7 @@ def _show_groups(backtest: Backtest, console: Console) -> None:
         numbers = f"{each.value or 0.0:.3f}", f"{each.lower or 0.0:.3f}", f"{each.labels:,}"
         table.add_row(segment, _heading(rate), *numbers, f"{each.start:%Y-%m-%d %H:%M}")
     console.print(table)
+    console.print("Selection rates are of all predictions, the other rates of those with a label.")
 
 
 def _show_labels(labels: LabelsRecord, rows: int, console: Console) -> None:

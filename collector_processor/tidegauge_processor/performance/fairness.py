@@ -2,9 +2,9 @@
 
 | rate | of | selected are |
 |---|---|---|
-| ``selection_rate`` | all rows | those predicted positive: demographic parity |
-| ``true_positive_rate`` | truly positive rows | those predicted positive: equal opportunity |
-| ``false_positive_rate`` | truly negative rows | those predicted positive: with the above, equalised odds |
+| ``selection_rate`` | all predictions, see `selection` | those predicted positive: demographic parity |
+| ``true_positive_rate`` | labelled rows that are positive | those predicted positive: equal opportunity |
+| ``false_positive_rate`` | labelled rows that are negative | those predicted positive: with the above, equalised odds |
 
 Each group is compared with all the others together by Fisher's exact test, and the level is divided by the number of
 comparisons (Bonferroni), so that any number of groups of any size raises a false alarm no more often than one would.
@@ -18,7 +18,7 @@ half a row more in each cell); the names are fairlearn's.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -35,7 +35,11 @@ from tidegauge_processor.verdicts.fisher import fisher_exact, smallest_p
 from tidegauge_processor.verdicts.lower_bounds import least_distance
 from tidegauge_processor.verdicts.state import State
 
-RATES: Final = ("selection_rate", "true_positive_rate", "false_positive_rate")
+SELECTION: Final = "selection_rate"
+"""The rate that needs no labels."""
+ERRORS: Final = ("true_positive_rate", "false_positive_rate")
+"""The rates that need them."""
+RATES: Final = (SELECTION, *ERRORS)
 """Rates by name."""
 
 NOT_COMPARED: Final = "groups are measured one by one and not compared: fairness is of binary tasks, this one is {task}"
@@ -52,13 +56,6 @@ class Cells(NamedTuple):
     false_positives: int
     false_negatives: int
     true_negatives: int
-
-    def __add__(self, other: tuple[int, ...]) -> Cells:  # type: ignore[override]
-        return Cells(*(ours + theirs for ours, theirs in zip(self, other, strict=True)))
-
-
-NO_ROWS: Final = Cells(0, 0, 0, 0)
-"""A group without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +111,8 @@ def count(table: Table, positive: str | None) -> dict[str, dict[str, Cells]]:
     return found
 
 
-def rates(groups: Mapping[str, Cells]) -> dict[str, Counts]:
-    """Counts by rate; groups without rows of a rate are left out, and rates of fewer than two groups.
+def rates(groups: Mapping[str, Cells], names: Collection[str] = RATES) -> dict[str, Counts]:
+    """Counts by rate, of those in ``names``, as far as they are `comparable`.
 
     >>> rates({"north": Cells(1, 2, 3, 4), "south": Cells(0, 1, 0, 1)})
     {'selection_rate': {'north': (7, 3), 'south': (1, 1)}, 'false_positive_rate': {'north': (4, 2), 'south': (1, 1)}}
@@ -123,8 +120,17 @@ def rates(groups: Mapping[str, Cells]) -> dict[str, Counts]:
     found: dict[str, dict[str, tuple[int, int]]] = {rate: {} for rate in RATES}
     for group, (tp, fp, fn, tn) in groups.items():
         for rate, cells in zip(RATES, ((fn + tn, tp + fp), (fn, tp), (tn, fp)), strict=True):
-            if sum(cells):
-                found[rate][group] = cells
+            found[rate][group] = cells
+    return comparable({rate: found[rate] for rate in RATES if rate in names})
+
+
+def comparable(rates: Mapping[str, Counts]) -> dict[str, Counts]:
+    """The rates of two groups or more; groups without rows are left out.
+
+    >>> comparable({"selection_rate": {"north": (7, 3), "south": (0, 0), "west": (1, 0)}, "other": {"north": (1, 1)}})
+    {'selection_rate': {'north': (7, 3), 'west': (1, 0)}}
+    """
+    found = {rate: {group: cells for group, cells in counts.items() if sum(cells)} for rate, counts in rates.items()}
     return {rate: counts for rate, counts in found.items() if len(counts) > 1}
 
 

@@ -1,13 +1,14 @@
-"""What the labels of some cohorts say of a change: the tests that apply to a task, with their share of the budget.
+"""What the labels and groups of some cohorts say: the tests that apply to a task, with their share of the budget.
 
-Labels may spend `LABELS` of the false alarms of a month; it is divided over the cohorts of a month and the tests of one
-cohort, so that it holds however the tests depend on each other, and each cohort is judged once. The last 1, 7 and 28
-cohorts are judged together: a small lasting change is found by merging.
+Labels may spend `LABELS` of the false alarms of a month on performance, and groups `FAIRNESS`: half on how often they
+are selected, which needs no labels, and half on errors. Each is divided over the cohorts of a month and the tests of
+one cohort, so that it holds however the tests depend on each other, and each cohort is judged once. The last 1, 7 and
+28 cohorts are judged together: a small lasting change is found by merging.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -19,16 +20,17 @@ from tidegauge_processor.performance import fairness
 from tidegauge_processor.performance.binary import Binary
 from tidegauge_processor.performance.classes import read_binary, read_multiclass
 from tidegauge_processor.performance.estimates import UndefinedMetricError
-from tidegauge_processor.performance.fairness import Cells
+from tidegauge_processor.performance.fairness import Cells, Counts
 from tidegauge_processor.performance.regression import Regressed
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.performance.worse import Comparison, Days, compare_calibration, compare_mistakes
-from tidegauge_processor.verdicts.budget import LABELS
+from tidegauge_processor.verdicts.budget import FAIRNESS, LABELS
 
 SCALES: Final = (1, 7, 28)
 """Numbers of cohorts that are judged together."""
 
-_TESTS: Final = 3 * len(SCALES)  # at each scale mistakes, calibration, and the groups of all segments together
+_TESTS: Final = 2 * len(SCALES)  # at each scale mistakes and calibration
+_OF_GROUPS: Final = 2 * len(SCALES)  # at each scale who is selected and who is mistaken, in all segments together
 NO_GROUPS: Final[Mapping[str, Mapping[str, Cells]]] = MappingProxyType({})
 """Nobody has declared segments."""
 
@@ -64,12 +66,21 @@ class Labelled(NamedTuple):
 
 
 def level(false_incidents_per_month: float, cohorts_a_month: float) -> float:
-    """Level of one test of one cohort.
+    """Level of one test of the performance of one cohort.
 
     >>> round(level(1.0, 30.0), 6)
-    0.00037
+    0.000556
     """
     return min(false_incidents_per_month * LABELS / (max(cohorts_a_month, 1.0) * _TESTS), 0.05)
+
+
+def fairness_level(false_incidents_per_month: float, cohorts_a_month: float) -> float:
+    """Level of all groups of all segments together, for who is selected or who is mistaken, at one scale of one cohort.
+
+    >>> round(fairness_level(1.0, 30.0), 6)
+    0.001111
+    """
+    return min(false_incidents_per_month * FAIRNESS / (max(cohorts_a_month, 1.0) * _OF_GROUPS), 0.05)
 
 
 def labelled(table: Table, task: str, positive: str | None, baseline: Baseline | None) -> Labelled:
@@ -137,13 +148,38 @@ def against_reference(
     return {name: scaled for name, scaled in found.items() if scaled}
 
 
+Groups = Mapping[str, Mapping[str, tuple[int, ...]]]
+"""Counts of some kind by segment and group."""
+
+
+def selected(groups: Mapping[str, tuple[int, ...]]) -> dict[str, Counts]:
+    """The selection rate, of rows that were not and that were selected."""
+    return fairness.comparable({fairness.SELECTION: {group: (cells[0], cells[1]) for group, cells in groups.items()}})
+
+
+def selected_of_labelled(groups: Mapping[str, tuple[int, ...]]) -> dict[str, Counts]:
+    """The selection rate, of `Cells`."""
+    return fairness.rates({group: Cells(*cells) for group, cells in groups.items()}, (fairness.SELECTION,))
+
+
+def mistaken(groups: Mapping[str, tuple[int, ...]]) -> dict[str, Counts]:
+    """The rates that need labels, of `Cells`."""
+    return fairness.rates({group: Cells(*cells) for group, cells in groups.items()}, fairness.ERRORS)
+
+
 def between_groups(
-    cohorts: Mapping[int, Labelled], start: int, length: int, level: float, tolerance: float
+    cohorts: Mapping[int, Groups],
+    rates: Callable[[Mapping[str, tuple[int, ...]]], Mapping[str, Counts]],
+    start: int,
+    length: int,
+    level: float,
+    tolerance: float,
 ) -> Iterator[tuple[int, str, fairness.GroupTest]]:
     """Compare the groups of each segment, in a cohort alone and with those before it.
 
     Args:
-        cohorts: by their start, ns since the epoch.
+        cohorts: what has been counted, by their start, ns since the epoch.
+        rates: the rates that the counts of a segment's groups give.
         start: of the last cohort to look at.
         length: of a cohort, ns.
         level: of all segments together, at one scale.
@@ -153,16 +189,20 @@ def between_groups(
         Scale, name of the segment, and the test of each group and rate.
     """
     for scale in SCALES:
-        merged: dict[str, dict[str, Cells]] = {}
-        for at, each in cohorts.items():
-            if start - scale * length < at <= start:
-                for segment, groups in each.groups.items():
-                    sums = merged.setdefault(segment, {})
-                    for group, cells in groups.items():
-                        sums[group] = sums.get(group, fairness.NO_ROWS) + cells
+        merged = _merged([each for at, each in cohorts.items() if start - scale * length < at <= start])
         for segment, sums in sorted(merged.items()):
-            for found in fairness.compare(fairness.rates(sums), level / len(merged), tolerance):
+            for found in fairness.compare(rates(sums), level / len(merged), tolerance):
                 yield scale, segment, found
+
+
+def _merged(parts: list[Groups]) -> dict[str, dict[str, tuple[int, ...]]]:
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for part in parts:
+        for segment, groups in part.items():
+            sums = found.setdefault(segment, {})
+            for group, cells in groups.items():
+                sums[group] = tuple(map(sum, zip(sums.get(group, (0,) * len(cells)), cells, strict=True)))
+    return found
 
 
 def groups(table: Table, positive: str | None) -> Mapping[str, Mapping[str, Cells]]:

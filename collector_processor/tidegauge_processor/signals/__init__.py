@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tidegauge_processor.performance.fairness import SELECTION
 from tidegauge_processor.signals.events import BaselineSignal, IncidentSignal
 from tidegauge_processor.signals.standing import (
     DriftSignal,
@@ -50,13 +51,18 @@ Event = IncidentSignal | BaselineSignal
 
 Signal = Standing | Event
 
-Group = Literal["window", "comparison", "cohort"]
+Group = Literal["window", "comparison", "cohort", "selection"]
 
 
 def group_of(signal: Standing) -> Group:
-    """What a standing signal came from; newer ones of a group replace all older ones."""
-    if isinstance(signal, FairnessSignal | ReliabilitySignal) or (
-        isinstance(signal, EvaluationSignal) and signal.type == "realized"
-    ):
+    """What a standing signal came from; newer ones of a group replace all older ones.
+
+    Selection rates are known as soon as the predictions are, and what labels say may be of a much older cohort.
+    """
+    if isinstance(signal, FairnessSignal):
+        return "selection" if signal.rate == SELECTION else "cohort"
+    if isinstance(signal, EvaluationSignal) and signal.type == "realized":
+        return "selection" if signal.name.startswith(SELECTION) else "cohort"
+    if isinstance(signal, ReliabilitySignal):
         return "cohort"
     return "comparison" if isinstance(signal, DriftSignal) and signal.versus else "window"

@@ -87,11 +87,12 @@ class EvaluationSignal:
         value: the estimate.
         lower: lower end of its 95 % interval.
         upper: upper end.
-        labels: labels that it rests on; rows for an estimate.
+        labels: labels that it rests on; rows for an estimate and for the selection rate of all predictions.
         type: ``realized`` or ``estimated``.
         klass: class that it is about; empty for all.
         segment: name and value of the slice that it is about; None for all rows.
-        completeness: share of the predictions whose label has arrived; None when it is not known.
+        completeness: share of the predictions that it rests on: whose label has arrived, or 1 for a selection rate of
+            all; None when it is not known.
         unweighted: the number with all labels counting alike, where they are weighed.
     """
 
@@ -119,6 +120,7 @@ class FairnessSignal:
         lower: lower end of its interval.
         upper: upper end.
         labels: rows that it rests on.
+        completeness: as of an evaluation.
     """
 
     subject: Subject
@@ -128,6 +130,7 @@ class FairnessSignal:
     lower: float
     upper: float
     labels: int
+    completeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from tidegauge.errors import WireError
 from tidegauge.summaries import OTHER, NumericSummary
 from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.effect import Expected
+from tidegauge_processor.performance.fairness import Counts
 from tidegauge_processor.performance.judging import Labelled
+from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import Event, Group, Signal, Standing, group_of
 from tidegauge_processor.state.aggregates import load_stream, load_summary
@@ -24,7 +26,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/6"
+FORMAT: Final = "tidegauge.memory/7"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
@@ -63,6 +65,10 @@ class Memory:
         recent: start and rows of the latest closed windows that had any, oldest first.
         challenge: comparison with another version, when it is judged beside one.
         predicted: rows predicted by start of the cohort, in closed windows.
+        selections: predictions by group in the closed windows of cohorts that are not complete, by their start.
+        selected: rows not selected and selected, by segment and group, of the latest complete cohorts, by their start.
+        selected_until: end of the latest of them; predictions of earlier ones come too late.
+        groups_counted: whether predictions have come with segments; without, only labelled rows tell of groups.
         arrivals: how soon labels arrived in mature cohorts.
         learned_until: start of the latest cohort that ``arrivals`` has learned from.
         labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
@@ -100,6 +106,10 @@ class Memory:
         self.recent: list[tuple[int, int]] = []
         self.challenge: Challenge | None = None
         self.predicted: dict[int, int] = {}
+        self.selections: dict[int, Selection] = {}
+        self.selected: dict[int, dict[str, Counts]] = {}
+        self.selected_until = 0
+        self.groups_counted = False
         self.arrivals = Arrivals()
         self.learned_until = -1
         self.labelled: dict[int, Labelled] = {}
@@ -115,9 +125,17 @@ class Memory:
         return (baseline.task, baseline.positive) if baseline else (self.task, None)
 
     def stand(self, group: Group, said: Iterable[Signal]) -> None:
-        """Let what is said, but not events, stand in the place of the older signals of its group."""
+        """Let what is said of a group, but not events, stand in the place of its older signals."""
         others = [signal for signal in self.standing if group_of(signal) != group]
-        self.standing = [*others, *(signal for signal in said if not isinstance(signal, Event))]
+        new = [signal for signal in said if not isinstance(signal, Event) and group_of(signal) == group]
+        self.standing = [*others, *new]
+
+    def stand_unless_older(self, group: Group, said: Iterable[Signal]) -> None:
+        """The same, where what stands is not of a later cohort."""
+        known = next((signal.subject.start for signal in self.standing if group_of(signal) == group), None)
+        new = [signal for signal in said if not isinstance(signal, Event) and group_of(signal) == group]
+        if new and (known is None or known <= new[0].subject.start):
+            self.stand(group, new)
 
     def error_series(self, error_type: str) -> str:
         """The series that calls with ``error_type`` belong to: its own while there is room, else ``_other``."""
@@ -163,6 +181,8 @@ class Memory:
             "recent": self.recent,
             "challenge": self.challenge.dump() if self.challenge else None,
             "predicted": sorted(self.predicted.items()),
+            "selections": [[start, each.dump()] for start, each in sorted(self.selections.items())],
+            "selected": sorted(self.selected.items()),
             "arrivals": self.arrivals.dump(),
             "labelled": [[at, counts.dump()] for at, counts in sorted(self.labelled.items())],
             "label_incidents": self.label_incidents.dump(),
@@ -203,6 +223,13 @@ class Memory:
         memory.recent = [(start, rows) for start, rows in plain["recent"]]
         memory.challenge = Challenge.load(plain["challenge"]) if plain["challenge"] else None
         memory.predicted = dict(plain["predicted"])
+        memory.selections = {start: Selection.load(each) for start, each in plain["selections"]}
+        memory.selected = {
+            start: {
+                name: {group: (misses, hits) for group, (misses, hits) in of.items()} for name, of in segments.items()
+            }
+            for start, segments in plain["selected"]
+        }
         memory.arrivals = Arrivals.load(plain["arrivals"])
         memory.labelled = {at: Labelled.load(counts) for at, counts in plain["labelled"]}
         memory.label_incidents = IncidentLog.load(plain["label_incidents"])
@@ -224,6 +251,8 @@ _PLAIN: Final = (
     "learned",
     "rows",
     "opened",
+    "selected_until",
+    "groups_counted",
     "learned_until",
     "label_tick",
 )

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.memory import Memory
@@ -122,6 +123,31 @@ class ModelState:
     def predicted(self, start: int, timing: Timing) -> int | None:
         """Rows predicted in a cohort; None before all of its windows have closed."""
         return self.memory.predicted.get(start) if start + timing.cohort <= self.memory.closed_until else None
+
+    def select(self, start: int, selection: Selection, timing: Timing) -> None:
+        """Count predictions by group in the closed window that starts at ``start``."""
+        cohort = start - start % timing.cohort
+        if selection and cohort >= self.memory.selected_until:
+            counts = self.memory.selections.setdefault(cohort, Selection())
+            counts += selection
+            self.memory.groups_counted = True
+
+    def complete_selections(self, silent_until: int, timing: Timing) -> list[int]:
+        """Starts of the cohorts of which all predictions are known, in order.
+
+        Args:
+            silent_until: a model version that has fallen silent says nothing more of the time before; 0 for one that
+                has not.
+            timing: lengths of time.
+        """
+        until = max(self.memory.closed_until, silent_until) - timing.cohort
+        return sorted(start for start in self.memory.selections if start <= until)
+
+    def take_selection(self, start: int, timing: Timing) -> Selection:
+        """Take out the predictions by group of a cohort; further ones of it come too late."""
+        self.touch()
+        self.memory.selected_until = max(self.memory.selected_until, start + timing.cohort)
+        return self.memory.selections.pop(start)
 
     def mature_cohorts(self, timing: Timing, now: int) -> list[Cohort]:
         """Cohorts that have taken labels at ``now`` for a third of the time that they may, each given out once."""

@@ -13,11 +13,12 @@ with Siegmund's ``nu``, which is what discrete steps add to the theory of contin
 for 72. Windows that are alike beyond that make larger clumps, and fewer incidents.
 
 The budget is first shared between families of streams, so that a model with 500 features does not silence the watch
-over its predictions. A family that a model does not have leaves its share to the others; but what labels may say, of
-performance and of fairness, keeps its share from the first day, because labels come later.
+over its predictions. A family that a model does not have leaves its share to the others; but what labels may say of
+performance, and what groups show, keep their shares from the first day, because labels come later.
 
-Four tenths of the budget are kept back: a promise is to hold for every kind of data, the tails are approximations
-(those of G may be a third too small), and how far windows differ is only estimated.
+Two tenths of the budget are kept back: a promise is to hold for every kind of data, the tails are approximations (those
+of G may be a third too small), and how far windows differ is only estimated. Tests of groups are exact, and need no
+such reserve.
 
 Sources: D. Siegmund (1985), Sequential Analysis, chapters 4 and 8; D. Aldous (1989), Probability Approximations via the
 Poisson Clumping Heuristic, section C.
@@ -43,6 +44,8 @@ STREAMS: Final = 0.5
 """Part of the budget that tests of streams may spend."""
 LABELS: Final = 0.1
 """Part of the budget that tests of labels may spend; see `tidegauge_processor.performance.judging`."""
+FAIRNESS: Final = 0.2
+"""Part that tests of groups may spend; see there."""
 SHARES: Final[Mapping[str, float]] = MappingProxyType({"features": 0.5, "predictions": 0.25, "quality": 0.25})
 """Part of `STREAMS` that each family may spend."""
 

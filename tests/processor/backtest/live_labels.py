@@ -75,7 +75,8 @@ def live(
                 clock.set(int(landed))
                 tidegauge.record_outcome(receipt, actual=actual if isinstance(actual, str) else int(actual))
             assert seen.flush()
-            feedback.append(encode_logs(exporters.logs.received).SerializeToString())
+            logs = exporters.logs.received
+            feedback.append(encode_logs(logs).SerializeToString() if logs else b"")
             exporters.logs.received.clear()
         assert (seen.failures, seen.drops) == ({}, {})
     return _judged(known, requests, feedback)
@@ -85,14 +86,18 @@ def _judged(known: Baseline, requests: Sequence[bytes], feedback: Sequence[bytes
     timing = replace(TIMING, cohort=COHORT, wait=WAIT, retention=RETENTION, again=START)  # each cohort once
     engine = Engine(timing, Baselines({known.id: known}), lambda _: POLICY, 10_000, Telemetry(), {})
     later = DEADLINES[-1] + 1_000 * HOUR
-    for request in requests:
-        engine.apply(windowing.decode(SignalKind.METRICS, request, HOUR), later)
-    said = [*engine.advance(later), *engine.advance(later + 2 * SECOND)]
-    for request in feedback:
+    said: list[Signal] = []
+    points = [windowing.decode(SignalKind.METRICS, request, HOUR) for request in requests]
+    for deadline, request in zip(DEADLINES, feedback, strict=True):  # both in the order of time
+        while points and max(start for _, start in points[0].payloads) + HOUR <= deadline:
+            engine.apply(points.pop(0), later)
+        if not points:
+            later += 2 * SECOND  # silence closes the last window
         decoded = windowing.decode(SignalKind.LOGS, request, HOUR)
         assert decoded.rejected == 0, decoded.reason
         engine.apply(decoded, later)
         said += engine.advance(later)
+    assert not points
     return said
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.processor.backtest.labelled import FIRST, backtest, binary, fit, numbers, regression, whole
+from tidegauge import Baseline
 from tidegauge_processor.cli import main
 
 GIVEN = ("--baseline", "baseline.json", "--timestamp", "at", "--score", "score")
@@ -39,7 +40,6 @@ def rows() -> pd.DataFrame:
         ),
         (["--label", "late", "--segment", "regio"], 1, "'rows.parquet' has no column 'regio'; did you mean 'region'?"),
         (["--label-time", "landed"], 2, "--label-time goes with labels: name their column with --label"),
-        (["--segment", "region"], 2, "--segment goes with labels: name their column with --label"),
         (
             ["--label", "late", "--label-time", "word"],
             1,
@@ -66,6 +66,21 @@ def test_a_mistake_is_one_line(options: list[str], code: int, said: str, capsys:
     assert (end.value.code, out) == (code, "")
     assert err.startswith(f"tidegauge: {said}")
     assert err.count("\n") == 1
+
+
+def test_groups_of_which_nothing_can_be_said_are_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    frame = rows()
+    frame.to_parquet("rows.parquet")
+    reference = frame.drop(columns="late").dropna().head(500)[["income", "number"]]
+    Baseline.fit(reference, model="m", version="2", task="regression", prediction="number").save("regression.json")
+    for baseline, said in (
+        (GIVEN[1], "how often groups are selected is not known without predictions: name --prediction or --score"),
+        ("regression.json", "groups of a regression model are measured on labels: name their column with --label"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            main(["backtest", "rows.parquet", "--baseline", baseline, "--timestamp", "at", "--segment", "region"])
+        assert end.value.code == 1
+        assert capsys.readouterr().err == f"tidegauge: {said}\n"
 
 
 def test_the_row_of_a_bad_label_time_is_the_one_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,8 +74,10 @@ def test_binary_numbers_are_those_of_scikit_learn(capsys: pytest.CaptureFixture[
         assert north["roc_auc"]["value"] == pytest.approx(
             metrics.roc_auc_score(label[of_group], score[of_group]), **EXACT
         )
-        own, rest = chosen[of_group].mean(), chosen[~of_group].mean()
+        everybody, in_north = day["score"] >= 0.5, day["region"] == "north"
+        own, rest = everybody[in_north].mean(), everybody[~in_north].mean()
         assert north["selection_rate"]["value"] == pytest.approx(own, **EXACT)
+        assert (north["selection_rate"]["labels"], north["selection_rate"]["completeness"]) == (in_north.sum(), 1.0)
         assert north["selection_rate_difference"]["value"] == pytest.approx(own - rest, **EXACT)
         assert north["selection_rate_ratio"]["value"] == pytest.approx(own / rest, **EXACT)
         true_rates = [metrics.recall_score(label[rows], chosen[rows]) for rows in (of_group, ~of_group)]
@@ -274,6 +276,36 @@ def test_groups_that_are_treated_differently_open_one_incident(capsys: pytest.Ca
     assert ("fairness", "region=north selection_rate") in names
     assert all(stream["p_value"] <= stream["threshold"] for stream in incident["streams"] if stream["state"] != "ok")
     assert "region=north selection_rate" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_who_is_refused_never_has_a_label_and_counts_all_the_same(
+    labelled: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of credits only those that are granted ever come true: no row with a label is one that was selected."""
+    fit_binary()
+    rows = binary(10_000, seed=14, days=5).drop(columns="landed")
+    north, refused = rows["region"] == "north", rows["score"] >= 0.5
+    spared = north & (rows["score"] < 0.62)
+    rows["refused"] = (refused & ~spared).astype(int)
+    rows["late"] = rows["late"].mask(rows["refused"] == 1)
+    rows.to_parquet("rows.parquet")
+    label = ("--label", "late") if labelled else ()
+    found = backtest("rows.parquet", "--prediction", "refused", "--score", "score", *label, "--segment", "region")
+    for start, day in by_day(rows).items():
+        of_group = day["region"] == "north"
+        truth = day["refused"][of_group].mean(), day["refused"][~of_group].mean()
+        said = numbers(found, start, lambda each: each["segment"] == "region=north")
+        apart = numbers(found, start, lambda each: each["segment"] == "region")["selection_rate_difference"]
+        assert said["selection_rate"]["value"] == pytest.approx(truth[0], **EXACT)
+        assert said["selection_rate_difference"]["value"] == pytest.approx(truth[0] - truth[1], **EXACT)
+        assert (apart["value"], apart["completeness"]) == (pytest.approx(truth[1] - truth[0], **EXACT), 1.0)
+        assert apart["labels"] == len(day)
+    (incident,) = [each for each in found["incidents"] if each["id"].endswith("-fairness")]
+    assert incident["opened"] == "2024-01-02T00:00:00Z"  # at the end of the first day, whatever labels do
+    assert {stream["name"].split()[1] for stream in incident["streams"]} == {"selection_rate"}
+    assert (found["labels"] is not None) == labelled
+    assert "Selection rates are of all predictions" in capsys.readouterr().out
 
 
 def test_every_key_of_an_evaluation_is_documented() -> None:

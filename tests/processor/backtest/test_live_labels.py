@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.processor.backtest.live_labels import (
     COHORT,
@@ -21,6 +22,7 @@ from tests.processor.backtest.live_labels import (
 from tests.processor.requests import HOUR
 from tidegauge import Baseline
 from tidegauge_processor.backtest import LabelColumns, OutputColumns, Source, run
+from tidegauge_processor.backtest.evaluations import EvaluationRecord
 from tidegauge_processor.signals import IncidentSignal
 
 ROWS = 400  # an hour
@@ -74,6 +76,12 @@ def test_the_same_evaluations_changes_and_incidents(tmp_path: Path) -> None:
     assert {each.type for each in expected} == {"realized", "estimated"}
     assert any(each.unweighted is not None for each in expected)
     assert any(each.completeness is not None and each.completeness < 0.8 for each in expected)
+    selected = [each for each in expected if each.name == "selection_rate"]
+    assert len(selected) == 3 * COHORTS
+    for each in selected:
+        own = frame[(frame["region"] == str(each.segment).partition("=")[2]) & (frame["at"] // COHORT == _number(each))]
+        assert (each.labels, each.completeness) == (len(own), 1.0)
+        assert each.value == pytest.approx((own["score"] >= 0.5).mean(), abs=1e-12)
 
     labelled = [each for each in said if isinstance(each, IncidentSignal) and each.cause != "drift"]
     assert {each.cause for each in labelled} == {"labels", "fairness"}
@@ -117,6 +125,28 @@ def test_the_same_numbers_of_several_classes(tmp_path: Path) -> None:
     of_classes = {each.name for each in expected if each.type == "realized" and each.klass == "bus"}
     assert {"roc_auc", "average_precision", "specificity"} <= of_classes
     assert {each.name for each in expected if each.segment == "region=north"} >= {"roc_auc", "log_loss", "brier"}
+
+
+def test_the_same_selection_rates_without_any_label(tmp_path: Path) -> None:
+    frame, known = rows(), baseline()
+    frame["late"] = pd.Series(pd.NA, index=frame.index, dtype="Int64")
+    frame.sample(frac=1, random_state=2).drop(columns="late").to_parquet(tmp_path / "rows.parquet")
+    columns = LabelColumns(segments=("region",))
+    found = run(Source(tmp_path / "rows.parquet"), known, POLICY, "at", OutputColumns(score="score"), columns, LABELS)
+    said = live(frame, known, "score", "late", segments=["region"])
+    assert found.labels is None
+    expected = same_evaluations(found.evaluations, said)
+    realized = [each for each in expected if each.type == "realized"]
+    assert {each.name.removesuffix("_difference").removesuffix("_ratio") for each in realized} == {"selection_rate"}
+    (ours,) = [each for each in found.incidents if each.id.endswith("-fairness")]
+    shown = [each for each in said if isinstance(each, IncidentSignal) and each.cause == "fairness"]
+    assert [(each.change, each.id) for each in shown if each.change == "opened"] == [("opened", ours.id)]
+    assert [(stream.state.value, stream.rows) for stream in ours.streams] == [_claim(s) for s in shown[-1].streams]
+    assert ours.streams[0].name == "region=north selection_rate"
+
+
+def _number(record: EvaluationRecord) -> int:
+    return int(record.start.timestamp()) * 10**9 // COHORT
 
 
 def _claim(sentence: str) -> tuple[str, int]:

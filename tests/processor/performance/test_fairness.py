@@ -5,9 +5,11 @@ import pytest
 from sklearn import metrics
 
 from tests.processor.performance.outcomes import cohort_of
-from tidegauge_processor.performance.fairness import RATES, Cells, compare, count, differences, rates, spread
+from tidegauge_processor.performance import judging
+from tidegauge_processor.performance.fairness import ERRORS, RATES, Cells, compare, count, differences, rates, spread
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Policy
 
 
 @pytest.mark.parametrize("size", [30, 200, 1_000, 5_000])
@@ -35,14 +37,46 @@ def test_very_unequal_groups_raise_no_alarm():
     assert alarms <= 4
 
 
-def test_a_gap_of_a_fifth_is_found_in_two_hundred_rows():
+LEVEL = judging.fairness_level(Policy().false_incidents_per_month, cohorts_a_month=30)
+
+
+def selected(random, size, shares):
+    """Rows not selected, and selected, of groups of a size."""
+    hits = random.binomial(size, shares).tolist()
+    return {"region": {f"g{at}": (size - hit, hit) for at, hit in enumerate(hits)}}
+
+
+def alarms(cohorts, scales=judging.SCALES):
+    """Tests of the last of ``cohorts`` that alarm, as a running processor makes them."""
+    found = judging.between_groups(dict(enumerate(cohorts)), judging.selected, len(cohorts) - 1, 1, LEVEL, 0.02)
+    return [each for scale, _, each in found if scale in scales and each.comparison.state.alarming]
+
+
+@pytest.mark.parametrize("size", [30, 200, 1_000, 5_000])
+@pytest.mark.parametrize("number", [2, 5])
+def test_equal_selection_raises_no_alarm_at_the_level_of_the_product(size, number):
+    random = np.random.default_rng(size + number)
+    false = sum(bool(alarms([selected(random, size, [0.3] * number) for _ in range(7)])) for _ in range(200))
+    assert false <= 4  # of 200: more would have a probability of 5 % if the true share were 1 %
+
+
+def test_a_gap_of_a_fifth_between_groups_of_two_hundred_at_the_level_of_the_product():
+    """With selection rates of 0.3 and 0.5: in 77 % of single cohorts, and surely, as material, in seven together."""
+    random = np.random.default_rng(11)
+    one = sum(bool(alarms([selected(random, 200, [0.3, 0.5])])) for _ in range(400)) / 400
+    assert 0.6 <= one <= 0.85
+    seven = [alarms([selected(random, 200, [0.3, 0.5]) for _ in range(7)], scales=(7,)) for _ in range(100)]
+    assert all({each.comparison.state for each in found} == {State.MATERIAL} for found in seven)
+
+
+def test_a_gap_of_a_fifth_in_errors_is_found_in_two_hundred_labels_at_the_level_of_the_product():
     random = np.random.default_rng(6)
     found = 0
     for _ in range(100):
         hits = [random.binomial(200, 0.3), *random.binomial(200, 0.5, 4).tolist()]
-        counts = {rate: {f"g{at}": (200 - hit, hit) for at, hit in enumerate(hits)} for rate in RATES}
-        found += any(each.group == "g0" and each.comparison.state.alarming for each in compare(counts, level=0.01))
-    assert found / 100 >= 0.9
+        counts = {rate: {f"g{at}": (200 - hit, hit) for at, hit in enumerate(hits)} for rate in ERRORS}
+        found += any(each.group == "g0" and each.comparison.state.alarming for each in compare(counts, LEVEL))
+    assert found / 100 >= 0.75
 
 
 def test_intervals_of_differences_and_ratios_cover():
