@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from tidegauge_processor.baselines import Baselines
-from tidegauge_processor.comparison import references
+from tidegauge_processor.comparison import (
+    FEATURE,
+    JOINT,
+    PREDICTION,
+    QUALITY,
+    SCORE,
+    VIOLATIONS_OF_NUMBERS,
+    references,
+)
 from tidegauge_processor.config import Config
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.verdicts.budget import FAIRNESS, LABELS, STREAMS, spending
@@ -29,9 +37,20 @@ def describe_budget(config: Config) -> Iterator[str]:
             f"{baseline.model} {baseline.version}", references(baseline), policy_of(config, baseline.model)
         )
     if not known:
-        numeric = Reference(np.ones((1, 3), dtype=np.int64), np.array([0.0, 1.0]))
-        example = {Stream("feature", str(number)): numeric for number in range(_EXAMPLE)}
-        yield from _lines(f"for example a model with {_EXAMPLE} numeric features", example, policy_of(config, ""))
+        name = f"for example a binary model with {_EXAMPLE} numeric features"
+        yield from _lines(name, _example(), policy_of(config, ""))
+    yield "versions of a model that are compared with each other share its budget in equal parts"
+
+
+def _example() -> dict[Stream, Reference]:
+    """All that is watched of a binary model with numeric features, scores and joint drift."""
+    numbers = Reference(np.ones((1, 3), dtype=np.int64), np.array([0.0, 1.0]))
+    two = Reference(np.ones((1, 2), dtype=np.int64))
+    found = {Stream(PREDICTION, ""): two, Stream(SCORE, ""): numbers, Stream(JOINT, ""): numbers}
+    for number in range(_EXAMPLE):
+        found[Stream(FEATURE, str(number))] = numbers
+        found |= {Stream(QUALITY, str(number), kind): two for kind in VIOLATIONS_OF_NUMBERS}
+    return found
 
 
 def _lines(name: str, streams: Mapping[Stream, Reference], policy: Policy) -> Iterator[str]:

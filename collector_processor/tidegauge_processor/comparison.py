@@ -43,7 +43,8 @@ SCORE: Final = "score"
 QUALITY: Final = "quality"
 
 _MOST_BASELINES: Final = 64
-_OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
+VIOLATIONS_OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
+"""Kinds of violation that a numeric feature can have."""
 _OF_CATEGORIES: Final = (MISSING, TYPE_MISMATCH, UNSEEN_CATEGORY)
 _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
@@ -138,7 +139,7 @@ def class_cells(baseline: Baseline) -> tuple[dict[str, int], int]:
 def _possible_violations(feature: Feature) -> tuple[str, ...]:
     """What a feature can get wrong; each is a stream, and takes its share of the budget of false alarms."""
     if isinstance(feature, NumericFeature):
-        return _OF_NUMBERS
+        return VIOLATIONS_OF_NUMBERS
     return _OF_OPEN_CATEGORIES if feature.open else _OF_CATEGORIES
 
 

@@ -36,4 +36,6 @@ def test_without_a_baseline_an_example_is_given(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["validate", str(config)])
     assert not ended.value.code
-    assert "for example a model with 50 numeric features: 0.5 false incidents a month" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "for example a binary model with 50 numeric features: 0.5 false incidents a month" in said
+    assert "  quality      0.0625 on 200 streams" in said
