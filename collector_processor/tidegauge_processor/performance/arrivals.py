@@ -37,7 +37,7 @@ _OCTAVE: Final = 8
 _QUARTER: Final = 90 * 24 * 3600 * 10**9  # 90 days, for which labels are taken unless somebody says otherwise
 _EDGES: Final = _QUARTER * 2.0 ** (np.arange(-17 * _OCTAVE, 3 * _OCTAVE + 1) / _OCTAVE)  # from a minute to two years
 _AGES: Final = np.concatenate([[0.0], _EDGES])
-_ALL: Final = slice(0, _EDGES.size)
+_ALL: Final = slice(None)
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -68,7 +68,7 @@ class Arrivals:
     def add(self, klass: str, delays: NDArray[np.int64], bins: slice = _ALL) -> None:
         """Count labels of a class by their ``delays`` in ns, shape ``(n,)``, in the ``bins`` that are shown."""
         counts = self._counts.setdefault(klass, np.zeros((2, _EDGES.size), dtype=np.int64))
-        came = np.bincount(_EDGES.searchsorted(delays), minlength=_EDGES.size + 1)
+        came = np.bincount(_EDGES.searchsorted(delays), minlength=_EDGES.size + 1)[: _EDGES.size]
         counts[:, bins] += np.stack([came, np.cumsum(came)])[:, bins]
 
     def learn(self, outcomes: Classified, table: Table, bins: slice = _ALL) -> None:

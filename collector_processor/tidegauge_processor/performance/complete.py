@@ -7,9 +7,9 @@ its labels are missing, and then never again: a second look at more labels would
 
 The labels of a cohort are in when one of these holds:
 
-* `ENOUGH` of the predictions have a label;
+* `NEARLY_ALL` of the predictions have a label;
 * at the age of its youngest prediction, `ENOUGH` of the labels of each class have come, as arrivals say. What lacks can
-  then move the share of a class by a quarter of a percent at most. Labels that never come do not count;
+  then move the share of a class by a quarter of a percent at most, as above. Labels that never come do not count;
 * it takes no more labels;
 * nothing is known of arrivals yet, and the user has said by a wait how long labels take. Where it can be seen that
   predictions lack labels, nobody knows which: such a cohort is not `sure`, and shows a change at most, never one that
@@ -28,7 +28,9 @@ from tidegauge_processor.performance.arrivals import Arrivals, bins_within
 from tidegauge_processor.performance.table import Table
 
 ENOUGH: Final = 0.99
-"""Share of labels that must have come."""
+"""Share of the labels of each class that must have come; of the predictions too few have a label if fewer have one."""
+NEARLY_ALL: Final = 0.9975
+"""Share of the predictions that must have a label, since those that lack may all be of one class."""
 
 
 class Patience(NamedTuple):
@@ -105,7 +107,7 @@ def ripe(
         now: time up to which labels have been taken.
         patience: how long labels are waited for.
         arrivals: how soon labels arrive.
-        complete: whether enough of the predictions of a cohort have a label, see `is_complete`.
+        complete: whether the predictions of a cohort have their labels, see `is_complete`.
     """
     of_age = True  # the younger are not when the older are not
     for start in sorted(starts):
@@ -117,18 +119,20 @@ def ripe(
 
 
 def is_complete(labels: int, predictions: int | None) -> bool | None:
-    """Whether enough of the predictions have a label; None where nobody knows how many predictions there are.
+    """Whether the predictions have their labels; None where that is not clear, or not all predictions were counted.
 
-    >>> [is_complete(labels, 1000) for labels in (989, 990, 1000, 2000)], is_complete(1000, None)
-    ([False, True, True, None], None)
+    >>> [is_complete(labels, 1000) for labels in (989, 990, 998, 1000, 2000)], is_complete(1000, None)
+    ([False, None, True, True, None], None)
     """
     if predictions is None or labels > predictions / ENOUGH:
         return None
-    return labels >= ENOUGH * predictions
+    if labels >= NEARLY_ALL * predictions:
+        return True
+    return None if labels >= ENOUGH * predictions else False
 
 
 def complete_at(now: int, labels: int, predictions: int | None, table: Callable[[], Table]) -> bool | None:
-    """Whether enough of the predictions had a label at ``now``.
+    """Whether the predictions had their labels at ``now``, see `is_complete`.
 
     Args:
         now: time up to which labels count, ns since the epoch.
