@@ -16,6 +16,7 @@ from tidegauge_processor.otlp import attributes, encode_events
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.signals import IncidentSignal
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy
 
@@ -70,7 +71,10 @@ def test_what_labels_show_that_may_not_be_in_does_not_page_nor_does_what_is_merg
     said = [changes(days.judge(day, cohort(2_000, 30 + day, noise=0.4, unfair=0.5), sure=False)) for day in range(3)]
     assert [kind for kind, _ in said[0]] == ["opened", "opened"]  # of the model and of its groups
     assert {state for each in said for _, state in each} == {State.CHANGED}
-    assert changes(days.judge(3, cohort(2_000, 33))) == []  # merged with the days before it would be material
+    days.memory.label_incidents = IncidentLog()
+    (merged,) = days.judge(3, cohort(2_000, 33))  # of itself it shows nothing
+    assert (merged.change, merged.state) == ("opened", State.CHANGED)
+    assert "over 7 windows of 8000 rows" in merged.streams[0]
     (worse, *_) = days.judge(4, cohort(2_000, 34, noise=0.4))
     assert (worse.change, worse.state) == ("grew", State.MATERIAL)
 
