@@ -82,14 +82,14 @@ def subject_of(key: ModelKey, baseline: Baseline | None, start: int, end: int) -
     return Subject(*key, baseline.id if baseline else "", "metric", start, end)
 
 
-def learn_arrivals(mature: Iterable[Table], baseline: Baseline | None, memory: Memory) -> None:
-    """Learn from cohorts that have their labels how soon those of each class arrived."""
+def learn_arrivals(shown: Iterable[tuple[Table, slice]], baseline: Baseline | None, memory: Memory) -> None:
+    """Learn how soon labels of each class arrive, from cohorts and the bins of delays that each has shown."""
     task, positive = memory.task_of(baseline)
-    for table in mature:
+    for table, bins in shown:
         if (outcomes := read_classes(table, task, positive)) is not None:
-            memory.arrivals.learn(outcomes, table)
+            memory.arrivals.learn(outcomes, table, bins)
         elif task == "regression":
-            memory.arrivals.learn_all(table)
+            memory.arrivals.learn_all(table, bins)
 
 
 def evaluation_signal(subject: Subject, found: Evaluation) -> EvaluationSignal:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import fairness, judging
 from tidegauge_processor.performance.fairness import Counts
-from tidegauge_processor.performance.judging import Groups
+from tidegauge_processor.performance.judging import Groups, Labelled
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.performance.worse import Comparison
 from tidegauge_processor.signals import IncidentSignal, Subject
@@ -32,6 +33,12 @@ PERFORMANCE: Final = "performance"
 """Target of the streams ``mistakes`` and ``calibration``."""
 FAIRNESS: Final = "fairness"
 """Target of the streams of groups, such as ``region=north true_positive_rate``."""
+
+LABELS_LACK: Final = "predictions lack labels, and how late labels come is not known yet: not said to be material"
+"""Reason of what would be material if the labels that lack were known to be like the others."""
+
+NO_LABELS: Final[Mapping[int, Labelled]] = MappingProxyType({})
+"""What is tested rests on no labels."""
 
 _MONTH: Final = 30 * 24 * 3600 * 1e9
 _ONE_SLOT: Final = np.ones(1, dtype=np.bool_)
@@ -55,7 +62,7 @@ class Shown(NamedTuple):
 
 
 def judge_labels(
-    subject: Subject, table: Table, baseline: Baseline | None, memory: Memory, policy: Policy
+    subject: Subject, table: Table, baseline: Baseline | None, memory: Memory, policy: Policy, *, sure: bool = True
 ) -> list[Shown]:
     """Test the labels of a cohort, which must be in; each cohort is tested once.
 
@@ -65,19 +72,20 @@ def judge_labels(
         baseline: what the model was like; without one only groups are compared.
         memory: of the model version: the cohorts before, and the logs, which move on.
         policy: thresholds, budget, and how many quiet cohorts close an incident.
+        sure: whether the labels are known to be in (`performance.complete`); if not, what they show is never material.
 
     Returns:
         What became of incidents; usually nothing.
     """
     start, length = subject.start, subject.end - subject.start
     task, positive = memory.task_of(baseline)
-    memory.labelled[start] = judging.labelled(table, task, positive, baseline)
+    memory.labelled[start] = judging.labelled(table, task, positive, baseline)._replace(sure=sure)
     level, floor = judging.level(policy.false_incidents_per_month, _MONTH / length), policy.effect_floor
     of_model = list(_of_model(subject, memory, baseline, level, floor)) if baseline else []
     groups = {at: each.groups for at, each in memory.labelled.items()}
-    verdicts = list(_of_groups(subject, groups, judging.mistaken, policy))
+    verdicts = list(_of_groups(subject, groups, judging.mistaken, policy, memory.labelled))
     if not memory.groups_counted:
-        verdicts += _of_groups(subject, groups, judging.selected_of_labelled, policy)
+        verdicts += _of_groups(subject, groups, judging.selected_of_labelled, policy, memory.labelled)
     newest = max(memory.labelled)  # what is old news is counted from there, should an older cohort come later
     memory.labelled = _latest(memory.labelled, length)
     window = Window(newest, newest + length, {}, _ONE_SLOT)
@@ -129,7 +137,9 @@ def _of_model(subject: Subject, memory: Memory, baseline: Baseline, level: float
     of = memory.labelled, subject.start, subject.end - subject.start, baseline
     for name, scaled in judging.against_reference(*of, level, floor).items():
         for scale, found in scaled.items():
-            yield _verdict(Stream(PERFORMANCE, name), name, scale, found, subject, level, min(memory.labelled))
+            of_verdict = found, subject, level, min(memory.labelled)
+            sure = _sure(subject, scale, memory.labelled)
+            yield _verdict(Stream(PERFORMANCE, name), name, scale, *of_verdict, sure=sure)
 
 
 def _of_groups(
@@ -137,31 +147,42 @@ def _of_groups(
     cohorts: Mapping[int, Groups],
     rates: Callable[[Mapping[str, tuple[int, ...]]], Mapping[str, Counts]],
     policy: Policy,
+    labelled: Mapping[int, Labelled] = NO_LABELS,
 ) -> Iterator[Verdict]:
     start, length = subject.start, subject.end - subject.start
     level = judging.fairness_level(policy.false_incidents_per_month, _MONTH / length)
     for scale, segment, found in judging.between_groups(cohorts, rates, start, length, level, policy.effect_floor):
         stream = Stream(FAIRNESS, f"{segment}={found.group}", found.rate)
-        yield _verdict(stream, "fisher_exact", scale, found.comparison, subject, found.level, min(cohorts))
+        of = found.comparison, subject, found.level, min(cohorts)
+        yield _verdict(stream, "fisher_exact", scale, *of, sure=_sure(subject, scale, labelled))
+
+
+def _sure(subject: Subject, scale: int, labelled: Mapping[int, Labelled]) -> bool:
+    """Whether the labels of all ``scale`` cohorts up to this one are sure; so they are where none are tested."""
+    oldest = subject.end - scale * (subject.end - subject.start)
+    return all(each.sure for at, each in labelled.items() if oldest <= at <= subject.start)
 
 
 def _verdict(
-    stream: Stream, test: str, scale: int, found: Comparison, subject: Subject, level: float, first: int
+    stream: Stream, test: str, scale: int, found: Comparison, subject: Subject, level: float, first: int, *, sure: bool
 ) -> Verdict:
     """The comparison as a verdict: its size is the difference of two shares, which is their L-infinity distance.
 
-    It begins no earlier than at ``first``, the oldest cohort that is known.
+    It begins no earlier than at ``first``, the oldest cohort that is known, and is material only if labels are sure.
     """
-    judged = found.state is not State.INSUFFICIENT_DATA
+    judged, state, reason = found.state is not State.INSUFFICIENT_DATA, found.state, ""
+    if state is State.MATERIAL and not sure:
+        state, reason = State.CHANGED, LABELS_LACK
     return Verdict(
         stream,
         scale,
         max(subject.end - scale * (subject.end - subject.start), min(first, subject.start)),
         subject.end,
         found.labels,
-        found.state,
+        state,
         (TestResult(test, found.difference, found.p_value),) if judged else (),
         level,
         {"difference": found.difference, "l_infinity": abs(found.difference)} if judged else {},
         found.lower,
+        reason,
     )

@@ -18,7 +18,7 @@ from tidegauge_processor.evaluating import evaluate_cohort, learn_arrivals, subj
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.label_incidents import judge_labels
 from tidegauge_processor.performance import fairness
-from tidegauge_processor.performance.complete import complete_at, ripe
+from tidegauge_processor.performance.complete import Ripe, complete_at, ripe
 from tidegauge_processor.performance.table import Table
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import Signal
@@ -56,6 +56,7 @@ class LabelJudge:
             now: the clock on the wall, ns since the epoch.
         """
         yield from self._test(state, watermark)
+        self._learn(state, watermark)
         for start in state.ripe_cohorts(watermark, self._timing):
             if now - self._said.get((state.key, start), 0) >= self._timing.again:
                 self._said[state.key, start] = now
@@ -74,14 +75,15 @@ class LabelJudge:
             at = patience.tick(number)
             self._learn(state, at)
             waited = [start for start in memory.untested if start <= number * patience.cohort]
-            for start in ripe(waited, at, patience, memory.arrivals, partial(self._complete, state, at)):
-                yield from self._test_cohort(state, start, at)
+            for found in ripe(waited, at, patience, memory.arrivals, partial(self._complete, state, at)):
+                yield from self._test_cohort(state, found, at)
 
-    def _complete(self, state: ModelState, at: int, start: int) -> bool:
+    def _complete(self, state: ModelState, at: int, start: int) -> bool | None:
         cohort = state.cohorts[start]
         return complete_at(at, cohort.labels, state.predicted(start, self._timing), cohort.table)
 
-    def _test_cohort(self, state: ModelState, start: int, at: int) -> Iterator[Signal]:
+    def _test_cohort(self, state: ModelState, found: Ripe, at: int) -> Iterator[Signal]:
+        start = found.start
         table = state.cohorts[start].table().until(at)
         if not table.kind.size:
             return
@@ -89,7 +91,7 @@ class LabelJudge:
         try:
             baseline = self._baselines.of(state.key)
             subject = subject_of(state.key, baseline, start, start + self._timing.cohort)
-            shown = judge_labels(subject, table, baseline, state.memory, self._policy(state.key.model))
+            shown = judge_labels(subject, table, baseline, state.memory, self._policy(state.key.model), sure=found.sure)
         except Exception:
             self._failed(state.key, start)
             return
@@ -99,7 +101,6 @@ class LabelJudge:
     def _measure(self, state: ModelState, start: int) -> Iterator[Signal]:
         timing, memory = self._timing, state.memory
         cohort = state.judge_cohort(start)
-        self._learn(state, memory.label_watermark)
         try:
             table, baseline = cohort.table(), self._baselines.of(state.key)
             self._note_groups(state.key, table, memory.task_of(baseline)[0])
@@ -116,9 +117,9 @@ class LabelJudge:
         memory.stand_unless_older("selection", said)
 
     def _learn(self, state: ModelState, now: int) -> None:
-        mature = state.mature_cohorts(self._timing, now)
+        shown = state.arrivals_shown(self._timing, now)
         try:
-            tables = [each.table().until(now) for each in mature]
+            tables = [(each.table().until(now), bins) for each, bins in shown]
             learn_arrivals(tables, self._baselines.of(state.key), state.memory)
         except Exception:
             _log.exception("how soon labels of %s %s arrive could not be learned", *state.key)

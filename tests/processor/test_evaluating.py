@@ -75,7 +75,7 @@ def test_labels_measure_all_rows_and_each_slice() -> None:
 def test_young_labels_are_weighed_and_the_plain_number_stands_beside() -> None:
     mature = cohort(4_000, 9).table()
     memory = Memory()
-    learn_arrivals([mature], baseline(), memory)
+    learn_arrivals([(mature, slice(None))], baseline(), memory)
     memory.label_watermark = hour(0) + 3 * HOUR
     said = evaluate(cohort(500, 10), memory)
     found = {each.name: each for each in said if isinstance(each, EvaluationSignal) and each.segment is None}
@@ -95,9 +95,14 @@ def test_the_engine_counts_predictions_and_learns_arrivals() -> None:
             state.add_outcome(
                 Outcome(f"{start}-{row}", start, start + SECOND * row, "1", 0.7, None, str(row % 2)), timing, LATER
             )
-    assert len(state.mature_cohorts(timing, state.memory.label_watermark)) == 3
-    assert state.mature_cohorts(timing, state.memory.label_watermark) == []
-    learn_arrivals([state.cohorts[start].table() for start in (hour(0), hour(1))], baseline(), state.memory)
+    shown = state.arrivals_shown(timing, hour(4))  # a third of the time that cohorts get, and all of it
+    assert [bins for _, bins in shown] == [slice(0, shown[0][1].stop), slice(0, shown[1][1].stop)]
+    assert state.arrivals_shown(timing, hour(4)) == []
+    learn_arrivals([(each.table(), bins) for each, bins in shown], baseline(), state.memory)
+    later = state.arrivals_shown(timing, hour(20))
+    assert [bins.start for _, bins in later] == [shown[0][1].stop, shown[1][1].stop, 0, 0]
+    assert len({bins.stop for _, bins in later}) == 1  # all of them took labels for as long as they may
+    assert state.arrivals_shown(timing, hour(90)) == []
     memory = Memory.load(state.memory.dump())
     assert memory.arrivals.share("1", np.array([250 * SECOND])) == pytest.approx(0.5, abs=0.05)
     state.predictions(hour(0), 900, timing)

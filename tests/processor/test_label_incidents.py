@@ -16,6 +16,7 @@ from tidegauge_processor.otlp import attributes, encode_events
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.signals import IncidentSignal
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy
 
@@ -29,10 +30,10 @@ class Days:
         self.memory = Memory()
         self.policy = Policy(quiet_windows=quiet)
 
-    def judge(self, day: int, found: Cohort) -> list[IncidentSignal]:
+    def judge(self, day: int, found: Cohort, *, sure: bool = True) -> list[IncidentSignal]:
         start = hour(24 * day)
         subject = subject_of(KEY, baseline(), start, start + DAY)
-        shown = judge_labels(subject, found.table(), baseline(), self.memory, self.policy)
+        shown = judge_labels(subject, found.table(), baseline(), self.memory, self.policy, sure=sure)
         self.memory = Memory.load(self.memory.dump())
         return [each.signal(subject) for each in shown]
 
@@ -63,6 +64,19 @@ def test_it_opens_at_the_first_alarm_and_closes_after_the_quiet_cohorts() -> Non
     assert [said for said in quiet if said] == [[("closed", State.MATERIAL)]]
     assert quiet.index([("closed", State.MATERIAL)]) == 2
     assert days.memory.opened == 1
+
+
+def test_what_labels_show_that_may_not_be_in_does_not_page_nor_does_what_is_merged_with_them() -> None:
+    days = Days(quiet=30)
+    said = [changes(days.judge(day, cohort(2_000, 30 + day, noise=0.4, unfair=0.5), sure=False)) for day in range(3)]
+    assert [kind for kind, _ in said[0]] == ["opened", "opened"]  # of the model and of its groups
+    assert {state for each in said for _, state in each} == {State.CHANGED}
+    days.memory.label_incidents = IncidentLog()
+    (merged,) = days.judge(3, cohort(2_000, 33))  # of itself it shows nothing
+    assert (merged.change, merged.state) == ("opened", State.CHANGED)
+    assert "over 7 windows of 8000 rows" in merged.streams[0]
+    (worse, *_) = days.judge(4, cohort(2_000, 34, noise=0.4))
+    assert (worse.change, worse.state) == ("grew", State.MATERIAL)
 
 
 def test_an_older_cohort_whose_labels_come_later_can_open_one_and_too_few_labels_are_not_quiet() -> None:

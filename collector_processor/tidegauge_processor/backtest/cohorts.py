@@ -4,8 +4,8 @@ How often groups are selected is said and tested at the end of a cohort, from al
 
 A cohort is measured once, ``labels.wait`` after its end, on the labels that have come until then. (A running processor
 measures it again when more of them come.) It is tested once, at the first such time at which its labels are in
-(`performance.complete`), as in a running processor. Labels of cohorts a third as old as ``labels.retention`` teach how
-soon labels of each class come; without a column of their times nobody knows, and all are taken to be in time.
+(`performance.complete`), as in a running processor. Cohorts from a third of ``labels.retention`` on teach how soon
+labels of each class come; without a column of their times nobody knows, and all are taken to be in time.
 """
 
 from __future__ import annotations
@@ -144,22 +144,26 @@ class Cohorts:
         patience = self._patience
         waited = [number * patience.cohort for number in self._untested]
         complete = partial(self._complete, at)
-        for start in ripe(waited, at, patience, self._memory.arrivals, complete) if self._timed else sorted(waited):
+        timed = ripe(waited, at, patience, self._memory.arrivals, complete)
+        for start, sure in timed if self._timed else ((start, True) for start in sorted(waited)):
             arrived = self._untested[start // patience.cohort].until(at)
             if arrived.kind.size:
                 del self._untested[start // patience.cohort]
                 subject = subject_of(self._key, self._baseline, start, start + patience.cohort)
-                for shown in judge_labels(subject, arrived, self._baseline, self._memory, self._policy):
+                for shown in judge_labels(subject, arrived, self._baseline, self._memory, self._policy, sure=sure):
                     yield shown.change
 
-    def _complete(self, at: int, start: int) -> bool:
+    def _complete(self, at: int, start: int) -> bool | None:
         number = start // self._patience.cohort
         table = self._untested[number]
         return complete_at(at, table.kind.size, self._predictions.get(number), lambda: table)
 
     def _learn(self, now: int) -> None:
-        mature = sorted(start for start in self._young if self._patience.mature(start) <= now)
-        learn_arrivals([self._young.pop(start).until(now) for start in mature], self._baseline, self._memory)
+        since, self._memory.learned_until = self._memory.learned_until, now
+        shown = self._patience.shown(self._young, since, now)
+        tables = [(self._young[start].until(now), bins) for start, bins in shown]
+        learn_arrivals(tables, self._baseline, self._memory)
+        self._young = {start: table for start, table in self._young.items() if now < self._patience.closed(start)}
 
 
 def _joined(parts: list[Table]) -> Table:

@@ -1,8 +1,8 @@
 """Do the scores mean what they say? Of the rows with a score near 0.3, three in ten should be positive.
 
 Scores are put into ten bins of equal width; a bin's gap is its mean score less its share of positive rows. The expected
-calibration error is the mean size of the gaps, each bin counting as often as it has rows. Even of a perfect model it is
-above zero, because a share of few rows is never exact; so the lower end of its interval first takes off what chance
+calibration error is the mean size of the gaps, each bin counting for the weight of its rows. Even of a perfect model it
+is above zero, because a share of few rows is never exact; so the lower end of its interval first takes off what chance
 alone would show in these bins, and is zero where nothing is left.
 
 Source: M. P. Naeini, G. F. Cooper, M. Hauskrecht (2015), AAAI 29, 2901; the curve is that of scikit-learn.
@@ -67,7 +67,7 @@ def reliability(
         raise UndefinedMetricError("no labels yet")
     if not are_probabilities(scores):
         raise UndefinedMetricError("the scores are not probabilities from 0 to 1")
-    bins = np.linspace(0.0, 1.0, BINS + 1)[1:-1].searchsorted(scores)
+    bins = _bins(scores)
     weights = np.ones(scores.size) if weights is None else weights
     totals, sums = (np.bincount(bins, weights=weights * column, minlength=BINS) for column in (1.0, scores))
     return [
@@ -85,15 +85,20 @@ def calibration_error(
         UndefinedMetricError: as of `reliability`.
     """
     points = reliability(scores, positive, weights)
-    rows = [point.share.labels for point in points]
-    gaps = [abs(point.score - point.share.value) for point in points]
-    value = math.fsum(n * gap for n, gap in zip(rows, gaps, strict=True)) / scores.size
+    totals, squares = (np.bincount(_bins(scores), each, BINS) for each in (weights, np.square(weights)))
+    found = [point.bin for point in points]
+    parts, rows = (totals / totals.sum())[found].tolist(), (np.square(totals[found]) / squares[found]).tolist()
+    value = math.fsum(part * abs(point.score - point.share.value) for part, point in zip(parts, points, strict=True))
     # a bin's share is taken for that of its score, or of half a row more of each kind, so that no bin is sure of itself
     shares = [(point.share.value * n + 0.5) / (n + 1) for point, n in zip(points, rows, strict=True)]
-    errors = [n / scores.size * math.sqrt(share * (1 - share) / n) for share, n in zip(shares, rows, strict=True)]
+    errors = [part * math.sqrt(share * (1 - share) / n) for part, share, n in zip(parts, shares, rows, strict=True)]
     half = intervals.Z * math.sqrt(math.fsum(error * error for error in errors))
     by_chance = math.sqrt(2 / math.pi) * math.fsum(errors)
     return Estimate(value, max(value - by_chance - half, 0.0), min(value + half, 1.0), scores.size)
+
+
+def _bins(scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.linspace(0.0, 1.0, BINS + 1)[1:-1].searchsorted(scores)
 
 
 def are_probabilities(scores: NDArray[np.float64]) -> bool:

@@ -7,13 +7,13 @@ its labels are missing, and then never again: a second look at more labels would
 
 The labels of a cohort are in when one of these holds:
 
-* `ENOUGH` of the predictions have a label;
+* `NEARLY_ALL` of the predictions have a label;
 * at the age of its youngest prediction, `ENOUGH` of the labels of each class have come, as arrivals say. What lacks can
-  then move the share of a class by a quarter of a percent at most. Arrivals are learned from cohorts a third as old as
-  cohorts get, and know nothing of later labels; so they are believed only up to half of that age, for when hardly any
-  labels come in its second half, hardly any come after it;
-* the user has said by a wait how long labels take, and arrivals do not know better;
-* it takes no more labels.
+  then move the share of a class by a quarter of a percent at most, as above. Labels that never come do not count;
+* it takes no more labels;
+* nothing is known of arrivals yet, and the user has said by a wait how long labels take. Where it can be seen that
+  predictions lack labels, nobody knows which: such a cohort is not `sure`, and shows a change at most, never one that
+  pages, and neither does what is merged with it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from tidegauge_processor.performance.arrivals import Arrivals
+import numpy as np
+from numpy.typing import NDArray
+
+from tidegauge_processor.performance.arrivals import Arrivals, bins_within
 from tidegauge_processor.performance.table import Table
 
 ENOUGH: Final = 0.99
-"""Share of labels that must have come."""
+"""Share of the labels of each class that must have come; of the predictions too few have a label if fewer have one."""
+NEARLY_ALL: Final = 0.9975
+"""Share of the predictions that must have a label, since those that lack may all be of one class."""
 
 
 class Patience(NamedTuple):
@@ -38,8 +43,8 @@ class Patience(NamedTuple):
 
     Example:
         >>> patience = Patience(cohort=24, wait=36, retention=2160)
-        >>> patience.tick(0), patience.last_tick(60), patience.last_tick(83), patience.mature(0), patience.closed(0)
-        (60, 0, 0, 744, 2184)
+        >>> patience.tick(0), patience.last_tick(60), patience.last_tick(83), patience.closed(0)
+        (60, 0, 0, 2184)
     """
 
     cohort: int
@@ -54,18 +59,47 @@ class Patience(NamedTuple):
         """Number of the latest cohort that has waited at ``now``."""
         return (now - self.wait) // self.cohort - 1
 
-    def mature(self, start: int) -> int:
-        """When the cohort from ``start`` on is so old that arrivals are learned from it."""
-        return start + self.cohort + self.retention // 3
+    def shown(self, starts: Iterable[int], since: int, now: int) -> list[tuple[int, slice]]:
+        """The cohorts that at ``now`` have shown bins of delays that they had not at ``since``, and these bins.
+
+        A cohort shows nothing before it is a third as old as it gets, and nothing that comes after its close.
+
+        >>> day = 24 * 3600 * 10**9
+        >>> patience = Patience(cohort=day, wait=0, retention=90 * day)
+        >>> patience.shown([0, day, 2 * day], -1, 32 * day)
+        [(0, slice(0, 124, None)), (86400000000000, slice(0, 124, None))]
+        >>> patience.shown([0, day], 89 * day, 200 * day)
+        [(0, slice(136, 137, None)), (86400000000000, slice(136, 137, None))]
+        """
+        ordered = np.array(sorted(starts), dtype=np.int64)
+        first, last = (bins_within(self._taught(at - ordered - self.cohort)) for at in (since, now))
+        found = np.flatnonzero(first < last)
+        bins = zip(first[found].tolist(), last[found].tolist(), strict=True)
+        return [(start, slice(*ends)) for start, ends in zip(ordered[found].tolist(), bins, strict=True)]
+
+    def _taught(self, ages: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.where(ages >= self.retention // 3, np.minimum(ages, self.retention), 0)
 
     def closed(self, start: int) -> int:
         """When the cohort from ``start`` on takes no more labels."""
         return start + self.cohort + self.retention
 
 
+class Ripe(NamedTuple):
+    """A cohort whose labels are in.
+
+    Attributes:
+        start: of the cohort, ns since the epoch.
+        sure: whether there is more to it than a wait that the user has named.
+    """
+
+    start: int
+    sure: bool
+
+
 def ripe(
-    starts: Iterable[int], now: int, patience: Patience, arrivals: Arrivals, complete: Callable[[int], bool]
-) -> Iterator[int]:
+    starts: Iterable[int], now: int, patience: Patience, arrivals: Arrivals, complete: Callable[[int], bool | None]
+) -> Iterator[Ripe]:
     """The cohorts whose labels are in, oldest first.
 
     Args:
@@ -73,26 +107,32 @@ def ripe(
         now: time up to which labels have been taken.
         patience: how long labels are waited for.
         arrivals: how soon labels arrive.
-        complete: whether enough of the predictions of a cohort have a label, see `is_complete`.
+        complete: whether the predictions of a cohort have their labels, see `is_complete`.
     """
     of_age = True  # the younger are not when the older are not
     for start in sorted(starts):
         of_age = of_age and is_of_age(start, now, patience, arrivals)
-        if of_age or complete(start):
-            yield start
+        whole = complete(start)
+        if of_age or whole:
+            told = arrivals.least_share(0) is not None or now >= patience.closed(start)
+            yield Ripe(start, told or whole is not False)
 
 
-def is_complete(labels: int, predictions: int | None) -> bool:
-    """Whether enough of the predictions have a label; not known where some predictions have not been counted.
+def is_complete(labels: int, predictions: int | None) -> bool | None:
+    """Whether the predictions have their labels; None where that is not clear, or not all predictions were counted.
 
-    >>> [is_complete(labels, 1000) for labels in (989, 990, 1000, 2000)], is_complete(1000, None)
-    ([False, True, True, False], False)
+    >>> [is_complete(labels, 1000) for labels in (989, 990, 998, 1000, 2000)], is_complete(1000, None)
+    ([False, None, True, True, None], None)
     """
-    return predictions is not None and ENOUGH * predictions <= labels <= predictions / ENOUGH
+    if predictions is None or labels > predictions / ENOUGH:
+        return None
+    if labels >= NEARLY_ALL * predictions:
+        return True
+    return None if labels >= ENOUGH * predictions else False
 
 
-def complete_at(now: int, labels: int, predictions: int | None, table: Callable[[], Table]) -> bool:
-    """Whether enough of the predictions had a label at ``now``.
+def complete_at(now: int, labels: int, predictions: int | None, table: Callable[[], Table]) -> bool | None:
+    """Whether the predictions had their labels at ``now``, see `is_complete`.
 
     Args:
         now: time up to which labels count, ns since the epoch.
@@ -101,7 +141,7 @@ def complete_at(now: int, labels: int, predictions: int | None, table: Callable[
         table: gives the outcomes.
     """
     if predictions is None or labels < ENOUGH * predictions:
-        return False
+        return is_complete(labels, predictions)
     return is_complete(table().until(now).kind.size, predictions)
 
 
@@ -115,8 +155,6 @@ def is_of_age(start: int, now: int, patience: Patience, arrivals: Arrivals) -> b
         >>> is_of_age(0, 60, patience._replace(wait=36), Arrivals())
         True
     """
-    age, oldest = now - start - patience.cohort, patience.retention // 3
-    share = arrivals.least_share(min(age, oldest // 2))
-    known = share is not None and share >= ENOUGH
-    believed = patience.wait > 0 and (share is None or age >= oldest)
-    return known or believed or now >= patience.closed(start)
+    share = arrivals.least_share(now - start - patience.cohort)
+    arrived = patience.wait > 0 if share is None else share >= ENOUGH
+    return arrived or now >= patience.closed(start)

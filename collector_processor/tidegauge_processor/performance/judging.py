@@ -45,24 +45,26 @@ class Labelled(NamedTuple):
         rows: labelled rows by bin of the baseline's calibration, shape ``(B,)``; empty without one.
         positives: positive ones among them, shape ``(B,)``.
         groups: rows of a binary task by segment and group.
+        sure: whether the labels that lack, if any do, are known to be like these.
     """
 
     mistakes: tuple[int, int]
     rows: NDArray[np.int64]
     positives: NDArray[np.int64]
     groups: Mapping[str, Mapping[str, Cells]] = NO_GROUPS
+    sure: bool = True
 
     def dump(self) -> list[Any]:
         """Plain values, for JSON."""
         groups = {segment: dict(sorted(cells.items())) for segment, cells in self.groups.items()}
-        return [list(self.mistakes), self.rows.tolist(), self.positives.tolist(), groups]
+        return [list(self.mistakes), self.rows.tolist(), self.positives.tolist(), groups, self.sure]
 
     @classmethod
     def load(cls, plain: list[Any]) -> Labelled:
         """Read what `dump` wrote."""
-        (right, wrong), rows, positives, groups = plain
+        (right, wrong), rows, positives, groups, sure = plain
         cells = {segment: {name: Cells(*each) for name, each in of.items()} for segment, of in groups.items()}
-        return cls((right, wrong), np.array(rows, dtype=np.int64), np.array(positives, dtype=np.int64), cells)
+        return cls((right, wrong), np.array(rows, dtype=np.int64), np.array(positives, dtype=np.int64), cells, sure)
 
 
 def level(false_incidents_per_month: float, cohorts_a_month: float) -> float:

@@ -26,7 +26,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/7"
+FORMAT: Final = "tidegauge.memory/8"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
@@ -69,8 +69,8 @@ class Memory:
         selected: rows not selected and selected, by segment and group, of the latest complete cohorts, by their start.
         selected_until: end of the latest of them; predictions of earlier ones come too late.
         groups_counted: whether predictions have come with segments; without, only labelled rows tell of groups.
-        arrivals: how soon labels arrived in mature cohorts.
-        learned_until: start of the latest cohort that ``arrivals`` has learned from.
+        arrivals: how soon labels arrive.
+        learned_until: time of labels up to which ``arrivals`` has learned, ns since the epoch.
         labelled: what tests need to know of the latest cohorts, by their start; all with the bins of one baseline.
         label_incidents: open and past incidents of a model that labels have shown to be worse.
         fairness_incidents: the same of groups that lie apart.

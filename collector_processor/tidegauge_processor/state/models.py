@@ -149,14 +149,16 @@ class ModelState:
         self.memory.selected_until = max(self.memory.selected_until, start + timing.cohort)
         return self.memory.selections.pop(start)
 
-    def mature_cohorts(self, timing: Timing, now: int) -> list[Cohort]:
-        """Cohorts that have taken labels at ``now`` for a third of the time that they may, each given out once."""
-        until = now - timing.cohort - timing.retention // 3
-        starts = sorted(start for start in self.cohorts if self.memory.learned_until < start <= until)
-        if starts:
-            self.memory.learned_until = starts[-1]
+    def arrivals_shown(self, timing: Timing, now: int) -> list[tuple[Cohort, slice]]:
+        """Cohorts, and the bins of delays that each has shown at ``now`` and that have not been given out before."""
+        memory, since = self.memory, self.memory.learned_until
+        if now <= since:
+            return []
+        memory.learned_until = now
+        shown = timing.patience.shown(self.cohorts, since, now)
+        if shown:
             self.touch()
-        return [self.cohorts[start] for start in starts]
+        return [(self.cohorts[start], bins) for start, bins in shown]
 
     def label_ticks(self, watermark: int, timing: Timing) -> Iterator[int]:
         """Numbers of the cohorts whose wait has ended since the last time, as long as some cohort is untested."""

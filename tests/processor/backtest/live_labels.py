@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 import tidegauge
 from tests.processor.backtest.live import TIMING
@@ -32,7 +34,16 @@ COHORTS = 8
 POLICY = Policy(scales=(1, 3), quiet_windows=2)
 LABELS = Labels.model_validate({"window": "3h", "wait": "2h", "retention": "15h"})
 START = MONDAY - MONDAY % COHORT
-DEADLINES = [START + (number + 1) * COHORT + WAIT for number in range(COHORTS)]
+DEADLINES = [START + (number + 1) * COHORT + WAIT for number in range(COHORTS + RETENTION // COHORT - 1)]
+
+
+def told(at: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """A row of about that time whose label is to come at each deadline, and the deadline.
+
+    A processor that hears nothing does not know that the time has come.
+    """
+    for number, deadline in enumerate(DEADLINES):
+        yield int(np.flatnonzero(at == min(deadline - WAIT - HOUR, at.max()))[number]), deadline
 
 
 def live(

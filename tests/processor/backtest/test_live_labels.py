@@ -15,9 +15,9 @@ from tests.processor.backtest.live_labels import (
     LABELS,
     POLICY,
     START,
-    WAIT,
     live,
     same_evaluations,
+    told,
 )
 from tests.processor.requests import HOUR
 from tidegauge import Baseline
@@ -42,9 +42,8 @@ def rows() -> pd.DataFrame:
     delay = np.where(late, rng.uniform(0, 9, number), rng.uniform(0, 4, number)) * HOUR
     landed = at + delay.astype(np.int64)
     known = rng.random(number) < 0.9
-    for deadline in DEADLINES:  # a processor that hears nothing does not know that the time has come
-        told = np.flatnonzero(at == deadline - WAIT - HOUR)[0]
-        landed[told], known[told] = deadline, True
+    for row, deadline in told(at):
+        landed[row], known[row] = deadline, True
     return pd.DataFrame(
         {
             "at": at,

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics
 
 from tests.processor.backtest.labelled import FIRST, backtest, by_day, fit, numbers, whole
-from tests.processor.backtest.live_labels import COHORTS, DEADLINES, LABELS, POLICY, START, WAIT, live, same_evaluations
+from tests.processor.backtest.live_labels import COHORTS, DEADLINES, LABELS, POLICY, START, live, same_evaluations, told
 from tests.processor.requests import HOUR
 from tidegauge import Baseline
 from tidegauge_processor.backtest import LabelColumns, OutputColumns, Source, reading, run
@@ -213,9 +213,8 @@ def test_the_live_way_says_the_same(keys: bool, tmp_path: Path) -> None:
     score = rng.random(number).round(2)
     relevance = np.clip(np.floor(score * 2 + rng.normal(size=number)), 0, 3)
     relevance[rng.random(number) < 0.1] = np.nan
-    for deadline in DEADLINES:  # a processor that hears nothing does not know that the time has come
-        told = np.flatnonzero(at == deadline - WAIT - HOUR)[0]
-        landed[told], relevance[told] = deadline, 0.0
+    for row, deadline in told(at):
+        landed[row], relevance[row] = deadline, 0.0
     frame = pd.DataFrame({"at": at, "landed": landed, "query": query, "income": rng.normal(size=number)})
     frame = frame.assign(score=score, relevance=relevance, region=rng.choice(["north", "south"], number))
     frame.loc[frame["landed"] > DEADLINES[-1], "relevance"] = np.nan

@@ -1,12 +1,14 @@
 """Labels of one class come sooner than those of the other: the naive numbers are biased, the weighted ones are not."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from tidegauge_processor.performance.arrivals import LEAST_LABELS, Arrivals
 from tidegauge_processor.performance.classes import read_binary
+from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.evaluate import report
 from tidegauge_processor.performance.table import Kind, Table
 
@@ -14,15 +16,18 @@ DAY = 86_400 * 10**9
 KINDS = tuple(Kind(actual, klass, False, False, ()) for actual in "01" for klass in "01")
 
 
-def predictions(random, rows, day):
+PATIENCE = Patience(cohort=DAY, wait=0, retention=90 * DAY)
+
+
+def predictions(random, rows, day, means=(3, 10)):
     """A day of predictions, right for 95 % of the negative and 60 % of the positive rows, and when labels arrive.
 
-    A negative label takes 3 days in the mean, a positive one 10, as exponential delays do.
+    Delays are exponential; a negative label takes the first of ``means`` days, a positive one the second.
     """
     actual = random.random(rows) < 0.3
     klass = np.where(random.random(rows) < np.where(actual, 0.6, 0.95), actual, ~actual)
     made = day * DAY + random.integers(0, DAY, rows)
-    delay = (random.exponential(np.where(actual, 10, 3)) * DAY).astype(np.int64)
+    delay = (random.exponential(np.where(actual, means[1], means[0])) * DAY).astype(np.int64)
     nothing = np.full(rows, np.nan)
     kind = 2 * actual.astype(np.int64) + klass
     return Table(
@@ -37,6 +42,14 @@ def predictions(random, rows, day):
         np.ones(rows),
         np.empty((rows, 0), np.uint16),
     )
+
+
+def learn(arrivals, cohorts, since, until):
+    """What cohorts, by their day, teach from day ``since`` up to day ``until``, of labels that have come by then."""
+    tables = {day * DAY: table for day, table in enumerate(cohorts)}
+    for start, bins in PATIENCE.shown(tables, since * DAY, until * DAY):
+        known = tables[start].until(until * DAY)
+        arrivals.learn(read_binary(known, "1")[0], known, bins)
 
 
 def accuracy(table):
@@ -64,6 +77,65 @@ def test_weighted_accuracy_is_right_at_an_age_of_seven_days():
     assert abs(np.mean(weighted)) <= 0.005
     assert covered >= 90
     assert 0.7 < np.mean(share) < 0.85
+
+
+@pytest.mark.parametrize(
+    ("means", "history", "bias"),
+    [
+        *(((3, 10), history, 0.005) for history in (45, 60, 90, 180)),
+        *(((2, 20), history, bias) for history, bias in ((60, 0.01), (90, 0.005), (180, 0.005))),
+    ],
+)
+def test_labels_of_which_many_come_later_than_cohorts_first_teach_are_weighed_rightly(means, history, bias):
+    """A third of the retention is 30 days: 22 % of labels that take 20 days in the mean come later still."""
+    random = np.random.default_rng(15)
+    arrivals = Arrivals()
+    learn(arrivals, [predictions(random, 2_000, day, means) for day in range(history)], -1, history)
+    naive, weighted = [], []
+    for _ in range(100):
+        young = predictions(random, 2_000, 300, means)
+        arrived = young.until(308 * DAY)  # the youngest of the predictions is seven days old
+        truth = accuracy(young).value
+        naive.append(accuracy(arrived).value - truth)
+        weighted.append(accuracy(arrivals.weigh(read_binary(arrived, "1")[0], arrived, 308 * DAY)).value - truth)
+    assert np.mean(naive) > 0.03
+    assert abs(np.mean(weighted)) <= bias
+
+
+def test_what_is_learned_does_not_depend_on_how_often_anybody_looks():
+    random = np.random.default_rng(16)
+    cohorts = [predictions(random, 300, day, (2, 20)) for day in range(120)]
+    at_once, in_steps = Arrivals(), Arrivals()
+    learn(at_once, cohorts, -1, 200)
+    steps = [-1, 29, 31, *range(32, 95, 3), 140, 141, 200]
+    for since, until in pairwise(steps):
+        learn(in_steps, cohorts, since, until)
+    assert in_steps.dump() == at_once.dump()
+    learn(in_steps, cohorts, 211, 400)  # all of them are closed
+    assert in_steps.dump() == at_once.dump()
+
+
+def test_shares_are_those_of_all_delays_although_no_cohort_has_shown_all_of_them():
+    random = np.random.default_rng(17)
+    arrivals = Arrivals()
+    learn(arrivals, [predictions(random, 6_000, day, (2, 20)) for day in range(90)], -1, 90)
+    ages = np.array([1, 7, 20, 40, 60]) * DAY
+    of_all = 1 - np.exp(-np.array([1, 7, 20, 40, 60]) / 20)
+    assert arrivals.share("1", ages) == pytest.approx(of_all, abs=0.02)
+    of_shown = Arrivals()
+    learn(of_shown, [predictions(random, 6_000, day, (2, 20)) for day in range(31)], -1, 31)
+    assert of_shown.share("1", ages)[1] > of_all[1] + 0.05  # of labels after 30 days nobody knows yet
+
+
+def test_labels_are_surely_in_only_where_hardly_any_can_still_come():
+    random = np.random.default_rng(18)
+    cohorts = [predictions(random, 3_000, day) for day in range(120)]
+    young, old = Arrivals(), Arrivals()
+    learn(young, cohorts, -1, 35)
+    learn(old, cohorts, -1, 120)
+    assert young.share("1", np.array([30 * DAY]))[0] > 0.99  # it seems that all have come, since none can be later
+    assert young.least_share(30 * DAY) < 0.8
+    assert old.least_share(40 * DAY) < 0.99 < old.least_share(60 * DAY)
 
 
 def test_ages_at_which_a_class_has_hardly_arrived_are_left_out():
