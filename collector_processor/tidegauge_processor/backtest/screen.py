@@ -102,8 +102,10 @@ def _show_moved(courses: list[_Course], console: Console) -> None:
             "distance of numbers, or the largest difference of shares of categories (0 to 1).",
             style="dim",
         )
+    elif any(course.states[State.OK] for course in courses):
+        console.print("Nothing moved: no stream that could be judged left the baseline by more than chance.")
     else:
-        console.print("Nothing moved: no stream left the baseline by more than chance.")
+        console.print("Nothing could be judged: below it says why.")
     steady = [course.name for course in courses if course.first is None and course.states[State.OK]]
     if steady:
         console.print(f"Never out of the ordinary: {shortened(steady, _MOST_NAMES)}.")

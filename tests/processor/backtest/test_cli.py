@@ -137,7 +137,7 @@ def test_what_cannot_be_said_is_explained(capsys: pytest.CaptureFixture[str]) ->
     history().iloc[::25].to_parquet("rows.parquet")
     assert backtest("rows.parquet", options=OPTIONS[:2]) == 0
     out = capsys.readouterr().out
-    assert "Nothing moved" in out
+    assert "Nothing could be judged: below it says why." in out
     assert "No incident would have been opened." in out
     assert "insufficient_data: 55 of 55 verdicts. It is no reassurance: nothing can be said." in out
     assert "33  # rows in the window: # are needed" in out
