@@ -114,7 +114,7 @@ class Cohort:
         value[~_mask([k.has_value for k in used], kind)] = np.nan
         actual[_mask([k.actual is not None for k in used], kind)] = np.nan
         made = self._rows["predicted"].copy()
-        delay, group = self._rows["recorded"] - made, self._rows["group"].copy()
+        delay, group = np.maximum(self._rows["recorded"] - made, 0), self._rows["group"].copy()
         codes = self._codes[:, : max((k.classes for k in used), default=0)].copy()
         return Table(used, kind, score, value, actual, made, delay, group, np.ones(made.size), codes)
 
