@@ -110,7 +110,9 @@ class Engine:
         self._join_halves(decoded, now)
         for key, task in decoded.tasks.items():
             if self._has_room(key, 0):
-                self._state(key).learn_task(task)
+                state = self._state(key)
+                state.memory.last_seen = state.memory.last_seen or now  # a model that is known by its task alone stays
+                state.learn_task(task)
         if decoded.ignored:
             self._counter.add(semconv.METRIC_PROCESSOR_IGNORED, decoded.ignored)
         return found

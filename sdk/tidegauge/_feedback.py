@@ -119,6 +119,8 @@ def _feedback(
     task = None if known is None else known.task
     if receipt is not None and receipt.ranked:
         task = "ranking"
+    elif task is None and receipt is not None and receipt.klass is None and receipt.score is not None:
+        task = "anomaly"  # whose scores alone come without a class
     return Feedback(now, actual, receipt, model, version, prediction_id, task)
 
 

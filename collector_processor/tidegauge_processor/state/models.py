@@ -98,6 +98,7 @@ class ModelState:
             return "expired"
         fate = self.cohorts.setdefault(start, Cohort()).add(outcome)
         if fate in ("new", "revised"):
+            memory.outputs.add(outcome.klass, outcome.score, outcome.value)
             memory.unjudged.add(start)
             if start not in memory.tested:
                 memory.untested.add(start)
@@ -105,8 +106,9 @@ class ModelState:
         return fate
 
     def learn_task(self, task: str) -> None:
-        """Remember what the model does, as its outcomes say."""
+        """Remember what the model does, as its outcomes or spans say; labels that came before are measured by that."""
         if task != self.memory.task:
+            self.memory.unjudged |= set() if self.memory.task else self.cohorts.keys()
             self.memory.task = task
             self.touch()
 
