@@ -8,7 +8,9 @@ are kept (`tidegauge.score_codes`), apart from the rest, so that outcomes withou
 
 Of the outcomes of one prediction the one that was recorded last counts; at the same instant the greater actual (text
 after numbers), and then the greater of what else differs. That is an order in which every two outcomes have a place,
-so the state is a maximum per prediction: it does not depend on order, batching or repetition.
+so the state is a maximum per prediction: it does not depend on order, batching or repetition. It holds for an outcome
+that cannot be read as well: that is the last word on the prediction, and which classes there are is known only when
+the cohort is measured. Then it is set aside and counted.
 
 An id is kept as 56 bits of its BLAKE2b hash. Two of 40,000 predictions share these with a probability of 1e-8; then
 one of the two would be missing.
