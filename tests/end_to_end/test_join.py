@@ -1,4 +1,4 @@
-"""Outcomes by prediction id, from one process to another by way of a processor that is killed in between."""
+"""Outcomes from one process to another, by prediction id or by receipt, past a processor that is killed in between."""
 
 from __future__ import annotations
 
