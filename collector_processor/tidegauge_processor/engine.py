@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from tidegauge import semconv
@@ -106,12 +106,13 @@ class Engine:
             if self._has_room(key, len(payload.points) + len(payload.spans)):
                 self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
-            for outcome in outcomes:
-                self._add_outcome(key, outcome, now)
+            self._add_outcomes(key, outcomes, now)
         self._join_halves(decoded, now)
         for key, task in decoded.tasks.items():
             if self._has_room(key, 0):
-                self._state(key).learn_task(task)
+                state = self._state(key)
+                state.memory.last_seen = state.memory.last_seen or now  # a model that is known by its task alone stays
+                state.learn_task(task)
         if decoded.ignored:
             self._counter.add(semconv.METRIC_PROCESSOR_IGNORED, decoded.ignored)
         return found
@@ -201,12 +202,14 @@ class Engine:
         if not state.saw_points(end, now, self._timing.lateness):
             self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
 
-    def _add_outcome(self, key: ModelKey, outcome: Outcome, now: int) -> None:
-        if not self._has_room(key, 1):
+    def _add_outcomes(self, key: ModelKey, outcomes: Sequence[Outcome], now: int) -> None:
+        if not self._has_room(key, len(outcomes)):
             return
         state = self._state(key)
         self._last_outcome[key] = state.memory.last_seen = now
-        self._fates.count(state.add_outcome(outcome, self._timing, now), 1)
+        state.saw_outcomes(max(outcome.recorded_at for outcome in outcomes), now)
+        for outcome in outcomes:
+            self._fates.count(state.add_outcome(outcome, self._timing, now), 1)
 
     def _join_halves(self, decoded: Decoded, now: int) -> None:
         join = self._join
@@ -220,11 +223,14 @@ class Engine:
             return
         found = [join.add_prediction(key, made, now) for key, several in decoded.made.items() for made in several]
         found += [join.add_outcome(key, said, now) for key, several in decoded.said.items() for said in several]
+        joined: dict[ModelKey, list[Outcome]] = {}
         for met, fate in found:
             for key, outcome in met:
-                self._add_outcome(key, outcome, now)
+                joined.setdefault(key, []).append(outcome)
             if fate:
                 self._fates.count(fate, 1)
+        for key, outcomes in joined.items():
+            self._add_outcomes(key, outcomes, now)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         mute = now - self._last_points.get(key, now) >= self._timing.idle

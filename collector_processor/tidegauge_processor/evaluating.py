@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import fairness, judging
+from tidegauge_processor.performance.classes import by_name
 from tidegauge_processor.performance.estimates import Estimate
 from tidegauge_processor.performance.evaluate import Evaluation
 from tidegauge_processor.performance.evaluations import completeness, read_classes, realized
@@ -57,6 +58,7 @@ def evaluate_cohort(
     """
     subject = subject_of(key, baseline, start, end)
     task, positive = memory.task_of(baseline)
+    table = by_name(table, baseline.classes if baseline else ())
     classes = tuple(baseline.class_calibrations) if baseline else ()
     said = realized(table, task, positive, predictions, memory.arrivals, memory.label_watermark, classes)
     signals: list[Signal] = [evaluation_signal(subject, found) for found in said.evaluations]
@@ -85,7 +87,8 @@ def subject_of(key: ModelKey, baseline: Baseline | None, start: int, end: int) -
 def learn_arrivals(shown: Iterable[tuple[Table, slice]], baseline: Baseline | None, memory: Memory) -> None:
     """Learn how soon labels of each class arrive, from cohorts and the bins of delays that each has shown."""
     task, positive = memory.task_of(baseline)
-    for table, bins in shown:
+    for each, bins in shown:
+        table = by_name(each, baseline.classes if baseline else ())
         if (outcomes := read_classes(table, task, positive)) is not None:
             memory.arrivals.learn(outcomes, table, bins)
         elif task == "regression":

@@ -19,6 +19,7 @@ import numpy as np
 
 from tidegauge.baseline import Baseline
 from tidegauge_processor.performance import fairness, judging
+from tidegauge_processor.performance.classes import by_name
 from tidegauge_processor.performance.fairness import Counts
 from tidegauge_processor.performance.judging import Groups, Labelled
 from tidegauge_processor.performance.table import Table
@@ -79,6 +80,7 @@ def judge_labels(
     """
     start, length = subject.start, subject.end - subject.start
     task, positive = memory.task_of(baseline)
+    table = by_name(table, baseline.classes if baseline else ())
     memory.labelled[start] = judging.labelled(table, task, positive, baseline)._replace(sure=sure)
     level, floor = judging.level(policy.false_incidents_per_month, _MONTH / length), policy.effect_floor
     of_model = list(_of_model(subject, memory, baseline, level, floor)) if baseline else []

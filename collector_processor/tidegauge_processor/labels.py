@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Final
 
 from tidegauge import semconv
 from tidegauge_processor.baselines import Baselines
@@ -26,6 +27,11 @@ from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.verdicts.types import Policy
 
 _log = logging.getLogger(__name__)
+
+_NOT_MEASURED: Final = (
+    "outcomes are kept and not measured, since nobody has said what the model does and its predictions do not tell: "
+    "give it a baseline, or name its task= where it is monitored and send its spans here"
+)
 
 
 class LabelJudge:
@@ -46,6 +52,7 @@ class LabelJudge:
         self._fates = Fates(counter)
         self._said: dict[tuple[ModelKey, int], int] = {}
         self._not_compared: set[ModelKey] = set()
+        self._not_measured: set[ModelKey] = set()
 
     def judge(self, state: ModelState, watermark: int, now: int) -> Iterator[Signal]:
         """Test and measure the cohorts of a model version whose time has come.
@@ -68,6 +75,7 @@ class LabelJudge:
         """Forget a model version."""
         self._said = {said: when for said, when in self._said.items() if said[0] != key}
         self._not_compared.discard(key)
+        self._not_measured.discard(key)
 
     def _test(self, state: ModelState, watermark: int) -> Iterator[Signal]:
         memory, patience = state.memory, self._timing.patience
@@ -103,7 +111,7 @@ class LabelJudge:
         cohort = state.judge_cohort(start)
         try:
             table, baseline = cohort.table(), self._baselines.of(state.key)
-            self._note_groups(state.key, table, memory.task_of(baseline)[0])
+            self._note_task(state.key, table, memory.task_of(baseline)[0])
             of = table, start, start + timing.cohort, baseline, memory
             said, unreadable = evaluate_cohort(state.key, *of, state.predicted(start, timing))
         except Exception:
@@ -125,8 +133,11 @@ class LabelJudge:
             _log.exception("how soon labels of %s %s arrive could not be learned", *state.key)
             self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")
 
-    def _note_groups(self, key: ModelKey, table: Table, task: str) -> None:
-        """Say once of a model version that its groups are not compared, where nobody would hear of it otherwise."""
+    def _note_task(self, key: ModelKey, table: Table, task: str) -> None:
+        """Say once of a model version that it is not measured, or its groups are not compared, or nobody would hear."""
+        if not task and key not in self._not_measured:
+            self._not_measured.add(key)
+            _log.warning("%s %s: %s", *key, _NOT_MEASURED)
         if task not in ("", "binary") and key not in self._not_compared and any(kind.segments for kind in table.kinds):
             self._not_compared.add(key)
             _log.info("%s %s: %s", *key, fairness.NOT_COMPARED.format(task=task))

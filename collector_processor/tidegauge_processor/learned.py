@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge import semconv
-from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference, Task
+from tidegauge.baseline import Baseline, CategoricalFeature, Feature, NumericFeature, ScoreReference
 from tidegauge.baseline.bounds import binned_bounds, valid_range
 from tidegauge.baseline.features import MOST_CATEGORIES
 from tidegauge.baseline.seasons import Slots, finest_slots_of_hours
-from tidegauge.baseline.tasks import TASKS
+from tidegauge.baseline.tasks import NUMBER_TASKS, TASKS
 from tidegauge.errors import SummaryError
 from tidegauge.observation import MISSING
 from tidegauge.summaries import OTHER, UNSEEN, NumericSummary
+from tidegauge_processor.performance.classes import PAIRS
+from tidegauge_processor.performance.likely import NO_SCORES, Likely, likely_task
 from tidegauge_processor.records import ModelKey, StreamKey, Summary
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import HOUR, Learning
@@ -38,7 +40,7 @@ Counts = NDArray[np.int64]
 
 _NEARLY_ALL: Final = 0.99
 _TRUTHS: Final = ("false", "true")
-_PAIRS: Final = (("0", "1"), _TRUTHS)
+_VALUES: Final = StreamKey(semconv.METRIC_PREDICTION_VALUE, "", ())
 
 
 def learned_baseline(key: ModelKey, learning: Learning, length: int, task: str) -> Baseline:
@@ -48,17 +50,18 @@ def learned_baseline(key: ModelKey, learning: Learning, length: int, task: str) 
         key: the model version.
         learning: its windows so far, at least one.
         length: of a window, ns. Windows that do not divide an hour have no season.
-        task: what the model does; empty when nobody has said, and then taken from its predictions.
+        task: what the model does; empty when nobody has said, and then what its predictions look like.
     """
     hours, rows = np.array(sorted(learning.hours.items()), dtype=np.int64).T
     slots = finest_slots_of_hours(hours, rows) if HOUR % length == 0 else 1
     sums = _Sums(learning, slots)
-    classes = sums.classes()
-    known = next((known for known in TASKS if known == task), None)
+    likely = sums.likely()
+    known = next((known for known in TASKS if known == task), likely.task or "anomaly")
+    classes = sums.classes(likely.positive) if known not in NUMBER_TASKS else ()
     return Baseline(
         model=key.model,
         version=key.version,
-        task=known or sums.task(classes),
+        task=known,
         slots=slots,
         features=sums.features(),
         classes=classes,
@@ -123,27 +126,29 @@ class _Sums:
             if numbers.get(name) or categories.get(name)
         )
 
-    def classes(self) -> tuple[str, ...]:
-        """Predicted classes; none when there are too many to compare."""
-        counted = {stream.dimension(semconv.PREDICTION_CLASS) for stream in self._of(semconv.METRIC_PREDICTIONS)} - {""}
-        found = next((pair for pair in _PAIRS if counted and counted <= set(pair)), tuple(sorted(counted)))
+    def classes(self, positive: str | None) -> tuple[str, ...]:
+        """Predicted classes, the ``positive`` one last; none when there are too many to compare."""
+        counted = self._predicted()
+        alone = tuple(sorted(counted, key=lambda name: (name == positive, name)))
+        found = next((pair for pair in PAIRS if counted and counted <= set(pair)), alone)
         return found if len(found) <= MOST_CATEGORIES else ()
 
     def class_counts(self, classes: Sequence[str]) -> Counts:
         """Rows by slot and predicted class."""
-        dimensions = [((semconv.PREDICTION_CLASS, name),) for name in classes]
-        return self._table([StreamKey(semconv.METRIC_PREDICTIONS, "", pairs) for pairs in dimensions])
+        return self._table([_of_class(semconv.METRIC_PREDICTIONS, name) for name in classes])
 
-    def task(self, classes: Sequence[str]) -> Task:
+    def likely(self) -> Likely:
         """What the predictions look like."""
-        if classes:
-            return "binary" if len(classes) == 2 else "multiclass"
-        return "anomaly" if self._of(semconv.METRIC_PREDICTION_SCORE) else "regression"
+        scores = dict.fromkeys(self._predicted(), NO_SCORES)
+        for name in scores:
+            summary = self._all.histograms.get(_of_class(semconv.METRIC_PREDICTION_SCORE, name))
+            if summary is not None:
+                scores[name] = summary.minimum, summary.maximum
+        return likely_task(scores, numbers=_VALUES in self._all)
 
     def value(self) -> NumericFeature | None:
         """Reference of the predicted numbers."""
-        stream = StreamKey(semconv.METRIC_PREDICTION_VALUE, "", ())
-        return self._histogram("prediction", stream) if stream in self._all else None
+        return self._histogram("prediction", _VALUES) if _VALUES in self._all else None
 
     def score(self, classes: Sequence[str]) -> ScoreReference | None:
         """Reference of the scores, on the bounds that most of them came with."""
@@ -205,6 +210,9 @@ class _Sums:
         pairs = ((semconv.VIOLATION_TYPE, MISSING), (semconv.FEATURE_NAME, name))
         return self._table([StreamKey(semconv.METRIC_VIOLATIONS, "", tuple(sorted(pairs)))])[:, 0]
 
+    def _predicted(self) -> set[str]:
+        return {stream.dimension(semconv.PREDICTION_CLASS) for stream in self._of(semconv.METRIC_PREDICTIONS)} - {""}
+
     def _of(self, metric: str) -> list[StreamKey]:
         return sorted(stream for stream in (*self._all.counts, *self._all.histograms) if stream.metric == metric)
 
@@ -216,6 +224,10 @@ class _Sums:
     def _cells(self, stream: StreamKey, bounds: NDArray[np.float64]) -> Counts:
         """Counts by slot and bin; sums of another kind than the rest are left out."""
         return np.stack([between(sums.histograms.get(stream), bounds) for sums in self._slots])
+
+
+def _of_class(metric: str, name: str) -> StreamKey:
+    return StreamKey(metric, "", ((semconv.PREDICTION_CLASS, name),))
 
 
 def _added(sums: Aggregates, more: Aggregates) -> Aggregates:

@@ -133,7 +133,7 @@ class Decoded:
         outcomes: outcomes by model version.
         made: predictions with a key of the application's own, by model version.
         said: outcomes that know only such a key, by model and version; the version is empty when it is not known.
-        tasks: what the model does, as its outcomes say.
+        tasks: what the model does, as its outcomes or spans say.
         baselines: parts of published baselines.
         rejected: data points, spans or log records that promise to be ours and are not readable.
         reason: what is wrong with the first of them.

@@ -11,7 +11,7 @@ import numpy as np
 from tidegauge._events import Feedback
 from tidegauge._model import Model
 from tidegauge._process import PROCESS
-from tidegauge.columns import category, is_missing
+from tidegauge.columns import NUMBERS, as_double, category, is_missing
 from tidegauge.errors import CaptureError, ConfigurationError
 from tidegauge.receipt import Receipt, decode
 
@@ -119,6 +119,8 @@ def _feedback(
     task = None if known is None else known.task
     if receipt is not None and receipt.ranked:
         task = "ranking"
+    elif task is None and receipt is not None and receipt.klass is None and receipt.score is not None:
+        task = "anomaly"  # whose scores alone come without a class
     return Feedback(now, actual, receipt, model, version, prediction_id, task)
 
 
@@ -127,11 +129,13 @@ def _actual(actual: Any, model: Model | None, predicted: str | None, number: boo
         actual = actual.item()
     if is_missing(actual):
         raise CaptureError("an outcome must not be missing: record it when it is known")
-    if number and isinstance(actual, numbers.Real | np.bool_):
-        value = float(actual)
-        if not math.isfinite(value):
+    if isinstance(actual, NUMBERS):
+        value = as_double(actual)
+        named = isinstance(actual, numbers.Integral) and not number  # a class may be a key too long for a double
+        if not math.isfinite(value) and not named:
             raise CaptureError(f"an outcome must be finite, not {value}")
-        return value
+        if number:
+            return value
     if predicted in ("0", "1") and isinstance(actual, bool | np.bool_):
         return str(int(actual))
     spelled = category(actual)

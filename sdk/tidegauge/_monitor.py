@@ -57,8 +57,8 @@ def monitor(
         name: name of the model.
         version: version of the model.
         baseline: what the model's rows looked like when it was known to work, or the path of its file.
-        task: ``"binary"``, ``"multiclass"``, ``"regression"``, ``"ranking"`` or ``"anomaly"``; the baseline's when
-            left out.
+        task: ``"binary"``, ``"multiclass"``, ``"regression"``, ``"ranking"`` or ``"anomaly"``, of which a greater score
+            is a stranger row (scikit-learn's ``score_samples`` has the opposite sign); the baseline's when left out.
         features: argument that holds the features, as a name, a path (``"request.row"``) or a callable that takes the
             call's arguments; found by itself when left out.
         names: names of the columns of plain arrays; the baseline's when left out.

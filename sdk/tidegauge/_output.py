@@ -10,7 +10,7 @@ binary     two probabilities            the second is the score of the positive 
 multiclass k probabilities              class with the highest one, which is the score
 either     string, whole number, bool   class
 regression number                       value
-anomaly    number with a fraction       score; a class only where a threshold was given
+anomaly    number with a fraction       score, the greater the stranger; a class only where a threshold was given
 ranking    number                       score
 either     pair of class and fraction   class and score
 any        dict or other record         ``class``/``label``/``prediction``, ``score``/``probability``, ``value``,

@@ -22,7 +22,8 @@ LONGEST_CATEGORY: Final = 128
 """Categories are cut to so many characters."""
 
 _PLAIN = frozenset({float, int, bool, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
-_NUMBERS = (numbers.Real, np.bool_, Decimal)  # databases and Parquet files hand out decimals
+NUMBERS: Final = (numbers.Real, np.bool_, Decimal)
+"""Types of numbers: databases and Parquet files hand out decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ def numeric_column(values: Any) -> NumericColumn:
     for row, value in enumerate(array.tolist() if array.dtype.kind == "O" else array):
         if is_missing(value):
             continue
-        if isinstance(value, _NUMBERS):
-            read[row] = _double(value)
+        if isinstance(value, NUMBERS):
+            read[row] = as_double(value)
         else:
             mismatched[row] = True
     return NumericColumn(read, mismatched)
@@ -130,10 +131,18 @@ def category(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, numbers.Integral):  # not by way of a double, which would merge long keys
         return str(int(value))[:LONGEST_CATEGORY]
-    if isinstance(value, _NUMBERS):
-        number = _double(value)
+    if isinstance(value, NUMBERS):
+        number = as_double(value)
         return str(int(number)) if number.is_integer() else repr(number)
     return None
+
+
+def as_double(value: Any) -> float:
+    """One of the `NUMBERS` as a double; infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def key_text(value: Any) -> str:
@@ -177,7 +186,7 @@ def is_numeric(values: Any) -> bool | None:
         return str(values.dtype.kind) != "b"
     for value in values.tolist() if isinstance(values, np.ndarray) else values:
         if not is_missing(value):
-            return isinstance(value, _NUMBERS) and not isinstance(value, bool | np.bool_)
+            return isinstance(value, NUMBERS) and not isinstance(value, bool | np.bool_)
     return None
 
 
@@ -195,10 +204,3 @@ def as_array(values: Any) -> NDArray[Any]:
         return values
     items = list(values) if isinstance(values, Iterable) else [values]
     return np.fromiter(items, dtype=object, count=len(items))  # an assignment would spread items that are lists
-
-
-def _double(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf

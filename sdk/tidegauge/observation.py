@@ -5,16 +5,18 @@ Live calls and the spans of other clients are read by the same functions, so tha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.columns import CategoricalColumn, NumericColumn, category
-from tidegauge.summaries import UNSEEN, CategorySummary, ExponentialSummary, NumericSummary
+from tidegauge.summaries import OTHER, UNSEEN, CategorySummary, ExponentialSummary, NumericSummary
 
 MISSING: Final = "missing"
 NON_FINITE: Final = "non_finite"
@@ -22,6 +24,9 @@ TYPE_MISMATCH: Final = "type_mismatch"
 OUT_OF_RANGE: Final = "out_of_range"
 UNSEEN_CATEGORY: Final = "unseen_category"
 UNEXPECTED_FEATURE: Final = "unexpected_feature"
+
+_TRUTHS: Final = {"false": "0", "true": "1"}
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)  # as `category` spells them
 
 S = TypeVar("S")
 
@@ -77,16 +82,30 @@ def observe_categorical(column: CategoricalColumn, feature: CategoricalFeature) 
 
 
 def class_name(value: Any, classes: Sequence[str]) -> str | None:
-    """Name of the class that ``value`` stands for: a name itself, or the place of one; None when it is no class.
+    """Name of the class that ``value`` stands for: a name itself, else the place of one; None when it is no class.
 
-    >>> [class_name(value, ("on_time", "late")) for value in (1, True, "late", 7, [])]
-    ['late', 'late', 'late', '7', None]
+    A place is a whole number from 0, also as text, and of two classes ``false`` or ``true``. Names that are other
+    numbers than their places have none, since 1 may be meant for either; and where only the most frequent classes have
+    names, nobody knows their places.
+
+    >>> [class_name(value, ("on_time", "late")) for value in (1, True, "late", "1", "True", 7, [])]
+    ['late', 'late', 'late', 'late', 'late', '7', None]
+    >>> [class_name(value, ("1", "2", "3")) for value in (0, 1.0, True)]
+    ['0', '1', 'true']
     """
     name = category(value)
-    if name is None or name in classes or isinstance(value, str) or not classes:
+    if name is None or name in classes:
         return name
-    place = float(value)
-    return classes[int(place)] if place.is_integer() and 0 <= place < len(classes) else name
+    place = _TRUTHS.get(name.lower(), "") if len(classes) == 2 else ""
+    return _by_place(tuple(classes)).get(place or name, name)
+
+
+@lru_cache(maxsize=256)
+def _by_place(classes: tuple[str, ...]) -> dict[str, str]:
+    """Classes by place, as text; empty where they have none."""
+    found = {str(place): name for place, name in enumerate(classes)}
+    others = OTHER in classes or any(_NUMBER.fullmatch(name) for name in classes)
+    return {} if others and list(found) != list(classes) else found
 
 
 def _occurred(violations: dict[str, int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Outcomes by prediction id, from one process to another by way of a processor that is killed in between."""
+"""Outcomes from one process to another, by prediction id or by receipt, past a processor that is killed in between."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tests.end_to_end import ways
+from tests.end_to_end import receipts, ways
 from tests.end_to_end.keys import MODEL, VERSION
 from tests.end_to_end.leaves import leaves
 from tests.end_to_end.processes import PATIENCE, Child, Processor, free_endpoint
@@ -67,6 +67,9 @@ def test_outcomes_before_after_repeated_and_revised_count_once_over_a_kill(tmp_p
             tell(receiver, tmp_path, 21 * DAY, outcomes=late)
             ways.baseline().save(tmp_path / "ways.baseline.json")  # another model, of several classes, by receipt
             run(receiver, tmp_path, "ways", f"--baseline={tmp_path / 'ways.baseline.json'}", f"--at={21 * DAY}")
+            parcels = f"--file={tmp_path / 'receipts.json'}"
+            run(receiver, tmp_path, "receipts", "--at=1800", parcels, "--scores=[0.75, 0.25, 0.75, 0.25]")
+            run(receiver, tmp_path, "receipts", f"--at={21 * DAY}", parcels, "--outcomes=[1, 1, 0, 0]")
             assert second.stop() == 0, second.output  # at its end it says where all counts stand
     found = sink.requests
     identity = {semconv.MODEL_NAME: MODEL, semconv.MODEL_VERSION: VERSION}
@@ -86,6 +89,16 @@ def test_outcomes_before_after_repeated_and_revised_count_once_over_a_kill(tmp_p
     assert latest(found, semconv.METRIC_PROCESSOR_REVISED) == 5
     assert latest(found, semconv.METRIC_JOIN_MISSES) is None
     check_scores_of_every_class(found)
+    check_what_came_by_receipt_alone(found)
+
+
+def check_what_came_by_receipt_alone(found: list[Request]) -> None:
+    """Assert that it was measured: no process that tells it has heard of the model, and there is no baseline."""
+    identity = {semconv.MODEL_NAME: receipts.MODEL, semconv.MODEL_VERSION: receipts.VERSION}
+    for name, value in {"accuracy": 0.5, "brier": (0.0625 + 0.5625) / 2, "mean_label": 0.5}.items():
+        realized = identity | {semconv.EVALUATION_NAME: name, semconv.EVALUATION_TYPE: "realized"}
+        assert latest(found, semconv.METRIC_EVALUATION_LABELS, **realized) == 4
+        assert latest(found, semconv.METRIC_EVALUATION_SCORE, **realized) == pytest.approx(value)
 
 
 def check_scores_of_every_class(found: list[Request]) -> None:

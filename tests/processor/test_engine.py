@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from tests.processor.models import baseline, flush, hour, rows
 from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
@@ -279,6 +280,35 @@ def test_labels_of_an_old_cohort_are_evaluated_and_the_newest_cohort_stands() ->
     starts = [{s.subject.start for s in said if isinstance(s, EvaluationSignal)} for said in (first, second)]
     assert starts == [{hour(10)}, {hour(3)}]
     assert {s.subject.start for s in bench.engine.standing(0) if isinstance(s, EvaluationSignal)} == {hour(10)}
+
+
+def told(name: str, recorded: int, predicted: int = hour(0), **labels: str | float) -> LogRecord:
+    """An outcome, of a prediction that was right unless ``labels`` say another class."""
+    known = {semconv.PREDICTION_ID: name, semconv.PREDICTION_TIME: predicted} | labels
+    return Writer().event(
+        semconv.EVENT_FEEDBACK, recorded, **{semconv.PREDICTION_CLASS: "1", semconv.FEEDBACK_ACTUAL: "1"} | known
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_outcomes_that_come_together_the_same_expire_in_any_order(order: int) -> None:
+    bench = Bench(timing=replace(TIMING, retention=2 * HOUR))
+    together = [told(f"at the end {row}", hour(3)) for row in range(10)] + [told("in time", hour(3), hour(1))]
+    bench.take(Writer().logs(*together[::order]), kind=SignalKind.LOGS)
+    assert (bench.count(semconv.METRIC_PROCESSOR_LATE), bench.count(semconv.METRIC_PROCESSOR_ACCEPTED)) == (10, 1)
+    later = [told("sooner", hour(4) - SECOND, hour(1)), told("later", hour(4), hour(2))]
+    bench.take(Writer().logs(*later[::order]), kind=SignalKind.LOGS)
+    assert (bench.count(semconv.METRIC_PROCESSOR_LATE), bench.count(semconv.METRIC_PROCESSOR_ACCEPTED)) == (11, 2)
+
+
+def test_an_outcome_from_before_its_prediction_counts() -> None:
+    bench = Bench()
+    records = told("a", hour(0) - SECOND), told("b", hour(1))
+    said = bench.take(Writer().logs(*records), kind=SignalKind.LOGS)
+    found = {signal.name: signal for signal in said if isinstance(signal, EvaluationSignal)}
+    assert (found["accuracy"].value, found["accuracy"].labels) == (1.0, 2)
+    (state,) = bench.engine._models.values()
+    assert sorted(state.cohorts[hour(0)].table().delay.tolist()) == [0, HOUR]
 
 
 def test_streams_on_other_bins_are_dropped_alone_and_counted() -> None:

@@ -20,7 +20,14 @@ RULE = LearningRule(duration=6 * HOUR, least_rows=1_000)
 
 
 def unreferenced(
-    start: int, seed: int, *, shift: float = 0.0, number: int = 400, missing: int = 0, writer: Writer | None = None
+    start: int,
+    seed: int,
+    *,
+    shift: float = 0.0,
+    number: int = 400,
+    missing: int = 0,
+    writer: Writer | None = None,
+    names: tuple[str, str] = ("0", "1"),
 ) -> bytes:
     """What an SDK without a baseline sends about an hour."""
     writer, interval = writer or Writer(), (start, start + HOUR)
@@ -40,7 +47,7 @@ def unreferenced(
         labels = {"ml__feature__name": "purpose", "ml__feature__category": str(name)}
         metrics.append(writer.counter(semconv.METRIC_FEATURE_OCCURRENCES, int(count), *interval, **labels))
     bins = Bins(np.arange(1, 100) / 100)
-    for klass, scores in (("0", df["score"][df["score"] < 0.5]), ("1", df["score"][df["score"] >= 0.5])):
+    for klass, scores in zip(names, (df["score"][df["score"] < 0.5], df["score"][df["score"] >= 0.5]), strict=True):
         labels = {"ml__prediction__class": klass}
         metrics.append(writer.counter(semconv.METRIC_PREDICTIONS, len(scores), *interval, **labels))
         summary = NumericSummary.of(scores.to_numpy(), bins)
@@ -109,6 +116,12 @@ def test_what_was_learned_is_an_ordinary_baseline() -> None:
     assert purpose.categories == ("car", "house", "boat")
     assert baseline.score is not None
     assert int(baseline.score.counts.sum()) == 2_400
+
+
+def test_which_of_two_classes_is_the_positive_one_is_learned_from_their_scores() -> None:
+    requests = [unreferenced(hour(i), 10 + i, names=("on time", "late")) for i in range(7)]
+    baseline = learned_from(Restarted(learning=RULE).take(*requests))
+    assert (baseline.task, baseline.classes, baseline.positive) == ("binary", ("on time", "late"), "late")
 
 
 def test_learning_goes_on_until_there_are_rows_enough() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -53,8 +55,34 @@ def test_an_outcome_that_is_none_is_refused_alone():
     with capture() as seen:
         receipts = predicted().receipts
         found = tidegauge.record_outcomes({"receipt": receipts, "actual": [1, None, float("inf")]})
-        assert (found.recorded, [row for row, _ in found.refused]) == (2, [1])
-        assert len(actuals(seen)) == 2
+        assert found.refused == (
+            (1, "an outcome must not be missing: record it when it is known"),
+            (2, "an outcome must be finite, not inf"),
+        )
+        assert (found.recorded, len(actuals(seen))) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [float("-inf"), np.float32("inf"), Decimal("Infinity")])
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_infinite_is_no_class(number, known):
+    with capture():
+        receipt = predicted(1).receipt
+        if known:
+            with pytest.raises(CaptureError, match=r"must be finite, not -?inf"):
+                tidegauge.record_outcome(receipt, actual=number)
+    with capture() as elsewhere, pytest.raises(CaptureError, match=r"must be finite, not -?inf"):
+        tidegauge.record_outcome(receipt, actual=number)
+    assert elsewhere.events == []
+
+
+def test_what_came_of_a_number_is_a_number_however_it_is_kept():
+    with capture(), tidegauge.prediction("price", version="1", task="regression") as p:
+        p.output([0.75, 0.5, 0.25])
+    with capture() as seen:
+        table = {"receipt": p.receipts, "actual": [Decimal("1.5"), 10**400, True]}
+        found = tidegauge.record_outcomes(table)
+        assert found.refused == ((1, "an outcome must be finite, not inf"),)
+        assert [actual for _, actual in actuals(seen)] == [1.5, 1.0]
 
 
 def test_what_came_of_a_ranked_item_is_a_number_in_a_process_that_does_not_know_the_model_too():

@@ -82,7 +82,7 @@ class LabelsRecord(Record):
         late: labels that came later.
         unlabelled: rows without a label.
         without_time: labels without a time.
-        before_prediction: labels that say that they came before their prediction.
+        before_prediction: labels that say that they came before their prediction; they were taken to come at once.
         unreadable: labels that are none of the task; of a ranking also those of rows without a list or a score.
     """
 

@@ -7,8 +7,8 @@
 | ranking | relevance: a number from zero upward |
 
 Items of one list are rows with the same value of a column, as live they are those whose ids agree up to the last dash.
-A row without a label is one whose label has not arrived. A label that cannot be one of the task, or that says that it
-came before its prediction, is set aside and counted, as a running processor does.
+A row without a label is one whose label has not arrived. A label that cannot be one of the task is set aside and
+counted, as a running processor does; one that says that it came before its prediction came at once, and is counted too.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ from tidegauge_processor.performance.table import Kind, Table
 MOST_CLASSES: Final = 10_000
 """Different values of a label column at the most, where they are classes."""
 
-UNLABELLED, TIMELESS, EARLY, UNREADABLE = "unlabelled", "without_time", "before_prediction", "unreadable"
+UNLABELLED, TIMELESS, UNREADABLE = "unlabelled", "without_time", "unreadable"
 """Why a row has no outcome."""
+EARLY: Final = "before_prediction"
+"""What is odd about an outcome that counts."""
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -86,7 +88,7 @@ class Outcomes:
         columns: columns of what came true; there is a label.
 
     Attributes:
-        aside: rows without an outcome, by why.
+        aside: rows without an outcome, by why, and those with an odd one.
 
     Raises:
         DataError: a ranking lacks lists or scores, or another task has lists.
@@ -150,7 +152,7 @@ class Outcomes:
     def _arrivals(
         self, chunk: Chunk, times: NDArray[np.int64], rows: Codes, first: int
     ) -> tuple[Codes, NDArray[np.int64]]:
-        """Which of ``rows`` have a label that came after its prediction, and how long after, ns."""
+        """Which of ``rows`` have a label that came at some time, and how long after the prediction, ns."""
         name = self._columns.arrived
         if name is None:
             return rows, np.zeros(rows.size, dtype=np.int64)
@@ -160,7 +162,7 @@ class Outcomes:
             return known, np.zeros(0, dtype=np.int64)
         delay = times_in(chunk.take(known), name, known + first, self._source) - times[known]
         self.aside[EARLY] += int(np.count_nonzero(delay < 0))
-        return known[delay >= 0], delay[delay >= 0]
+        return known, np.maximum(delay, 0)
 
     def _class_scores(self, chunk: Chunk, predicted: Named | None) -> tuple[NDArray[np.bool_], NDArray[np.uint16]]:
         """Which rows have scores of every class, and their codes as a receipt would carry them, ``(rows, classes)``."""

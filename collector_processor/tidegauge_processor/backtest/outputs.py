@@ -5,7 +5,7 @@
 | binary | class; left out, the score's side of the baseline's threshold | of the positive class |
 | multiclass | class; left out, the likeliest by the scores of all | of the predicted class, or a column for each |
 | regression, ranking | number | ranking only |
-| anomaly | class | any number |
+| anomaly | class | any number, the greater the stranger |
 """
 
 from __future__ import annotations

@@ -122,8 +122,11 @@ def _show_labels(labels: LabelsRecord, rows: int, console: Console) -> None:
     for number, why in (
         (labels.late, f"came later than {after}"),
         (labels.without_time, "have no time"),
-        (labels.before_prediction, "say that they came before their prediction"),
         (labels.unreadable, "are no label of this task"),
     ):
         if number:
             console.print(f"{number:,} labels were left out: they {why}.")
+    if labels.before_prediction:
+        console.print(
+            f"{labels.before_prediction:,} labels say that they came before their prediction: taken to come at once."
+        )

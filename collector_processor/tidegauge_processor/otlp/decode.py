@@ -6,10 +6,11 @@
 | traces | spans of other clients that carry ``ml.feature.names`` and ``ml.feature.values`` | all other spans |
 | logs | ``ml.baseline.published``, ``ml.feedback.recorded``, ``ml.prediction.recorded`` | all other records |
 
-Spans of our own SDK, and its ``ml.prediction.details``, are for looking at: it sends metrics about the same calls,
-exact under any sampling. Model identity may stand on the data point or, after a collector's ``groupbyattrs``, on the
-resource. A request that is no protobuf is refused as a whole (`WireError`); an item that carries one of our names and
-cannot be read is rejected by itself, counted, and reported to the sender as a partial success.
+What a model does (``ml.task.type``) is read from any span, and from the events that are read. Beside that, spans of our
+own SDK and its ``ml.prediction.details`` are for looking at: it sends metrics about the same calls, exact under any
+sampling. Model identity may stand on the data point or, after a collector's ``groupbyattrs``, on the resource. A
+request that is no protobuf is refused as a whole (`WireError`); an item that carries one of our names and cannot be
+read is rejected by itself, counted, and reported to the sender as a partial success.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
 from tidegauge.baseline.features import MOST_CATEGORIES
+from tidegauge.baseline.tasks import TASKS
 from tidegauge.errors import WireError
 from tidegauge.score_codes import ScoreCodes, to_codes
 from tidegauge_processor.otlp.kinds import SignalKind
@@ -99,6 +101,7 @@ def _read_traces(request: ExportTraceServiceRequest, window: int, decoded: Decod
             measured = scope_spans.scope.name in (semconv.SCOPE_NAME, semconv.PROCESSOR_SCOPE_NAME)
             for span in scope_spans.spans:
                 found = attributes(span.attributes)
+                _read_task(found, common, decoded)
                 names, values = found.get(semconv.FEATURE_NAMES), found.get(semconv.FEATURE_VALUES)
                 if names is None or values is None or measured:
                     decoded.ignored += 1
@@ -162,8 +165,14 @@ def _read_result(found: Mapping[str, Any], common: Mapping[str, Any], record: Lo
         said = Said(recorded_at=recorded, actual=_actual(found), id=_id(found))
         Made(said.id, 0, None, None, None, ()).outcome(recorded, said.actual)
         decoded.said.setdefault(model, []).append(said)
-    if semconv.TASK_TYPE in found and model.version:
-        decoded.tasks[model] = str(found[semconv.TASK_TYPE])
+    _read_task(found, common, decoded)
+
+
+def _read_task(found: Mapping[str, Any], common: Mapping[str, Any], decoded: Decoded) -> None:
+    """What the model does, where the item says it; what no task is called says nothing."""
+    task = found.get(semconv.TASK_TYPE)
+    if task in TASKS and (model := model_key(found, common)) is not None and model.version:
+        decoded.tasks[model] = task
 
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:

@@ -187,7 +187,7 @@ DETECTION: Final[Mapping[str, Callable[[Binary], Estimate]]] = {
     "average_precision": average_precision,
     "mean_label": mean_label,
 }
-"""What is measured where the score is any number: of anomalies, that is."""
+"""What is measured where the score is any number: of anomalies, that is, of which the greater score is the stranger."""
 
 METRICS: Final[Mapping[str, Callable[[Binary], Estimate]]] = {
     **DETECTION,

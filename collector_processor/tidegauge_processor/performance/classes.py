@@ -1,14 +1,16 @@
 """Which label means which class: predictions and outcomes of a cohort brought to one set of names.
 
 The outcome comes from another process, often in another language, and weeks later: it may say ``1`` or ``1.0`` where
-the model says ``"true"``. Numbers are spelled as everywhere in Tidegauge (1.0 is ``"1"``), and ``0``/``1`` stand for
-``false``/``true`` and back where only one of the pairs is in use. What then still names no class is set aside and
-counted; to take it for the negative class, as comparing with the positive one would, makes a wrong number.
+the model says ``"late"`` or ``"true"``. Where there is a baseline, a class is said by its name or else by its place
+among the baseline's classes (`by_name`), whoever says it. Without one numbers are spelled as everywhere in Tidegauge
+(1.0 is ``"1"``), and ``0``/``1`` stand for ``false``/``true`` and back where only one of the pairs is in use. What then
+still names no class is set aside and counted; to take it for the negative class, as comparing with the positive one
+would, makes a wrong number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegauge.columns import category
+from tidegauge.observation import class_name
 from tidegauge_processor.performance.estimates import UndefinedMetricError
 from tidegauge_processor.performance.table import Table
 
@@ -57,6 +60,35 @@ class Classified:
             weight=self.weight[rows],
             row=self.row[rows],
         )
+
+
+def by_name(table: Table, classes: Sequence[str]) -> Table:
+    """The outcomes with the names of classes where they say places, see `tidegauge.observation.class_name`.
+
+    Args:
+        table: of a cohort.
+        classes: as the baseline orders them; without any there are no places.
+    """
+    if not classes:
+        return table
+    kinds = [
+        kind._replace(
+            actual=None if kind.actual is None else class_name(kind.actual, classes),
+            klass=None if kind.klass is None else class_name(kind.klass, classes),
+        )
+        for kind in table.kinds
+    ]
+    rows = np.flatnonzero(~np.isnan(table.actual))
+    values, places = np.unique(table.actual[rows], return_inverse=True)
+    names = [class_name(value, classes) for value in values.tolist()]
+    known = np.array([name in classes for name in names], dtype=np.bool_)[places]
+    rows, places = rows[known], places[known]
+    codes, of_code = np.unique(table.kind[rows] * max(len(names), 1) + places, return_inverse=True)
+    actual, kind = table.actual.copy(), table.kind.copy()
+    actual[rows], kind[rows] = np.nan, len(kinds) + of_code
+    for code in codes.tolist():  # a number that stands for a class becomes its name, in a kind of its own
+        kinds.append(kinds[code // len(names)]._replace(actual=names[code % len(names)]))
+    return table._replace(kinds=tuple(kinds), kind=kind, actual=actual)
 
 
 def read_binary(table: Table, positive: str | None) -> tuple[Classified, str | None]:

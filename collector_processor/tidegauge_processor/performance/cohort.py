@@ -8,7 +8,9 @@ are kept (`tidegauge.score_codes`), apart from the rest, so that outcomes withou
 
 Of the outcomes of one prediction the one that was recorded last counts; at the same instant the greater actual (text
 after numbers), and then the greater of what else differs. That is an order in which every two outcomes have a place,
-so the state is a maximum per prediction: it does not depend on order, batching or repetition.
+so the state is a maximum per prediction: it does not depend on order, batching or repetition. It holds for an outcome
+that cannot be read as well: that is the last word on the prediction, and which classes there are is known only when
+the cohort is measured. Then it is set aside and counted.
 
 An id is kept as 56 bits of its BLAKE2b hash. Two of 40,000 predictions share these with a probability of 1e-8; then
 one of the two would be missing.
@@ -114,7 +116,7 @@ class Cohort:
         value[~_mask([k.has_value for k in used], kind)] = np.nan
         actual[_mask([k.actual is not None for k in used], kind)] = np.nan
         made = self._rows["predicted"].copy()
-        delay, group = self._rows["recorded"] - made, self._rows["group"].copy()
+        delay, group = np.maximum(self._rows["recorded"] - made, 0), self._rows["group"].copy()
         codes = self._codes[:, : max((k.classes for k in used), default=0)].copy()
         return Table(used, kind, score, value, actual, made, delay, group, np.ones(made.size), codes)
 

@@ -47,7 +47,7 @@ class Table(NamedTuple):
         value: predicted numbers, shape ``(n,)``; NaN without one.
         actual: true numbers, shape ``(n,)``; NaN where the kind has a true class.
         predicted_at: when the predictions were made, ns since the epoch, shape ``(n,)``.
-        delay: time from there until their outcomes were recorded, ns, shape ``(n,)``.
+        delay: time from there until their outcomes were recorded, ns, shape ``(n,)``; 0 where they say an earlier time.
         group: hashed name of the list that a ranked item belongs to, shape ``(n,)``; 0 without one.
         weight: rows that each outcome stands for, above zero, shape ``(n,)``; 1 unless somebody weighs them.
         codes: of the scores of every class, shape ``(n, c)`` with as many columns as some kind has classes; zeros

@@ -15,6 +15,7 @@ from tidegauge_processor.performance.arrivals import Arrivals
 from tidegauge_processor.performance.effect import Expected
 from tidegauge_processor.performance.fairness import Counts
 from tidegauge_processor.performance.judging import Labelled
+from tidegauge_processor.performance.likely import Predicted
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import StreamKey
 from tidegauge_processor.signals import Event, Group, Signal, Standing, group_of
@@ -26,7 +27,7 @@ from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
-FORMAT: Final = "tidegauge.memory/8"
+FORMAT: Final = "tidegauge.memory/9"
 """Version of the bytes that `Memory.dump` writes."""
 
 MOST_ERRORS: Final = 100
@@ -47,7 +48,8 @@ class Memory:
         closed_until: windows that start before have been judged.
         unjudged: starts of the cohorts that got labels since they were last judged.
         baseline: id of the baseline in force.
-        task: what the model does, as its outcomes say; empty when nobody has said.
+        task: what the model does, as its outcomes or spans say; empty when nobody has said.
+        outputs: what its predictions look like, as far as outcomes tell.
         carried: what each cumulative stream had counted when its last window closed, and since which start.
         metric_writers: writers that sent feature metrics in the last closed window, so that their spans do not count.
         history: counts of the latest closed windows, oldest first, without gaps.
@@ -89,6 +91,7 @@ class Memory:
         self.unjudged: set[int] = set()
         self.baseline = ""
         self.task = ""
+        self.outputs = Predicted()
         self.carried: dict[tuple[str, StreamKey], tuple[int, Snapshot]] = {}
         self.metric_writers: set[str] = set()
         self.history: list[Window] = []
@@ -121,8 +124,15 @@ class Memory:
         self.unreadable: dict[int, int] = {}
 
     def task_of(self, baseline: Baseline | None) -> tuple[str, str | None]:
-        """What the model does, and its positive class where somebody has said: the baseline knows best."""
-        return (baseline.task, baseline.positive) if baseline else (self.task, None)
+        """What the model does, and its positive class where that is known.
+
+        The baseline knows best, and then who says it; else it is what predictions look like, and empty if that is
+        nothing.
+        """
+        if baseline:
+            return baseline.task, baseline.positive
+        likely = self.outputs.likely
+        return self.task or likely.task, likely.positive
 
     def stand(self, group: Group, said: Iterable[Signal]) -> None:
         """Let what is said of a group, but not events, stand in the place of its older signals."""
@@ -190,6 +200,7 @@ class Memory:
             "untested": sorted(self.untested),
             "tested": sorted(self.tested),
             "unreadable": sorted(self.unreadable.items()),
+            "outputs": self.outputs.dump(),
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -237,6 +248,7 @@ class Memory:
         memory.untested = set(plain["untested"])
         memory.tested = set(plain["tested"])
         memory.unreadable = dict(plain["unreadable"])
+        memory.outputs = Predicted.load(plain["outputs"])
         return memory
 
 

@@ -78,15 +78,27 @@ class ModelState:
         self.memory.watermark = max(self.memory.watermark, min(end, now) - lateness)
         return end <= now + FURTHEST_AHEAD
 
+    def saw_outcomes(self, recorded: int, now: int) -> None:
+        """Move the watermark of labels to outcomes recorded up to ``recorded``, but not beyond ``now``."""
+        watermark = max(self.memory.label_watermark, min(recorded, now))
+        if watermark != self.memory.label_watermark:
+            self.memory.label_watermark = watermark
+            self.touch()
+
     def add_outcome(self, outcome: Outcome, timing: Timing, now: int) -> str:
-        """Take up an outcome; what became of it."""
+        """Take up an outcome; what became of it.
+
+        One that was recorded when its cohort no longer took labels has expired by its own time. Of outcomes that come
+        together all should have been `saw_outcomes` before, so that what expires does not depend on their order.
+        """
         memory = self.memory
+        self.saw_outcomes(outcome.recorded_at, now)
         start = outcome.predicted_at - outcome.predicted_at % timing.cohort
         if start + timing.cohort + timing.retention <= memory.label_watermark:
             return "expired"
-        memory.label_watermark = max(memory.label_watermark, min(outcome.recorded_at, now))
         fate = self.cohorts.setdefault(start, Cohort()).add(outcome)
         if fate in ("new", "revised"):
+            memory.outputs.add(outcome.klass, outcome.score, outcome.value)
             memory.unjudged.add(start)
             if start not in memory.tested:
                 memory.untested.add(start)
@@ -94,8 +106,9 @@ class ModelState:
         return fate
 
     def learn_task(self, task: str) -> None:
-        """Remember what the model does, as its outcomes say."""
+        """Remember what the model does, as its outcomes or spans say; labels that came before are measured by that."""
         if task != self.memory.task:
+            self.memory.unjudged |= set() if self.memory.task else self.cohorts.keys()
             self.memory.task = task
             self.touch()
 

@@ -151,9 +151,10 @@ class Baseline:
             task: ``"binary"``, ``"multiclass"``, ``"regression"``, ``"ranking"`` or ``"anomaly"``.
             prediction: column of the predicted class; for ``regression`` and ``ranking`` of the predicted number.
             score: column of the probability of the positive class (``binary``: the greater of the two, as scikit-learn
-                orders them), of the predicted one (``multiclass``), or of any score (``ranking``, ``anomaly``). For
-                ``multiclass`` also a column for each class, by its name: then ROC AUC, recall and F1 can be estimated
-                without labels, and not only accuracy and precision, of up to 63 classes.
+                orders them), of the predicted one (``multiclass``), or of any score (``ranking``; ``anomaly``: the
+                greater the stranger, so scikit-learn's ``score_samples`` with the other sign). For ``multiclass`` also
+                a column for each class, by its name: then ROC AUC, recall and F1 can be estimated without labels, and
+                not only accuracy and precision, of up to 63 classes.
             label: column of what really happened; gives the reference performance.
             timestamp: column of the time of each row; gives the season. Datetimes and ISO texts (UTC unless they say
                 otherwise), or numbers since the epoch: seconds below 1e11, nanoseconds from 1e16.

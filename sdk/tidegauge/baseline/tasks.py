@@ -9,7 +9,10 @@ from tidegauge.errors import BaselineError
 Task = Literal["binary", "multiclass", "regression", "ranking", "anomaly"]
 
 TASKS: Final[tuple[Task, ...]] = get_args(Task)
-"""The tasks: one of two classes, one of several, a number, the relevance of an item, the strangeness of a row."""
+"""The tasks: one of two classes, one of several, a number, the relevance of an item, the strangeness of a row.
+
+The score of a row is the greater the stranger it is; scikit-learn's ``score_samples`` has the opposite sign.
+"""
 
 NUMBER_TASKS: Final[frozenset[Task]] = frozenset({"regression", "ranking"})
 """Tasks whose prediction is a number; that of the others is a class."""

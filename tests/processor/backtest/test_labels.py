@@ -186,6 +186,29 @@ def test_numbers_of_a_regression_in_csv_are_those_of_scikit_learn() -> None:
     assert (found["labels"]["unlabelled"], found["labels"]["unreadable"]) == (18, 1)
 
 
+@pytest.mark.parametrize("names", [("0", "1"), ("bad", "good")])
+@pytest.mark.parametrize("spelled", [("False", "True"), ("0", "1"), (False, True), (0.0, 1.0)])
+def test_labels_are_names_or_places_of_classes_however_they_are_kept(
+    names: tuple[str, str], spelled: tuple[str, str] | tuple[bool, bool] | tuple[float, float]
+) -> None:
+    rows = binary(1_000, seed=15).drop(columns="landed").dropna()
+    fit(
+        rows.drop(columns=["at", "region"]).assign(late=rows["late"].map(dict(enumerate(names)))),
+        task="binary",
+        score="score",
+        label="late",
+    )
+    truth = rows["late"].astype(int)
+    rows["late"] = truth.map(dict(enumerate(spelled)))
+    rows.to_parquet("rows.parquet")
+    rows.to_csv("rows.csv", index=False)
+    for path in ("rows.parquet", "rows.csv"):
+        found = backtest(path, *BINARY)
+        assert (found["labels"]["used"], found["labels"]["unreadable"]) == (len(rows), 0)
+        share = [each for each in found["evaluations"] if each["name"] == "mean_label" and whole(each)]
+        assert sum(each["value"] * each["labels"] for each in share) == pytest.approx(truth.sum())
+
+
 def test_labels_have_until_the_wait_to_arrive(capsys: pytest.CaptureFixture[str]) -> None:
     fit_binary()
     rows = binary(3_000, seed=6)
@@ -196,7 +219,7 @@ def test_labels_have_until_the_wait_to_arrive(capsys: pytest.CaptureFixture[str]
     options = (*BINARY, "--label-time", "landed")
     config = "labels: {window: 24h, wait: 12h}\n"
     found = backtest("rows.parquet", *options, config=config)
-    known = rows[rows["late"].notna() & (rows["landed"] >= rows["at"])]
+    known = rows[rows["late"].notna() & rows["landed"].notna()]  # one came before its prediction, and so at once
     in_time = known[known["landed"] <= known["at"].dt.floor("D") + pd.Timedelta(hours=36)]
     assert 0 < len(in_time) < len(known)
     days = by_day(rows)
@@ -216,6 +239,7 @@ def test_labels_have_until_the_wait_to_arrive(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert "labels were left out: they came later than 12h after the end of their 24h: raise labels.wait" in out
     assert "2 labels were left out: they have no time." in out
+    assert "1 labels say that they came before their prediction: taken to come at once." in out
     rows.sample(frac=1, random_state=1).to_csv("rows.csv", index=False)
     again = backtest("rows.csv", *options, config=config)
     assert again["labels"] == found["labels"]

@@ -6,10 +6,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.processor.performance.outcomes import cohort_of
 from tidegauge_processor.performance.arrivals import LEAST_LABELS, Arrivals
 from tidegauge_processor.performance.classes import read_binary
 from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.evaluate import report
+from tidegauge_processor.performance.evaluations import realized
+from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.table import Kind, Table
 
 DAY = 86_400 * 10**9
@@ -174,3 +177,22 @@ def test_what_was_learned_adds_up_and_survives_a_restart():
     ages = np.array([1, 7, 30]) * DAY
     assert whole.share("0", ages) == pytest.approx(1 - np.exp(-ages / DAY / 3), abs=0.03)
     assert whole.share("1", ages) == pytest.approx(1 - np.exp(-ages / DAY / 10), abs=0.05)
+
+
+def test_slices_and_the_reliability_curve_are_weighed_as_the_whole_is():
+    arrivals = Arrivals()
+    arrivals.add("0", np.full(400, DAY))
+    arrivals.add("1", np.repeat([DAY, 10 * DAY], 200))  # half of them are not there yet after five days
+    actual = {"north": "0001", "south": "000011"}
+    table = cohort_of(
+        Outcome(f"{region}-{row}", 0, DAY, label, 0.25, None, label, (("region", region),))
+        for region, labels in actual.items()
+        for row, label in enumerate(labels)
+    ).table()
+    found = realized(table, "binary", "1", None, arrivals, 5 * DAY)
+    said = {each.segment: each for each in found.evaluations if each.name == "mean_label"}
+    assert said[None].value == pytest.approx(6 / 13)
+    assert said[None].unweighted == pytest.approx(3 / 10)
+    assert said["region", "north"].value == pytest.approx(2 / 5)
+    assert said["region", "south"].value == pytest.approx(4 / 8)
+    assert [point.share.value for point in found.reliability] == [pytest.approx(6 / 13)]
