@@ -63,7 +63,7 @@ class LabelJudge:
             now: the clock on the wall, ns since the epoch.
         """
         yield from self._test(state, watermark)
-        self._learn(state, watermark)
+        self._learn(state, state.memory.label_watermark)  # silence is no news of delays
         for start in state.ripe_cohorts(watermark, self._timing):
             if now - self._said.get((state.key, start), 0) >= self._timing.again:
                 self._said[state.key, start] = now

@@ -99,7 +99,7 @@ class Follow:
         if record["name"] == semconv.METRIC_WINDOW_END:
             end = pd.Timestamp(record["time"], tz="UTC")
             self._reach("judged", end, f"{end:%Y-%m-%d}")
-        elif record["attributes"].get(semconv.EVALUATION_TYPE) == "realized":
+        elif record["attributes"].get(semconv.EVALUATION_NAME) == "mean_label":  # known when outcomes are
             self._reach("evaluated", pd.Timestamp(record["time"], tz="UTC"), "")
 
     def _reach(self, what: str, day: pd.Timestamp, note: str) -> None:
