@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
+from rich.console import Console
 
 from tests.processor.models import baseline, flush, hour, rows
 from tests.processor.requests import HOUR, Writer
@@ -21,6 +23,7 @@ from tidegauge import Baseline, semconv
 from tidegauge_processor import windowing
 from tidegauge_processor.backtest import OutputColumns, Source, run
 from tidegauge_processor.backtest.results import Backtest
+from tidegauge_processor.backtest.screen import show
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp import attributes, encode_events
@@ -132,3 +135,7 @@ def test_the_effect_is_what_is_estimated_of_the_window_that_showed_the_change(ta
     assert incident.effect.reference == known.performance[name]
     assert incident.level == "material"
     assert incident.pages != incident.effect.unchanged
+    show(found, known, console := Console(file=io.StringIO(), width=160))
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"1 in all, {int(incident.pages)} of them worth a page." in said
+    assert ("is none: only inputs changed" in said) == incident.effect.unchanged

@@ -148,8 +148,12 @@ def _show_incidents(backtest: Backtest, console: Console) -> None:
     console.print(table)
     if len(incidents) > _MOST_INCIDENTS:
         console.print(f"... and {len(incidents) - _MOST_INCIDENTS} more")
-    paging = sum(incident.level == "material" for incident in incidents)
-    console.print(f"{len(incidents)} in all, {paging} of them material, which is what should page.")
+    paging = sum(incident.pages for incident in incidents)
+    console.print(f"{len(incidents)} in all, {paging} of them worth a page.")
+    for incident in incidents[:_MOST_INCIDENTS]:
+        if incident.level == "material" and not incident.pages:
+            why = "only inputs changed, and the accuracy or error to be expected is surely no worse"
+            console.print(f"That of {_when(incident.opened)} is none: {why}.")
 
 
 def _concerned(incident: IncidentRecord) -> Iterator[str]:
