@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +18,6 @@ from tidegauge_processor.backtest.evaluations import (
 from tidegauge_processor.backtest.record import moment
 from tidegauge_processor.backtest.results import (
     Backtest,
-    EffectRecord,
     IncidentRecord,
     StreamRecord,
     WindowRecord,
@@ -60,18 +58,17 @@ class Recorder:
         streams = [self._window_stream(list(verdicts)) for _, verdicts in by_stream]
         self._windows.append(WindowRecord(start=moment(start), end=moment(end), rows=rows, streams=streams))
         for told in judged.changes:
-            self.take_up(told)
+            self._incidents[told.change.id] = self._of_windows(told)
         subject = subject_of(ModelKey(self._baseline.model, self._baseline.version), self._baseline, start, end)
         self._evaluations += evaluation_records([evaluation_signal(subject, each) for each in estimated])
 
-    def take_up(self, told: Told) -> None:
-        """Take up what is known of an incident by now; streams that only moved with the others stay on its list."""
-        change, effect = told
-        known = self._incidents.get(change.id)
-        found = self._incident(change, change.end, self._policy.window_length, effect)
+    def bring_up_to_date(self, told: Told) -> None:
+        """Take up what is known by now of an open incident; streams that only moved with the others stay listed."""
+        known = self._incidents[told.change.id]
+        found = self._of_windows(told)
         named = {(stream.target, stream.name) for stream in found.streams}
-        others = [each for each in known.streams if (each.target, each.name) not in named] if known else []
-        self._incidents[change.id] = found.model_copy(update={"streams": [*found.streams, *others]})
+        others = [stream for stream in known.streams if (stream.target, stream.name) not in named]
+        self._incidents[found.id] = found.model_copy(update={"streams": [*found.streams, *others]})
 
     def add_labels(self, judged: cohorts.Judged, length: int) -> None:
         """Take up what labels say of cohorts of ``length`` ns."""
@@ -103,11 +100,13 @@ class Recorder:
         states = {window_name(v.scale * self._policy.window_length): v.state for v in verdicts}
         return WindowStreamRecord(**self._fields(headline, self._policy.window_length), states=states)
 
+    def _of_windows(self, told: Told) -> IncidentRecord:
+        return self._incident(told.change, told.change.end, self._policy.window_length, told.effect)
+
     def _incident(
         self, change: IncidentChange, said_at: int, length: int, effect: Effect | None = None
     ) -> IncidentRecord:
         known = self._incidents.get(change.id)
-        told = EffectRecord(**asdict(effect)) if effect else known.effect if known else None
         return IncidentRecord(
             id=change.id,
             opened=known.opened if known else moment(said_at),
@@ -115,7 +114,7 @@ class Recorder:
             change_point=moment(change.change_point),
             level="material" if change.state is State.MATERIAL else "changed",
             pages=pages(change, effect) or (known is not None and known.pages),
-            effect=told,
+            effect=effect or (known.effect if known else None),
             streams=[StreamRecord(**self._fields(verdict, length)) for verdict in change.ranking],
         )
 

@@ -102,7 +102,7 @@ def run(
     if counted < rows:
         raise DataError(f"{str(source.path)!r} shrank while it was read: start again")
     if left := still_open(past, baseline, policy):
-        recorder.take_up(left)
+        recorder.bring_up_to_date(left)
     return recorder.finish(realized.finish() if realized else None)
 
 

@@ -14,6 +14,7 @@ from tidegauge.errors import DataError
 from tidegauge_processor import comparison
 from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, ReliabilityRecord
 from tidegauge_processor.backtest.record import Number, Record
+from tidegauge_processor.performance.effect import Effect
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Stream
 
@@ -83,28 +84,6 @@ class WindowRecord(Record):
     streams: list[WindowStreamRecord]
 
 
-class EffectRecord(Record):
-    """What is expected of the performance in the merged windows that showed an incident most clearly.
-
-    Attributes:
-        name: ``accuracy``, or ``mae`` of a regression.
-        value: estimated, without labels.
-        lower: lower end of its 95 % interval.
-        upper: upper end of its 95 % interval.
-        reference: what labels showed on the reference.
-        rows: rows that the estimate rests on.
-        unchanged: whether it is surely no worse than the floor allows.
-    """
-
-    name: str
-    value: float
-    lower: float
-    upper: float
-    reference: float
-    rows: int
-    unchanged: bool
-
-
 class IncidentRecord(Record):
     """A stretch of time in which something was out of the ordinary.
 
@@ -125,7 +104,7 @@ class IncidentRecord(Record):
     change_point: datetime
     level: Literal["changed", "material"]
     pages: bool
-    effect: EffectRecord | None
+    effect: Effect | None
     streams: list[StreamRecord]
 
 

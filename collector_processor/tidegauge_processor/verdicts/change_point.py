@@ -22,11 +22,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.statistics import season
 from tidegauge.statistics.anderson_darling import anderson_darling
 from tidegauge.statistics.g_test import g_statistic
 from tidegauge.statistics.klotz import klotz
 from tidegauge.statistics.pooling import pool_neighbours, pool_smallest
+from tidegauge_processor.verdicts.comparisons import merged_runs
 from tidegauge_processor.verdicts.scales import merge_latest, stack
 from tidegauge_processor.verdicts.types import Reference, Verdict, Window
 
@@ -55,12 +55,9 @@ def change_point(windows: Sequence[Window], reference: Reference, verdict: Verdi
         >>> change_point(hours, Reference(np.array([[5000, 5000]])), alarm)
         7
     """
-    stacked = stack(windows, [verdict.stream], reference.cells)
-    lengths = tuple(range(1, len(windows) + 1))
-    rows = stacked.sum(axis=2)
-    mixed = season.mix(reference.counts[None], rows, np.stack([window.slots for window in windows]), lengths)
-    merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), lengths).astype(np.float64)
-    return _most_differing(windows, mixed.reference[0, 0], merged[0, 0], reference, verdict)
+    lengths = range(1, len(windows) + 1)
+    mixed, runs = merged_runs(windows, reference, verdict.stream, lengths)
+    return _most_differing(windows, mixed, runs, reference, verdict)
 
 
 def change_point_beside(

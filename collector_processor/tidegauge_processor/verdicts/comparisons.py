@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tidegauge.statistics import season
 from tidegauge.statistics.wobble import FEWEST_BLOCKS, METHODS
-from tidegauge_processor.verdicts.scales import merge_latest
-from tidegauge_processor.verdicts.types import Reference
+from tidegauge_processor.verdicts.scales import merge_latest, stack
+from tidegauge_processor.verdicts.types import Reference, Stream, Window
 from tidegauge_processor.verdicts.uncertain import NODES, beyond
 
 Floats = NDArray[np.float64]
@@ -136,6 +136,30 @@ def compare(
         beyond,
         ordered,
     )
+
+
+def merged_runs(
+    windows: Sequence[Window], reference: Reference, stream: Stream, lengths: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """The latest windows of one stream merged, and the reference mixed to the hours of each such run.
+
+    Args:
+        windows: as they were judged, oldest first.
+        reference: of the stream.
+        stream: which of their counts to look at.
+        lengths: ``n`` numbers of windows to merge.
+
+    Returns:
+        Reference and rows of each run by cell, both of shape ``(n, K)``.
+
+    Raises:
+        ValueError: there are no windows, or counts do not fit the reference.
+    """
+    stacked = stack(windows, [stream], reference.cells)
+    slots = np.stack([window.slots for window in windows])
+    mixed = season.mix(reference.counts[None], stacked.sum(axis=2), slots, tuple(lengths))
+    merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), lengths)
+    return mixed.reference[0, 0], merged[0, 0].astype(np.float64)
 
 
 def _blocks(reference: Reference, hours: float) -> int:

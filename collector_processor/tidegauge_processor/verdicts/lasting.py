@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.statistics import season
-from tidegauge_processor.verdicts.scales import merge_latest, stack
+from tidegauge_processor.verdicts.comparisons import merged_runs
+from tidegauge_processor.verdicts.scales import stack
 from tidegauge_processor.verdicts.types import Reference, Stream, Window
 
 Floats = NDArray[np.float64]
@@ -107,11 +107,8 @@ def _either(known: Reference, *sums: Floats) -> bool:
 
 def _merged(windows: Sequence[Window], reference: Reference, stream: Stream) -> tuple[Floats, Floats]:
     """Rows by cell, and the reference mixed to their hours."""
-    stacked, every = stack(windows, [stream], reference.cells), (len(windows),)
-    slots = np.stack([window.slots for window in windows])
-    mixed = season.mix(reference.counts[None], stacked.sum(axis=2), slots, every)
-    merged = merge_latest(np.where(mixed.usable[:, :, None], stacked, 0), every)
-    return merged[0, 0, 0].astype(np.float64), mixed.reference[0, 0, 0]
+    mixed, rows = merged_runs(windows, reference, stream, [len(windows)])
+    return rows[0], mixed[0]
 
 
 def _shares(counts: Floats) -> Floats:
