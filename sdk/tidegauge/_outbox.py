@@ -31,11 +31,13 @@ class RefusedError(Exception):
 
     Args:
         reason: why, in a word of a small vocabulary.
+        advice: what is wrong and how to mend it.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, advice: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.advice = advice
 
 
 @contextlib.contextmanager
@@ -163,11 +165,11 @@ class Outbox(Generic[_Batch]):
                 if not self._queue:
                     return True
                 batch, items = head = self._queue[0]
-            refusal = ""
+            refusal = advice = ""
             try:
                 done = self._attempt(batch)
             except RefusedError as refused:
-                done, refusal = True, refused.reason
+                done, refusal, advice = True, refused.reason, refused.advice
             with self._changed:
                 still_first = bool(self._queue) and self._queue[0] is head
                 if not done:
@@ -176,7 +178,7 @@ class Outbox(Generic[_Batch]):
                     self._pop()
                 self._changed.notify_all()
         if refusal and still_first:
-            self._safety.dropped(f"{self._name}_{refusal}", items)
+            self._safety.dropped(f"{self._name}_{refusal}", items, advice)
         return done
 
     def _attempt(self, batch: _Batch) -> bool:

@@ -1,26 +1,39 @@
-"""OpenTelemetry's gRPC exporters with our encoder in place of theirs; imported only where gRPC is used.
+"""OTLP over gRPC: one attempt, and what its failure means; imported only where gRPC is used.
 
-Endpoint, TLS, headers, compression, timeout and retries are all theirs. Should a later version no longer ask for the
-translation, its own encoder takes over and nothing but speed changes. One thing theirs does not tell: whether a failure
-is for good. So their stub is watched, and a status that OTLP calls not retryable becomes a `RefusedError`.
+OpenTelemetry's own exporters log each attempt, try again what no attempt can mend, and tell neither why nor whether a
+failure is for good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import importlib
+import threading
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.metrics.export import MetricsData
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # it is sent without types
 
-from tidegauge._export.encode import encode_logs, encode_metrics
+from tidegauge._export.credentials import (
+    USER_AGENT,
+    Certificates,
+    certificates,
+    headers,
+    provided,
+)
+from tidegauge._export.endpoint import Endpoint
+from tidegauge._export.otlp import OtlpLogExporter, OtlpMetricExporter, exporter_of
+from tidegauge._export.reasons import Reasons
+from tidegauge._export.unsent import UnsentError
 from tidegauge._outbox import RefusedError
 
+# gRPC imports this with its first channel, in the thread that sends. A fork meanwhile would leave a child without it.
+with contextlib.suppress(ImportError):
+    importlib.import_module("grpc._channel")
+
+_OPTIONS: Final = [("grpc.primary_user_agent", USER_AGENT)]
 _RETRY_INFO: Final = "google.rpc.retryinfo-bin"
 _RETRYABLE: Final = frozenset(
     {
@@ -32,47 +45,120 @@ _RETRYABLE: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
+_CAUSES: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: "credentials",
+    grpc.StatusCode.PERMISSION_DENIED: "rights",
+    grpc.StatusCode.UNIMPLEMENTED: "path",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "size",
+}
+_METHODS: Final = {
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+}
 
 
-class GrpcMetricExporter(OTLPMetricExporter):
-    """Sends metrics over gRPC."""
+def exporter(endpoint: Endpoint) -> OtlpMetricExporter | OtlpLogExporter:
+    """The exporter for ``endpoint``.
 
-    def _translate_data(self, data: MetricsData) -> ExportMetricsServiceRequest:
-        return encode_metrics(data)
-
-    def _initialize_channel_and_stub(self) -> None:
-        connect: Any = super()._initialize_channel_and_stub
-        connect()
-        self._client: Any = _Watched(self._client)
+    Raises:
+        ConfigurationError: credentials that the environment asks for are not there.
+    """
+    return exporter_of(GrpcWire(endpoint), endpoint)
 
 
-class GrpcLogExporter(OTLPLogExporter):
-    """Sends events over gRPC."""
+class GrpcWire:
+    """Sends requests of one signal.
 
-    def _translate_data(self, data: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
-        return encode_logs(data)
+    Args:
+        endpoint: where they go.
 
-    def _initialize_channel_and_stub(self) -> None:
-        connect: Any = super()._initialize_channel_and_stub
-        connect()
-        self._client: Any = _Watched(self._client)
+    Raises:
+        ConfigurationError: credentials that the environment asks for are not there.
+    """
 
+    def __init__(self, endpoint: Endpoint) -> None:
+        files = certificates(endpoint.signal)
+        self._endpoint = endpoint
+        self._headers = tuple(headers(endpoint.signal).items())
+        self._credentials = _credentials(endpoint, files) if endpoint.tls else None
+        self._reasons = Reasons(endpoint, files.authority)
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._closed = False
 
-class _Watched:
-    def __init__(self, stub: Any) -> None:
-        self._stub = stub
+    def send(self, data: bytes) -> None:
+        """Make one attempt.
 
-    def Export(self, request: Any, **options: Any) -> Any:  # noqa: N802 - the service's own name
+        Raises:
+            UnsentError: it failed this time.
+            RefusedError: it can never be sent.
+        """
         try:
-            return self._stub.Export(request, **options)
+            self._call(data)
         except grpc.RpcError as error:
-            if _is_for_good(error):
-                raise RefusedError(f"refused_{error.code().name.lower()}") from None
-            raise
+            raise self._failure(error) from None
+        except ValueError:  # gRPC's word for a channel that was closed
+            if not self._closed:
+                raise
+            raise UnsentError("stopped", "the exporter was shut down") from None
+
+    def close(self) -> None:
+        """End the connection, and with it an attempt that is being made."""
+        self._closed = True
+        self._disconnect()
+
+    def _call(self, data: bytes) -> None:
+        with self._lock:
+            if self._closed:
+                raise UnsentError("stopped", "the exporter was shut down")
+            if self._channel is None:
+                self._channel = self._connect()
+            export = self._channel.unary_unary(_METHODS[self._endpoint.signal], None, None)
+        export(data, timeout=self._endpoint.timeout, metadata=self._headers)
+
+    def _connect(self) -> grpc.Channel:
+        gzip = self._endpoint.compression == "gzip"
+        compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+        if self._credentials is None:
+            return grpc.insecure_channel(self._endpoint.address, _OPTIONS, compression)
+        return grpc.secure_channel(self._endpoint.address, self._credentials, _OPTIONS, compression)
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _failure(self, error: Any) -> Exception:
+        code, details = error.code(), str(error.details())
+        pause = _pause(error)
+        if code is grpc.StatusCode.UNAVAILABLE and not pause:
+            self._disconnect()  # a channel that has failed refuses calls for a while by itself
+            return self._reasons.unanswered(details)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return self._reasons.late()
+        if code in _RETRYABLE or pause is not None:
+            return self._reasons.busy(code.name, pause or 0.0)
+        return RefusedError(f"refused_{code.name.lower()}", self._reasons.refused(code.name, _CAUSES.get(code, "")))
 
 
-def _is_for_good(error: Any) -> bool:
-    code = error.code()
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # a moment's pressure, or a message that is too large
-        return _RETRY_INFO not in dict(error.trailing_metadata() or ())
-    return code not in _RETRYABLE
+def _pause(error: Any) -> float | None:
+    """Seconds that the receiver asks to be left alone; None when it does not say."""
+    data = dict(error.trailing_metadata() or ()).get(_RETRY_INFO)
+    if data is None:
+        return None
+    try:
+        nanoseconds: int = RetryInfo.FromString(data).retry_delay.ToNanoseconds()
+    except DecodeError:
+        return None
+    return max(nanoseconds / 1e9, 0.0)
+
+
+def _credentials(endpoint: Endpoint, files: Certificates) -> grpc.ChannelCredentials:
+    made: grpc.ChannelCredentials | None = provided("GRPC", endpoint.signal, grpc.ChannelCredentials)
+    if made is not None:
+        return made
+    authority, client, key = (
+        None if path is None else Path(path).read_bytes() for path in (files.authority, files.client, files.key)
+    )
+    return grpc.ssl_channel_credentials(authority, key, client)
