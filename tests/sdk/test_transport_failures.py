@@ -319,7 +319,7 @@ def test_attempts_to_send_spans_end_when_the_exporter_is_shut_down_and_say_why(p
         until(lambda: exporter.absent)
         exporter.shutdown()
         assert attempt.result(60) is SpanExportResult.FAILURE
-    assert "lost 1 spans: nobody listens" in caplog.text
+    assert "Tidegauge lost 1 spans (further losses of this kind are not logged): nobody listens" in caplog.text
 
 
 def test_the_failure_of_an_exporter_of_the_applications_own_is_told(caplog):

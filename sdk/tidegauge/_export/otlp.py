@@ -159,7 +159,7 @@ class OtlpSpanExporter(SpanExporter):
     def _gave_up(self, kind: str, why: str, spans: int) -> SpanExportResult:
         if kind not in self._said:
             self._said.add(kind)
-            _logger.warning("Tidegauge lost %d spans: %s. Further losses of this kind are not logged.", spans, why)
+            _logger.warning("Tidegauge lost %d spans (further losses of this kind are not logged): %s", spans, why)
         return SpanExportResult.FAILURE
 
 

@@ -98,6 +98,8 @@ class GrpcWire:
         try:
             self._call(data, timeout)
         except grpc.RpcError as error:
+            if self._closed:  # which cancels the attempt
+                raise UnsentError("stopped", "the exporter was shut down") from None
             raise self._failure(error) from None
         except ValueError:  # gRPC's word for a channel that was closed
             if not self._closed:
