@@ -31,5 +31,8 @@ def before_exit(end: Callable[[], None]) -> None:
 
 
 def _is_child_of(package: str) -> bool:
-    process: Any = sys.modules.get(f"{package}.process")
-    return process is not None and getattr(process.current_process(), "_parent_pid", None) is not None
+    module: Any = sys.modules.get(f"{package}.process")
+    if module is None:
+        return False
+    process = module.current_process()  # while a child that was spawned imports the program, it is not yet itself
+    return getattr(process, "_parent_pid", None) is not None or getattr(process, "_inheriting", False)
