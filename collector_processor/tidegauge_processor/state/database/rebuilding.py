@@ -1,0 +1,117 @@
+"""A damaged file is set aside, and a new one is made of what still reads in it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import struct
+from contextlib import closing
+from pathlib import Path
+
+from tidegauge.errors import StorageError
+from tidegauge_processor.state.database import write_ahead_log
+from tidegauge_processor.state.database.losses import Losses
+from tidegauge_processor.state.database.marks import Marks
+from tidegauge_processor.state.database.opening import PAGE_SIZE, plain
+from tidegauge_processor.state.database.salvage import salvage
+from tidegauge_processor.state.database.schema import VERSION, layout, layouts, migrate
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a file."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def rebuild(path: Path, losses: Losses, known: Marks | None) -> tuple[str, int]:
+    """Put a new file in the place of a damaged or missing one.
+
+    Args:
+        path: of the file; its log is read too, and set aside with it.
+        losses: takes the rows that do not hold.
+        known: how far the state had come.
+
+    Returns:
+        Name of the file that the damaged one has become, empty when there was none; and the rows that were kept.
+
+    Raises:
+        StorageError: the disk is full, or a file cannot be renamed. The damaged file is as it was.
+    """
+    new, copy = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.copy")
+    try:
+        _remove(new, copy)
+        with closing(plain(new)) as target:
+            target.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+            migrate(target, 0)
+            _copy(path, copy)
+            target.execute("BEGIN")
+            kept = _salvaged(copy, new, target, losses, known)
+            target.execute("COMMIT")
+        aside = _set_aside(path)
+        new.rename(path)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"cannot rebuild the damaged {path}: {error}") from error
+    finally:
+        _remove(new, copy)
+    return aside, kept
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Bring file and log together in one file, without SQLite, which would stop at the first frame of the log."""
+    if path.exists():
+        shutil.copyfile(path, copy)
+    if write_ahead_log.has_frames(log_of(path)):
+        write_ahead_log.fold(log_of(path), copy, PAGE_SIZE)
+
+
+def _salvaged(copy: Path, new: Path, target: sqlite3.Connection, losses: Losses, known: Marks | None) -> int:
+    if not copy.exists() or not copy.stat().st_size:
+        return 0
+    with new.open("rb") as fresh:
+        first_page = fresh.read(PAGE_SIZE)
+    for page in (None, first_page):  # by its own first page, which holds the layout; else by that of a new file
+        _mend_header(copy, page)
+        with closing(plain(copy)) as source:
+            try:
+                found = layout(source)
+            except sqlite3.Error:
+                continue
+            if found == layouts()[VERSION]:
+                return salvage(source, target, losses, known)
+            if found in layouts()[1:]:
+                return 0  # of an older version: its rows have no checksum
+    return 0
+
+
+def _mend_header(copy: Path, first_page: bytes | None) -> None:
+    """Say what the file is as a whole: no log, as many pages as there are, and no free ones among them.
+
+    The fields are those of https://www.sqlite.org/fileformat2.html#the_database_header.
+    """
+    pages = -(-copy.stat().st_size // PAGE_SIZE)
+    with copy.open("r+b") as file:
+        if first_page is not None:
+            file.write(first_page)
+        file.truncate(max(pages, 1) * PAGE_SIZE)
+        file.seek(18)
+        file.write(b"\x01\x01")
+        file.seek(24)
+        file.write(struct.pack(">IIII", 1, max(pages, 1), 0, 0))
+        file.seek(92)
+        file.write(struct.pack(">I", 1))
+
+
+def _set_aside(path: Path) -> str:
+    """Rename a damaged file, and the log that belongs to it, to the first free ``.damaged-N``; gives the new name."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists() or log_of(aside).exists():
+        number += 1
+    found = [(old, new) for old, new in ((path, aside), (log_of(path), log_of(aside))) if old.exists()]
+    for old, new in found:
+        old.rename(new)
+    return aside.name if found else ""
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""What still reads in a damaged file, row by row.
+
+SQLite reads a table up to the first page that is damaged, and from its other end down to the last. What lies between
+is asked for one by one. A row is taken when it holds its checksum.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+
+from tidegauge_processor.state.database.losses import Losses
+from tidegauge_processor.state.database.marks import Marks
+from tidegauge_processor.state.database.rows import INBOX, POSITION, TABLES, Row, Table, holds
+
+_MOST_PROBES = 5_000_000
+_TAIL = 10_000
+"""Rows that are asked for one by one where nobody knows which are the last."""
+
+
+class _Reader:
+    """Reads one table of a damaged file.
+
+    Attributes:
+        seen: numbers of the rows that were read.
+        gap: numbers between which rows may be missing, both ends excluded; the upper is None when it is not known.
+    """
+
+    def __init__(self, source: sqlite3.Connection, table: Table) -> None:
+        self._source = source
+        self._table = table
+        self.seen: set[int] = set()
+        self.gap: tuple[int, int | None] | None = None
+
+    def rows(self) -> Iterator[Row]:
+        """All that still reads."""
+        low, high = -1, None
+        with suppress(sqlite3.Error):
+            for row in self._read("WHERE rowid > ? ORDER BY rowid", low):
+                low = row.number
+                yield row
+            return
+        with suppress(sqlite3.Error):
+            for row in self._read("WHERE rowid > ? ORDER BY rowid DESC", low):
+                high = row.number
+                yield row
+            return
+        self.gap = low, high
+        for number in range(low + 1, min(low + _MOST_PROBES, low + _TAIL if high is None else high)):
+            with suppress(sqlite3.Error):
+                yield from self._read("WHERE rowid = ?", number)
+
+    def lost(self, until: int | None) -> list[str] | None:
+        """Names of the rows that are missing; None when that cannot be told.
+
+        Args:
+            until: number of the last row where that is known.
+        """
+        if self._table.key != "rowid":
+            return self._lost_by_index()
+        if self.gap is None:
+            return []
+        low, high = self.gap
+        end = high or (until + 1 if until is not None else None)
+        if end is None or end - low > _MOST_PROBES:
+            return None
+        return [f"{self._table.noun} {number}" for number in range(low + 1, end) if number not in self.seen]
+
+    def _lost_by_index(self) -> list[str] | None:
+        """An index holds the names, and may be whole where its table is not."""
+        name, key = self._table.name, self._table.key
+        query = f"SELECT rowid, {key} FROM {name} INDEXED BY sqlite_autoindex_{name}_1"
+        try:
+            known = [(number, key) for number, key in self._source.execute(query) if number not in self.seen]
+        except sqlite3.Error:
+            return None if self.gap else []
+        return [f"{self._table.noun} {key.hex() if isinstance(key, bytes) else key}" for _, key in known]
+
+    def _read(self, which: str, value: int) -> Iterator[Row]:
+        for plain in self._source.execute(f"{self._table.select} {which}", (value,)):
+            row = Row.of(plain)
+            if row.number not in self.seen:
+                self.seen.add(row.number)
+                yield row
+
+
+def salvage(source: sqlite3.Connection, target: sqlite3.Connection, losses: Losses, known: Marks | None) -> int:
+    """Copy what still reads and holds its checksum into an empty file; how many rows that are.
+
+    Args:
+        source: the damaged file.
+        target: an empty file of the present format.
+        losses: takes the others.
+        known: how far the state had come.
+    """
+    target.execute("DELETE FROM position")
+    kept = position = 0
+    for table in TABLES:
+        reader = _Reader(source, table)
+        columns = dict.fromkeys(("rowid", *table.columns, "checksum"))
+        insert = f"INSERT OR IGNORE INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+        for row in reader.rows():
+            if not holds(table, row):
+                losses.row(table, row, "it does not hold its checksum", "checksum")
+                continue
+            number = () if table.columns[0] == "rowid" else (row.number,)
+            kept += target.execute(insert, (*number, *row.values, row.checksum)).rowcount
+            position = row.values[0] if table is POSITION else position
+        if table is INBOX and reader.gap and reader.gap[0] < position:
+            reader.gap = position, reader.gap[1]  # what came before is contained in the units
+        lost = reader.lost(known.requests if known and table is INBOX else None)
+        if lost is None or lost:
+            losses.missing(table, lost or [])
+    return kept
