@@ -8,7 +8,7 @@ READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench calibrate interop format lock clean
+.PHONY: help demo test damage lint bench calibrate interop format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -16,8 +16,11 @@ help: ## show this list
 demo: $(READY) ## a real model on real flights: drift and errors found, with a picture
 	$(BIN)/python examples/flights/demo.py
 
-test: $(READY) ## all tests but those that need a real peer
-	$(BIN)/pytest -m "not interop" -n logical --maxprocesses 8 --dist worksteal
+test: $(READY) ## all tests but those that need a real peer or take long
+	$(BIN)/pytest -m "not interop and not damage" -n logical --maxprocesses 8 --dist worksteal
+
+damage: $(READY) ## 80 flipped bits and 20 cuts in a real state: nothing is lost without a word
+	$(BIN)/pytest -m damage -n logical --maxprocesses 8 tests/processor/test_damage.py
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check

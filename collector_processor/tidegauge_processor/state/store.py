@@ -125,8 +125,7 @@ class Store:
         """Requests of the inbox behind position ``after``, in order; one at a time, for they may be large."""
         while rows := self._read(INBOX, "WHERE id > ? ORDER BY id LIMIT 1", after):
             number = rows[0].number
-            if gap := range(max(after, self._position) + 1, number):
-                self._losses.missing(INBOX, [f"{INBOX.noun} {number}" for number in gap[:100]], len(gap))
+            self._losses.requests(range(max(after, self._position) + 1, number))
             after = number
             for _, kind, data in (row.values for row in self._usable(INBOX, rows)):
                 yield number, SignalKind(kind), data
@@ -175,8 +174,10 @@ class Store:
         """Position and units of the last checkpoint."""
         rows = self._read(UNITS, "")
         usable = self._usable(UNITS, rows)
-        if UNITS.name not in self._losses.tables and sum(share(row.checksum) for row in usable) != self._promised:
-            self._losses.missing(UNITS, [])
+        if sum(share(row.checksum) for row in usable) != self._promised and len(usable) == len(rows):
+            if UNITS.name not in self._losses.tables:
+                self._losses.missing(UNITS, [])
+            self._remove(UNITS, [])
         return self._position, {row.values[0]: row.values[1] for row in usable}
 
     def outbox(self, limit: int) -> list[tuple[int, SignalKind, bytes]]:
@@ -243,8 +244,10 @@ class Store:
         # An id is never given twice, not even after the inbox was emptied.
         self._next_id = max(self._next_id, self._position + 1, (last or 0) + 1)
         self._content = _content(run)
-        if joined != self._content.joins and JOINS.name not in self._losses.tables:
-            self._losses.missing(JOINS, [], abs(joined - self._content.joins))
+        if joined != self._content.joins:
+            if JOINS.name not in self._losses.tables:
+                self._losses.missing(JOINS, [], abs(joined - self._content.joins))
+            self._remove(JOINS, [])
 
     @property
     def _connection(self) -> Connection:
@@ -265,6 +268,8 @@ class Store:
         return [row for row, good in zip(rows, held, strict=True) if good]
 
     def _remove(self, table: Table, rows: Sequence[Row]) -> None:
+        """Remove rows, and say in the position what is there now."""
+
         def remove(run: Connection) -> Content:
             run.executemany(f"DELETE FROM {table.name} WHERE rowid = ?", [(row.number,) for row in rows])
             left = _content(run)

@@ -13,9 +13,9 @@ from tidegauge.errors import StorageError
 from tidegauge_processor.state.database import position, write_ahead_log
 from tidegauge_processor.state.database.losses import Losses
 from tidegauge_processor.state.database.marks import Marks, MarksFile
-from tidegauge_processor.state.database.opening import connect, is_damage
+from tidegauge_processor.state.database.opening import FAULTS, connect, is_damage
 from tidegauge_processor.state.database.rebuilding import log_of, rebuild
-from tidegauge_processor.state.database.rows import INBOX
+from tidegauge_processor.state.database.schema import VERSION
 
 FILE_NAME: Final = "tidegauge.sqlite3"
 """Name of the file inside the state directory."""
@@ -60,13 +60,13 @@ class Database:
         with self.lock:
             try:
                 return work(self.connection)
-            except sqlite3.Error as error:
+            except FAULTS as error:
                 if not is_damage(error):
                     raise self._explained(error) from error
                 self._rebuild_open(str(error))
             try:
                 return work(self.connection)
-            except sqlite3.Error as error:
+            except FAULTS as error:
                 raise self._explained(error) from error
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -93,22 +93,22 @@ class Database:
                 return connection
         raise StorageError(f"{self._path} is damaged again as soon as it was rebuilt: look at its disk")
 
-    def _cut_off(self, connection: sqlite3.Connection) -> str:
+    def _cut_off(self, connection: sqlite3.Connection, version: int) -> str:
         """What is wrong with the log, when SQLite has read less in it than there was."""
         if self._known is None or not write_ahead_log.has_frames(log_of(self._path)):
             return ""
-        found = position.read(connection)
-        if found is None or not _behind(position.reached(connection, found), self._known):
-            return ""
-        return "its write-ahead log does not hold"
+        reached: Marks | None = Marks(0, 0)  # an older version left no marks: it lies before what they are about
+        if version == VERSION:
+            found = position.read(connection)
+            reached = position.reached(connection, found) if found else None
+        return "its write-ahead log does not hold" if reached and _behind(reached, self._known) else ""
 
     def _look(self) -> None:
         """Take up the position, and say what is missing although it was durable."""
         self.position = position.read_or_mend(self.connection, self._losses, self._known)
         reached, known = position.reached(self.connection, self.position), self._known
         if known is not None and known.requests > reached.requests:
-            lost = range(reached.requests + 1, known.requests + 1)
-            self._losses.missing(INBOX, [f"{INBOX.noun} {number}" for number in lost[:100]], len(lost))
+            self._losses.requests(range(reached.requests + 1, known.requests + 1))
         if known is not None and known.checkpoints > reached.checkpoints:
             self._losses.file(
                 f"{self._path} is older than it was: it has come to checkpoint {reached.checkpoints} of "
@@ -138,7 +138,7 @@ class Database:
         self._look()
         self._on_rebuilt()
 
-    def _explained(self, error: sqlite3.Error) -> StorageError:
+    def _explained(self, error: Exception) -> StorageError:
         return StorageError(f"cannot use the state in {self._path}: {error}")
 
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from tidegauge import semconv
 from tidegauge_processor.counter import Counter
-from tidegauge_processor.state.database.rows import Row, Table, name_of
+from tidegauge_processor.state.database.rows import INBOX, Row, Table, name_of
 
 FOLDER: Final = "damaged"
 """Name of the folder inside the state directory that takes rows."""
@@ -44,20 +44,30 @@ class Losses:
         self._folder = directory / FOLDER
         self._counter = counter
         self._lines = 0
+        self._requests: set[int] = set()
         self.tables: set[str] = set()
 
     def row(self, table: Table, row: Row, why: str, reason: Reason) -> None:
         """Take a row that is there and cannot be used: ``why`` says what is wrong with it."""
+        if table is INBOX:
+            self._requests.add(row.number)
         kept = self._keep(table, row, why)
         self._say(f"the {name_of(table, row)} is set aside, the rest goes on: {why}; {kept}")
         self._count(table, 1, reason)
 
-    def missing(self, table: Table, names: Sequence[str], number: int | None = None) -> None:
-        """Take rows that were there once: their names as far as they are known, and how many they are at least."""
-        number = max(len(names), 1) if number is None else number
+    def missing(self, table: Table, names: Sequence[str], number: int = 1) -> None:
+        """Take rows that are not there any more: by their names or, where those are not known, at least ``number``."""
         shown = ", ".join(names[:_MOST_NAMES]) + (" and others" if len(names) > _MOST_NAMES else "")
-        self._say(f"of {table.name} {number:,} or more are lost: {shown or 'nobody knows which'}")
-        self._count(table, number, "missing")
+        least = f"{len(names):,}" if names else f"{number:,} or more"
+        self._say(f"rows of {table.name} are missing, {least}: {shown or 'nobody knows which'}")
+        self._count(table, len(names) or number, "missing")
+
+    def requests(self, numbers: range) -> None:
+        """Take requests of the inbox that are not there, unless they have been taken before."""
+        new = [number for number in numbers if number not in self._requests]
+        if new:
+            self._requests.update(new)
+            self.missing(INBOX, [f"{INBOX.noun} {number}" for number in new])
 
     def file(self, message: str, reason: Reason) -> None:
         """Take a whole file."""

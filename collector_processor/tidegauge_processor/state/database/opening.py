@@ -20,8 +20,11 @@ from tidegauge_processor.state.database.schema import VERSION, layout, layouts, 
 PAGE_SIZE: Final = 16384
 """Bytes of a page; large requests cost half as much as with 4096."""
 
+FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What working with a file may end in; the second, when SQLite wants to name something whose name is damaged."""
+
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_DAMAGE_AT_OPENING: Final = _DAMAGE | {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG}
+_DAMAGE_AT_OPENING: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG}
 """All that is said to the file then is known to be right; so what SQLite cannot do is the file's fault."""
 
 
@@ -33,13 +36,14 @@ def plain(path: Path) -> sqlite3.Connection:
 
 
 def connect(
-    path: Path, check: Callable[[sqlite3.Connection], str], on_damage: Callable[[str], None]
+    path: Path, check: Callable[[sqlite3.Connection, int], str], on_damage: Callable[[str], None]
 ) -> sqlite3.Connection | None:
     """Open the file, which is made when missing, and lock it until the connection is closed.
 
     Args:
         path: the file.
-        check: finds further damage, once SQLite has found none; empty when there is none.
+        check: finds further damage in a file of some version, once SQLite has found none; empty when there is none.
+            It is called before anything is written.
         on_damage: puts another file in the place of a damaged one. It is called before the connection is closed, which
             would fold the log into the file or throw the log away.
 
@@ -53,8 +57,8 @@ def connect(
         try:
             connection = plain(path)
             on_failure.callback(connection.close)
-            finding = _prepare(connection, path) or check(connection)
-        except sqlite3.Error as error:
+            finding = _prepare(connection, path, check)
+        except FAULTS as error:
             finding = _finding(error, path)
         if finding:
             on_damage(" ".join(finding.split()))
@@ -63,19 +67,19 @@ def connect(
         return connection
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether the file is damaged, rather than locked, full or out of reach."""
-    return _code(error) in _DAMAGE
+    return isinstance(error, UnicodeDecodeError) or _code(error) in _DAMAGE
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF  # the extended codes keep the plain one in the low byte
 
 
-def _finding(error: sqlite3.Error, path: Path) -> str:
+def _finding(error: Exception, path: Path) -> str:
     code = _code(error)
-    if code in _DAMAGE_AT_OPENING or (code == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)):
+    if is_damage(error) or code in _DAMAGE_AT_OPENING or (code == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK)):
         return str(error)
     if code == sqlite3.SQLITE_BUSY:
         raise StorageError(
@@ -84,7 +88,7 @@ def _finding(error: sqlite3.Error, path: Path) -> str:
     raise StorageError(f"cannot open {path}: {error}") from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> str:
+def _prepare(connection: sqlite3.Connection, path: Path, check: Callable[[sqlite3.Connection, int], str]) -> str:
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")  # of a new file
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before the log is used, so that it needs no shared memory
     connection.execute("PRAGMA journal_mode = WAL")
@@ -102,6 +106,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> str:
     # The whole check, which reads each index beside its table: a key that differs in one of them is lost else.
     (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if finding != "ok":
+        return str(finding)
+    if finding := check(connection, version):
         return str(finding)
     if version < VERSION:
         migrate(connection, version)

@@ -56,7 +56,10 @@ def read_or_mend(connection: sqlite3.Connection, losses: Losses, known: Marks | 
     position = read(connection)
     if position is not None:
         return position
-    for row in _rows(connection):
+    rows = _rows(connection)
+    if not rows and POSITION.name not in losses.tables:
+        losses.missing(POSITION, ["the position"])
+    for row in rows:
         losses.row(POSITION, row, "it does not hold its checksum, and is found again by the inbox", "checksum")
     (first,) = connection.execute("SELECT min(rowid) FROM inbox").fetchone()
     (units,) = connection.execute(f"SELECT coalesce(sum(checksum & {_MASK}), 0) FROM units").fetchone()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import struct
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from tidegauge.errors import StorageError
 from tidegauge_processor.state.database import write_ahead_log
 from tidegauge_processor.state.database.losses import Losses
 from tidegauge_processor.state.database.marks import Marks
-from tidegauge_processor.state.database.opening import PAGE_SIZE, plain
+from tidegauge_processor.state.database.opening import FAULTS, PAGE_SIZE, plain
 from tidegauge_processor.state.database.salvage import salvage
 from tidegauge_processor.state.database.schema import VERSION, layout, layouts, migrate
+
+_ROOTS: Final = 32
+"""Pages within which all tables begin. SQLite reads none of a file that is cut off before one of them."""
 
 
 def log_of(path: Path) -> Path:
@@ -41,14 +46,17 @@ def rebuild(path: Path, losses: Losses, known: Marks | None) -> tuple[str, int]:
         _remove(new, copy)
         with closing(plain(new)) as target:
             target.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+            target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole before it takes its place
             migrate(target, 0)
             _copy(path, copy)
             target.execute("BEGIN")
             kept = _salvaged(copy, new, target, losses, known)
             target.execute("COMMIT")
+        with new.open("rb") as written:
+            os.fsync(written.fileno())
         aside = _set_aside(path)
         new.rename(path)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *FAULTS) as error:
         raise StorageError(f"cannot rebuild the damaged {path}: {error}") from error
     finally:
         _remove(new, copy)
@@ -73,7 +81,7 @@ def _salvaged(copy: Path, new: Path, target: sqlite3.Connection, losses: Losses,
         with closing(plain(copy)) as source:
             try:
                 found = layout(source)
-            except sqlite3.Error:
+            except FAULTS:
                 continue
             if found == layouts()[VERSION]:
                 return salvage(source, target, losses, known)
@@ -87,17 +95,14 @@ def _mend_header(copy: Path, first_page: bytes | None) -> None:
 
     The fields are those of https://www.sqlite.org/fileformat2.html#the_database_header.
     """
-    pages = -(-copy.stat().st_size // PAGE_SIZE)
+    pages = max(-(-copy.stat().st_size // PAGE_SIZE), _ROOTS)
     with copy.open("r+b") as file:
         if first_page is not None:
             file.write(first_page)
-        file.truncate(max(pages, 1) * PAGE_SIZE)
-        file.seek(18)
-        file.write(b"\x01\x01")
-        file.seek(24)
-        file.write(struct.pack(">IIII", 1, max(pages, 1), 0, 0))
-        file.seek(92)
-        file.write(struct.pack(">I", 1))
+        file.truncate(pages * PAGE_SIZE)
+        for place, value in ((18, b"\x01\x01"), (24, struct.pack(">IIII", 1, pages, 0, 0)), (92, struct.pack(">I", 1))):
+            file.seek(place)
+            file.write(value)
 
 
 def _set_aside(path: Path) -> str:

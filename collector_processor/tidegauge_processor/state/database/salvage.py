@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from tidegauge_processor.state.database.losses import Losses
 from tidegauge_processor.state.database.marks import Marks
+from tidegauge_processor.state.database.opening import FAULTS
 from tidegauge_processor.state.database.rows import INBOX, POSITION, TABLES, Row, Table, holds
 
 _MOST_PROBES = 5_000_000
@@ -36,36 +37,31 @@ class _Reader:
     def rows(self) -> Iterator[Row]:
         """All that still reads."""
         low, high = -1, None
-        with suppress(sqlite3.Error):
+        with suppress(*FAULTS):
             for row in self._read("WHERE rowid > ? ORDER BY rowid", low):
                 low = row.number
                 yield row
             return
-        with suppress(sqlite3.Error):
+        with suppress(*FAULTS):
             for row in self._read("WHERE rowid > ? ORDER BY rowid DESC", low):
                 high = row.number
                 yield row
             return
         self.gap = low, high
         for number in range(low + 1, min(low + _MOST_PROBES, low + _TAIL if high is None else high)):
-            with suppress(sqlite3.Error):
+            with suppress(*FAULTS):
                 yield from self._read("WHERE rowid = ?", number)
 
-    def lost(self, until: int | None) -> list[str] | None:
-        """Names of the rows that are missing; None when that cannot be told.
-
-        Args:
-            until: number of the last row where that is known.
-        """
+    def lost(self) -> list[str] | None:
+        """Names of the rows that are missing; None when that cannot be told."""
         if self._table.key != "rowid":
             return self._lost_by_index()
         if self.gap is None:
             return []
         low, high = self.gap
-        end = high or (until + 1 if until is not None else None)
-        if end is None or end - low > _MOST_PROBES:
+        if high is None or high - low > _MOST_PROBES:
             return None
-        return [f"{self._table.noun} {number}" for number in range(low + 1, end) if number not in self.seen]
+        return [f"{self._table.noun} {number}" for number in range(low + 1, high) if number not in self.seen]
 
     def _lost_by_index(self) -> list[str] | None:
         """An index holds the names, and may be whole where its table is not."""
@@ -73,7 +69,7 @@ class _Reader:
         query = f"SELECT rowid, {key} FROM {name} INDEXED BY sqlite_autoindex_{name}_1"
         try:
             known = [(number, key) for number, key in self._source.execute(query) if number not in self.seen]
-        except sqlite3.Error:
+        except FAULTS:
             return None if self.gap else []
         return [f"{self._table.noun} {key.hex() if isinstance(key, bytes) else key}" for _, key in known]
 
@@ -95,7 +91,7 @@ def salvage(source: sqlite3.Connection, target: sqlite3.Connection, losses: Loss
         known: how far the state had come.
     """
     target.execute("DELETE FROM position")
-    kept = position = 0
+    kept, positioned = 0, False
     for table in TABLES:
         reader = _Reader(source, table)
         columns = dict.fromkeys(("rowid", *table.columns, "checksum"))
@@ -104,12 +100,12 @@ def salvage(source: sqlite3.Connection, target: sqlite3.Connection, losses: Loss
             if not holds(table, row):
                 losses.row(table, row, "it does not hold its checksum", "checksum")
                 continue
+            positioned = positioned or table is POSITION
             number = () if table.columns[0] == "rowid" else (row.number,)
             kept += target.execute(insert, (*number, *row.values, row.checksum)).rowcount
-            position = row.values[0] if table is POSITION else position
-        if table is INBOX and reader.gap and reader.gap[0] < position:
-            reader.gap = position, reader.gap[1]  # what came before is contained in the units
-        lost = reader.lost(known.requests if known and table is INBOX else None)
+        if table is INBOX and known and positioned:
+            continue  # the numbers of requests have no gaps: who reads them knows which are missing
+        lost = reader.lost()
         if lost is None or lost:
             losses.missing(table, lost or [])
     return kept
