@@ -37,7 +37,7 @@ bench: $(READY) ## measure, and print ratios
 calibrate: $(READY) ## false alarms and delays, simulated; half an hour; writes the tables into the README
 	$(BIN)/python -m tests.calibration --write
 
-interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the first run
+interop: $(READY) ## tests against a real OpenTelemetry Collector and Prometheus, built on the first run
 	@tests/interop/peers/build
 	$(BIN)/pytest -m interop tests/interop
 

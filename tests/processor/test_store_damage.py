@@ -222,13 +222,15 @@ def test_an_index_that_differs_from_its_table_costs_nothing(bench: Bench, caplog
 
 
 def test_a_file_that_is_no_database_is_set_aside(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    for attempt in (1, 2):
+    for attempt in range(1, 8):
         bench.path.write_bytes(b"this was a database once" * 1000)
         content = bench.content()
         assert (content["units"], content["inbox"]) == ({}, [])
         assert bench.path.with_name(f"{FILE_NAME}.damaged-{attempt}").read_bytes()[:4] == b"this"
         assert bench.counts()[f"{REBUILT}{{reason=damaged_file}}"] >= 1
         assert any(f"{bench.path} is damaged (file is not a database)" in line for line in said(caplog))
+    left = sorted(path.name for path in bench.folder.glob(f"{FILE_NAME}.damaged-?"))
+    assert left == [f"{FILE_NAME}.damaged-{number}" for number in range(3, 8)]  # the latest five
 
 
 @pytest.mark.parametrize("how", ["missing", "empty"])
@@ -241,7 +243,7 @@ def test_a_file_that_was_there_before_is_missed(bench: Bench, caplog: pytest.Log
     assert bench.counts() == {
         f"{REBUILT}{{reason=missing_file}}": 1,
         f"{REBUILT}{{reason=missing,table=inbox}}": 5,
-        f"{REBUILT}{{reason=damaged_file}}": 1,
+        f"{REBUILT}{{reason=older_file}}": 1,
     }
     bench.content()
     assert bench.counts() == {}
@@ -275,12 +277,17 @@ LEFT = """if True:
 """
 
 
-@pytest.fixture
-def left(tmp_path: Path) -> Path:
-    """A state whose processor was killed: nearly all of it is in the log."""
-    folder = tmp_path / "left"
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("killed")
     subprocess.run([sys.executable, "-c", LEFT, folder], cwd=Path(__file__).parents[2], check=False)
     return folder
+
+
+@pytest.fixture
+def left(killed: Path, tmp_path: Path) -> Path:
+    """A state whose processor was killed: nearly all of it is in the log."""
+    return Path(shutil.copytree(killed, tmp_path / "left"))
 
 
 def test_a_flipped_bit_in_the_log_costs_only_its_row(left: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -434,7 +441,7 @@ def test_a_state_out_of_a_backup_says_what_it_does_not_have(bench: Bench, tmp_pa
         store.checkpoint(6, {"new": b"state"}, [])
     shutil.copy(tmp_path / "backup", bench.path)
     assert bench.content() == whole()
-    assert bench.counts() == {f"{REBUILT}{{reason=missing,table=inbox}}": 2, f"{REBUILT}{{reason=damaged_file}}": 1}
+    assert bench.counts() == {f"{REBUILT}{{reason=missing,table=inbox}}": 2, f"{REBUILT}{{reason=older_file}}": 1}
 
 
 def test_a_newer_format_is_not_taken_for_damage(bench: Bench) -> None:

@@ -113,7 +113,7 @@ class Database:
             self._losses.file(
                 f"{self._path} is older than it was: it has come to checkpoint {reached.checkpoints} of "
                 f"{known.checkpoints}; signals may be lost or said again",
-                "damaged_file",
+                "older_file",
             )
         self.mark(reached)
 

@@ -26,7 +26,7 @@ _MOST_LINES: Final = 50
 _MOST_NAMES: Final = 20
 _log = logging.getLogger(__name__)
 
-Reason = Literal["checksum", "unreadable", "missing", "damaged_file", "missing_file"]
+Reason = Literal["checksum", "unreadable", "missing", "damaged_file", "missing_file", "older_file"]
 
 
 class Losses:

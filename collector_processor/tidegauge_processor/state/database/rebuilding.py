@@ -18,6 +18,9 @@ from tidegauge_processor.state.database.opening import FAULTS, PAGE_SIZE, plain
 from tidegauge_processor.state.database.salvage import salvage
 from tidegauge_processor.state.database.schema import VERSION, layout, layouts, migrate
 
+MOST_ASIDE: Final = 5
+"""Damaged files that are kept; each is as large as the state."""
+
 _ROOTS: Final = 32
 """Pages within which all tables begin. SQLite reads none of a file that is cut off before one of them."""
 
@@ -106,13 +109,15 @@ def _mend_header(copy: Path, first_page: bytes | None) -> None:
 
 
 def _set_aside(path: Path) -> str:
-    """Rename a damaged file, and the log that belongs to it, to the first free ``.damaged-N``; gives the new name."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists() or log_of(aside).exists():
-        number += 1
+    """Rename a damaged file, and the log that belongs to it, to the next ``.damaged-N``; gives the new name."""
+    stem = f"{path.name}.damaged-"
+    numbers = [found.name.removeprefix(stem).removesuffix("-wal") for found in path.parent.glob(f"{stem}*")]
+    number = max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
+    aside = path.with_name(f"{stem}{number}")
     found = [(old, new) for old, new in ((path, aside), (log_of(path), log_of(aside))) if old.exists()]
     for old, new in found:
         old.rename(new)
+    _remove(path.with_name(f"{stem}{number - MOST_ASIDE}"))
     return aside.name if found else ""
 
 

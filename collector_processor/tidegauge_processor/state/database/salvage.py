@@ -9,15 +9,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
+from typing import Final
 
 from tidegauge_processor.state.database.losses import Losses
 from tidegauge_processor.state.database.marks import Marks
 from tidegauge_processor.state.database.opening import FAULTS
-from tidegauge_processor.state.database.rows import INBOX, POSITION, TABLES, Row, Table, holds
+from tidegauge_processor.state.database.rows import INBOX, POSITION, TABLES, Row, Table, holds, readable
 
-_MOST_PROBES = 5_000_000
-_TAIL = 10_000
-"""Rows that are asked for one by one where nobody knows which are the last."""
+_MOST_PROBES: Final = 5_000_000
+_TAIL: Final = 1_000
+"""Rows that are asked for one by one where nobody knows which is the last."""
 
 
 class _Reader:
@@ -48,30 +50,32 @@ class _Reader:
                 yield row
             return
         self.gap = low, high
-        for number in range(low + 1, min(low + _MOST_PROBES, low + _TAIL if high is None else high)):
+        for number in self._indexed or range(low + 1, min(low + _MOST_PROBES, high or low + _TAIL)):
             with suppress(*FAULTS):
                 yield from self._read("WHERE rowid = ?", number)
 
     def lost(self) -> list[str] | None:
         """Names of the rows that are missing; None when that cannot be told."""
-        if self._table.key != "rowid":
-            return self._lost_by_index()
+        if self._indexed is not None:
+            return [name for number, name in self._indexed.items() if number not in self.seen]
         if self.gap is None:
             return []
         low, high = self.gap
-        if high is None or high - low > _MOST_PROBES:
+        if self._table.key != "rowid" or high is None or high - low > _MOST_PROBES:
             return None
         return [f"{self._table.noun} {number}" for number in range(low + 1, high) if number not in self.seen]
 
-    def _lost_by_index(self) -> list[str] | None:
-        """An index holds the names, and may be whole where its table is not."""
+    @cached_property
+    def _indexed(self) -> dict[int, str] | None:
+        """Numbers and names by the table's index, which may be whole where the table is not."""
+        if self._table.key == "rowid" or self._table is POSITION:
+            return None
         name, key = self._table.name, self._table.key
-        query = f"SELECT rowid, {key} FROM {name} INDEXED BY sqlite_autoindex_{name}_1"
         try:
-            known = [(number, key) for number, key in self._source.execute(query) if number not in self.seen]
+            known = self._source.execute(f"SELECT rowid, {key} FROM {name} INDEXED BY sqlite_autoindex_{name}_1")
+            return {number: f"{self._table.noun} {readable(key)}" for number, key in known}
         except FAULTS:
-            return None if self.gap else []
-        return [f"{self._table.noun} {key.hex() if isinstance(key, bytes) else key}" for _, key in known]
+            return None
 
     def _read(self, which: str, value: int) -> Iterator[Row]:
         for plain in self._source.execute(f"{self._table.select} {which}", (value,)):
