@@ -394,6 +394,21 @@ def test_a_disk_without_room_for_a_new_file_leaves_the_damaged_one(tmp_path: Pat
     assert bench.content() == whole()
 
 
+def test_a_new_file_takes_its_place_though_the_processor_was_killed_before(left: Path) -> None:
+    with closing(Store.open(left)) as store:
+        expected = store.load()
+    path = left / FILE_NAME
+    path.rename(path.with_name(f"{FILE_NAME}.new"))
+    path.write_bytes(b"the damaged one")
+    path.with_name(f"{FILE_NAME}-wal").write_bytes(b"its log")
+    counts = Counts()
+    with closing(Store.open(left, counter=counts)) as store:
+        assert store.load() == expected
+    assert path.with_name(f"{FILE_NAME}.damaged-1").read_bytes() == b"the damaged one"
+    assert path.with_name(f"{FILE_NAME}.damaged-1-wal").read_bytes() == b"its log"
+    assert counts() == {}
+
+
 FIRST_FORMAT = (
     "CREATE TABLE position (value INTEGER NOT NULL)",
     "INSERT INTO position VALUES (2)",

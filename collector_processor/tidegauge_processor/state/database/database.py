@@ -14,7 +14,7 @@ from tidegauge_processor.state.database import position, write_ahead_log
 from tidegauge_processor.state.database.losses import Losses
 from tidegauge_processor.state.database.marks import Marks, MarksFile
 from tidegauge_processor.state.database.opening import FAULTS, connect, is_damage
-from tidegauge_processor.state.database.rebuilding import log_of, rebuild
+from tidegauge_processor.state.database.rebuilding import finish, log_of, rebuild
 from tidegauge_processor.state.database.schema import VERSION
 
 FILE_NAME: Final = "tidegauge.sqlite3"
@@ -84,6 +84,7 @@ class Database:
         self._marks.close()
 
     def _open(self) -> sqlite3.Connection:
+        finish(self._path)
         there = self._path.exists() and self._path.stat().st_size > 0
         if not there and (self._marks.exists or write_ahead_log.has_frames(log_of(self._path))):
             self._replace_missing()

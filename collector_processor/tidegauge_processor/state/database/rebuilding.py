@@ -44,7 +44,7 @@ def rebuild(path: Path, losses: Losses, known: Marks | None) -> tuple[str, int]:
     Raises:
         StorageError: the disk is full, or a file cannot be renamed. The damaged file is as it was.
     """
-    new, copy = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.copy")
+    new, copy = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.copy")
     try:
         _remove(new, copy)
         with closing(plain(new)) as target:
@@ -57,13 +57,36 @@ def rebuild(path: Path, losses: Losses, known: Marks | None) -> tuple[str, int]:
             target.execute("COMMIT")
         with new.open("rb") as written:
             os.fsync(written.fileno())
-        aside = _set_aside(path)
-        new.rename(path)
+        new.rename(_ready(path))
+        aside = finish(path)
     except (OSError, *FAULTS) as error:
         raise StorageError(f"cannot rebuild the damaged {path}: {error}") from error
     finally:
         _remove(new, copy)
     return aside, kept
+
+
+def finish(path: Path) -> str:
+    """Set a damaged file aside and let the one that was made of it take its place, where there is one.
+
+    A processor that was killed in between does it at its next start. Gives the damaged file's new name.
+
+    Raises:
+        StorageError: a file cannot be renamed.
+    """
+    if not _ready(path).exists():
+        return ""
+    try:
+        aside = _set_aside(path)
+        _ready(path).rename(path)
+    except OSError as error:
+        raise StorageError(f"cannot set the damaged {path} aside: {error}") from error
+    return aside
+
+
+def _ready(path: Path) -> Path:
+    """A new file that is complete."""
+    return path.with_name(f"{path.name}.new")
 
 
 def _copy(path: Path, copy: Path) -> None:
@@ -114,7 +137,8 @@ def _set_aside(path: Path) -> str:
     numbers = [found.name.removeprefix(stem).removesuffix("-wal") for found in path.parent.glob(f"{stem}*")]
     number = max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
     aside = path.with_name(f"{stem}{number}")
-    found = [(old, new) for old, new in ((path, aside), (log_of(path), log_of(aside))) if old.exists()]
+    # The log first: it must never meet a file that it does not belong to.
+    found = [(old, new) for old, new in ((log_of(path), log_of(aside)), (path, aside)) if old.exists()]
     for old, new in found:
         old.rename(new)
     _remove(path.with_name(f"{stem}{number - MOST_ASIDE}"))

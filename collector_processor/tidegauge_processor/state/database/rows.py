@@ -1,7 +1,7 @@
 """The tables of the state, and the checksum that each of their rows carries.
 
 SQLite finds damage of its own structures, but a bit that flips inside a number is a number like any other. So a row
-says by a digest of eight bytes what it held when it was written. CRC-32 would be five times as fast, and lets one random
+says by a digest of eight bytes what it held when it was written. CRC-32 is five times as fast, and lets one random
 damage in 4 * 10^9 pass; BLAKE2b of this length lets one in 10^19. It costs 0.7 ms a megabyte and some 3 µs a row. The
 same state takes 20 ms a megabyte to become bytes, and a commit 3 ms to reach the disk.
 """
