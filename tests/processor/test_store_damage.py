@@ -242,11 +242,24 @@ def test_a_file_that_was_there_before_is_missed(bench: Bench, caplog: pytest.Log
     assert said(caplog)[0] == f"{bench.path} is {how}, but there was a state before: starting without it"
     assert bench.counts() == {
         f"{REBUILT}{{reason=missing_file}}": 1,
-        f"{REBUILT}{{reason=missing,table=inbox}}": 5,
+        f"{REBUILT}{{reason=missing,table=inbox}}": 3,
         f"{REBUILT}{{reason=older_file}}": 1,
     }
     bench.content()
     assert bench.counts() == {}
+
+
+def test_millions_of_requests_are_missed_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Store.open(tmp_path)) as store:
+        store._next_id = 90_000_000
+        store.append([(M, b"one")])
+    (tmp_path / FILE_NAME).unlink()
+    counts = Counts()
+    Store.open(tmp_path, counter=counts).close()
+    assert counts()[f"{REBUILT}{{reason=missing,table=inbox}}"] == 90_000_000
+    line = said(caplog)[1]
+    assert line.startswith("rows of inbox are missing, 90,000,000: request 1, request 2, ")
+    assert line.endswith(", request 20 and others")
 
 
 def test_a_first_start_misses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -259,7 +272,7 @@ def test_a_first_start_misses_nothing(tmp_path: Path, caplog: pytest.LogCaptureF
 def test_marks_that_are_damaged_are_written_anew(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     marks = bench.folder / "tidegauge.marks"
     good = marks.read_bytes()
-    marks.write_bytes(good.replace(b"5", b"7", 1))
+    marks.write_bytes(good.replace(b"5 ", b"7 ", 1))
     assert bench.content() == whole()
     assert [line[: len(str(marks)) + 11] for line in said(caplog)] == [f"{marks} is damaged"]
     assert (marks.read_bytes(), bench.counts()) == (good, {})
@@ -326,7 +339,10 @@ def test_a_log_that_was_cut_is_missed(left: Path, cut: str) -> None:
         position, _ = store.load()
         stored = [number for number, _, _ in store.replay(position)]
     lost = counts()[f"{REBUILT}{{reason=missing,table=inbox}}"]
-    assert max([position, *stored]) + lost == 6
+    there = max([position, *stored]) or 2  # of a state that begins anew, what had not yet been counted is missed
+    assert there + lost == 6
+    older = f"{REBUILT}{{reason=older_file}}" in counts()
+    assert older == (position < 2)
     again = Counts()
     Store.open(left, counter=again).close()
     assert again() == {}

@@ -285,7 +285,7 @@ class Store:
         return [Row.of(plain) for plain in self._database.read(lambda run: run.execute(query, values).fetchall())]
 
     def _mark(self) -> None:
-        self._database.mark(Marks(self._next_id - 1, self._checkpoints))
+        self._database.mark(Marks(self._next_id - 1, self._checkpoints, self._position))
 
 
 def _content(run: Connection) -> Content:

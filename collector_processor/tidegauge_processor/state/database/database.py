@@ -98,7 +98,7 @@ class Database:
         """What is wrong with the log, when SQLite has read less in it than there was."""
         if self._known is None or not write_ahead_log.has_frames(log_of(self._path)):
             return ""
-        reached: Marks | None = Marks(0, 0)  # an older version left no marks: it lies before what they are about
+        reached: Marks | None = Marks(0, 0, 0)  # an older version left no marks: it lies before what they are about
         if version == VERSION:
             found = position.read(connection)
             reached = position.reached(connection, found) if found else None
@@ -109,7 +109,9 @@ class Database:
         self.position = position.read_or_mend(self.connection, self._losses, self._known)
         reached, known = position.reached(self.connection, self.position), self._known
         if known is not None and known.requests > reached.requests:
-            self._losses.requests(range(reached.requests + 1, known.requests + 1))
+            # A state that begins anew has lost what was counted before, too; that is more than these requests.
+            first = reached.requests or known.position
+            self._losses.requests(range(first + 1, known.requests + 1))
         if known is not None and known.checkpoints > reached.checkpoints:
             self._losses.file(
                 f"{self._path} is older than it was: it has come to checkpoint {reached.checkpoints} of "

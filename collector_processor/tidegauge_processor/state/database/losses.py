@@ -44,30 +44,39 @@ class Losses:
         self._folder = directory / FOLDER
         self._counter = counter
         self._lines = 0
-        self._requests: set[int] = set()
+        self._requests: list[range] = []
         self.tables: set[str] = set()
 
     def row(self, table: Table, row: Row, why: str, reason: Reason) -> None:
         """Take a row that is there and cannot be used: ``why`` says what is wrong with it."""
         if table is INBOX:
-            self._requests.add(row.number)
+            self._requests.append(range(row.number, row.number + 1))
         kept = self._keep(table, row, why)
         self._say(f"the {name_of(table, row)} is set aside, the rest goes on: {why}; {kept}")
         self._count(table, 1, reason)
 
-    def missing(self, table: Table, names: Sequence[str], number: int = 1) -> None:
-        """Take rows that are not there any more: by their names or, where those are not known, at least ``number``."""
+    def missing(self, table: Table, names: Sequence[str], number: int = 0) -> None:
+        """Take rows that are not there any more.
+
+        Args:
+            table: that they were in.
+            names: what they were called, as far as that is known.
+            number: how many there were, where that is more than the names.
+        """
+        number = max(number, len(names))
         shown = ", ".join(names[:_MOST_NAMES]) + (" and others" if len(names) > _MOST_NAMES else "")
-        least = f"{len(names):,}" if names else f"{number:,} or more"
-        self._say(f"rows of {table.name} are missing, {least}: {shown or 'nobody knows which'}")
-        self._count(table, len(names) or number, "missing")
+        count = f"{number:,}" if number else "1 or more"
+        self._say(f"rows of {table.name} are missing, {count}: {shown or 'nobody knows which'}")
+        self._count(table, max(number, 1), "missing")
 
     def requests(self, numbers: range) -> None:
-        """Take requests of the inbox that are not there, unless they have been taken before."""
-        new = [number for number in numbers if number not in self._requests]
-        if new:
-            self._requests.update(new)
-            self.missing(INBOX, [f"{INBOX.noun} {number}" for number in new])
+        """Take requests of the inbox that are not there, unless they have been taken before. There may be millions."""
+        first = numbers.start
+        for known in sorted((*self._requests, range(numbers.stop, numbers.stop)), key=lambda known: known.start):
+            if gap := range(first, min(known.start, numbers.stop)):
+                self.missing(INBOX, [f"{INBOX.noun} {number}" for number in gap[: _MOST_NAMES + 1]], len(gap))
+            first = max(first, known.stop)
+        self._requests.append(numbers)
 
     def file(self, message: str, reason: Reason) -> None:
         """Take a whole file."""

@@ -24,10 +24,12 @@ class Marks(NamedTuple):
     Attributes:
         requests: id of the latest request that was stored.
         checkpoints: number of the latest checkpoint.
+        position: id of the latest request that it contained.
     """
 
     requests: int
     checkpoints: int
+    position: int
 
 
 class MarksFile:
@@ -50,13 +52,12 @@ class MarksFile:
     def read(self) -> Marks | None:
         """What was written last; None when that was nothing, or is damaged."""
         try:
-            requests, checkpoints, stated = self._path.read_bytes().split()
-            marks = Marks(int(requests), int(checkpoints))
-            if int(stated) == checksum("marks", *marks):
-                return marks
+            *numbers, stated = map(int, self._path.read_bytes().split())
+            if stated == checksum("marks", *numbers):
+                return Marks(*numbers)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             pass
         _log.error(
             "%s is damaged: whether the state has lost its latest commits cannot be told; it is written anew",
@@ -66,7 +67,8 @@ class MarksFile:
 
     def write(self, marks: Marks) -> None:
         """Write after a commit. What cannot be written is logged once: the commit is durable without it."""
-        line = f"{marks.requests:020d} {marks.checkpoints:020d} {checksum('marks', *marks):+021d}\n".encode()
+        numbers = " ".join(f"{number:020d}" for number in marks)  # always as long, since it is written in place
+        line = f"{numbers} {checksum('marks', *marks):+021d}\n".encode()
         try:
             if self._file is None:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)

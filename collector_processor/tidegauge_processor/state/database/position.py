@@ -51,7 +51,7 @@ def read(connection: sqlite3.Connection) -> Position | None:
 def read_or_mend(connection: sqlite3.Connection, losses: Losses, known: Marks | None) -> Position:
     """The position; one that does not hold is made anew.
 
-    The inbox is emptied up to the position, so the requests that it has left say where that was.
+    The inbox is emptied up to the position, so the requests that it has left say where that was; else the marks do.
     """
     position = read(connection)
     if position is not None:
@@ -64,8 +64,8 @@ def read_or_mend(connection: sqlite3.Connection, losses: Losses, known: Marks | 
     (first,) = connection.execute("SELECT min(rowid) FROM inbox").fetchone()
     (units,) = connection.execute(f"SELECT coalesce(sum(checksum & {_MASK}), 0) FROM units").fetchone()
     (joins,) = connection.execute("SELECT count(*) FROM joins").fetchone()
-    marks = known or Marks(0, 0)
-    position = Position(marks.requests if first is None else first - 1, marks.checkpoints, units, joins)
+    marks = known or Marks(0, 0, 0)
+    position = Position(marks.position if first is None else first - 1, marks.checkpoints, units, joins)
     connection.execute("BEGIN IMMEDIATE")
     write(connection, position)
     connection.execute("COMMIT")
@@ -75,7 +75,7 @@ def read_or_mend(connection: sqlite3.Connection, losses: Losses, known: Marks | 
 def reached(connection: sqlite3.Connection, position: Position) -> Marks:
     """How far the state has come by its own account."""
     (last,) = connection.execute("SELECT max(rowid) FROM inbox").fetchone()
-    return Marks(max(position.value, last or 0), position.checkpoints)
+    return Marks(max(position.value, last or 0), position.checkpoints, position.value)
 
 
 def _rows(connection: sqlite3.Connection) -> list[Row]:
