@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.expectations import check_accuracy, check_counts
-from tests.end_to_end.leaves import leaves
+from tests.end_to_end.leaves import leaves, multiset
 from tests.end_to_end.processes import Processor, free_endpoint, wait_until
 from tests.end_to_end.scenario import application, configuration, finished, write_baseline
-from tests.end_to_end.sink import ExportLogsServiceRequest, Request, Sink, only
+from tests.end_to_end.sink import ExportLogsServiceRequest, ExportMetricsServiceRequest, Request, Sink, only
 from tests.interop.collector import Collector
 from tests.interop.printed import moved, the_collectors
 from tests.workloads import CreditHistory
@@ -35,7 +35,7 @@ def test_nothing_that_was_acknowledged_is_lost_or_counted_twice(otelcol: Path, t
         Sink() as sink,
         Sink() as traces,
         Processor(configuration(endpoint, sink.endpoint, tmp_path, patience="24h"), tmp_path),
-        Sink(forward=endpoint) as tapped,
+        Sink(forward=endpoint, pause=0.3) as tapped,
     ):
         places = {
             "/var/lib/otelcol/queue": str(tmp_path / "queue"),
@@ -48,18 +48,22 @@ def test_nothing_that_was_acknowledged_is_lost_or_counted_twice(otelcol: Path, t
         config.write_text(moved(the_collectors(), places))
         with Collector(otelcol, config, tmp_path, [receiver]) as collector:
             with application(HISTORY, baseline, receiver, tmp_path, part="history", pause=0.01) as app:
-                for hour in (2, 5, 9):  # an hour has just been acknowledged, and lies in the queue
+                for hour in (2, 5, 9):
                     wait_until(
                         lambda hour=hour: f"hour {hour}\n" in app.output or not app.running, f"hour {hour} is replayed"
                     )
                     assert app.running, app.output
-                    collector.kill_and_restart()
+                    if hour == 5:  # it has been sent, and the answer is on its way
+                        known = len(tapped.requests)
+                        tapped.wait(lambda requests, known=known: len(requests) > known, "the hour is sent")
+                    collector.kill_and_restart()  # else it has just been acknowledged, and lies in the queue
                 assert app.wait() == 0, app.output
             tapped.wait(lambda requests: _rows(requests) == len(HISTORY.rows), "every row has arrived")
             tapped.wait(lambda requests: _outcomes(requests) == len(HISTORY.outcomes), "every outcome has arrived")
             with application(HISTORY, baseline, receiver, tmp_path, part="closing") as app:
                 assert app.wait() == 0, app.output
             sink.wait(lambda requests: finished(requests, HISTORY), "the last hour is judged")
+    assert max(multiset(only(ExportMetricsServiceRequest, tapped.requests)).values()) > 1  # some came twice
     check_counts(sink.requests, HISTORY, Baseline.load(baseline))
     check_accuracy(sink.requests, HISTORY)
 
