@@ -25,7 +25,8 @@ from tidegauge_processor.selections import SelectionJudge
 from tidegauge_processor.signals import Signal, Standing
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
-from tidegauge_processor.state.models import ModelState, Timing, load_models
+from tidegauge_processor.state.loading import load_models, unreadable
+from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
 
@@ -55,6 +56,9 @@ class Engine:
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
+
+    Attributes:
+        unreadable: what is wrong with the units that could not be read, by their keys; the rest goes on without them.
     """
 
     def __init__(
@@ -76,13 +80,15 @@ class Engine:
         self._fates = Fates(counter)
         self._join = join
         units = dict(units)
-        pending = units.pop(_PENDING_BASELINES, None)
-        if pending:
-            baselines.load_pending(pending)
-        self._had_pending = bool(pending)
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
-        self._new_lengths = _check_lengths(units.pop(_LENGTHS, None), self._lengths)
-        self._models = load_models(units)
+        self._new_lengths, self._had_pending = units.get(_LENGTHS) != self._lengths, _PENDING_BASELINES in units
+        others = {name: units.pop(name) for name in (_LENGTHS, _PENDING_BASELINES) if name in units}
+        self._models, self.unreadable = load_models(units)
+        for name, data in others.items():
+            try:
+                _check_lengths(data, self._lengths) if name == _LENGTHS else baselines.load_pending(data)
+            except (ValueError, TypeError, BaselineError) as error:
+                self.unreadable[name] = unreadable(error)
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
         self._said_disabled = False
@@ -158,8 +164,18 @@ class Engine:
 
     def wake(self, now: int) -> None:
         """Begin to measure silence at ``now``: a restart is no silence of the models."""
+        for state in self._models.values():
+            state.memory.last_seen = (
+                state.memory.last_seen or now
+            )  # one whose memory was lost is not forgotten for that
         self._last_points = dict.fromkeys(self._models, now)
         self._last_outcome = dict.fromkeys(self._models, now)
+
+    def touch_all(self) -> None:
+        """Say that the store may have lost anything: all that is in memory counts as changed."""
+        self._new_lengths = True
+        for state in self._models.values():
+            state.touch_all()
 
     def _add_baselines(self, decoded: Decoded) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -242,10 +258,10 @@ class Engine:
         return self._models.setdefault(key, ModelState(key))
 
 
-def _check_lengths(stored: bytes | None, wanted: bytes) -> bool:
-    """Whether the lengths are new to the state; windows of two lengths would overlap and count twice."""
-    if stored is None or stored == wanted:
-        return stored is None
+def _check_lengths(stored: bytes, wanted: bytes) -> None:
+    """Windows of two lengths would overlap and count twice."""
+    if stored == wanted:
+        return
     window, cohort = map(Duration, json.loads(stored))
     raise ConfigurationError(
         f"the state was made with windows.duration {window} and labels.window {cohort}: "
