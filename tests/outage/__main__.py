@@ -1,6 +1,6 @@
 """`make outage`: take the processor away for minutes, amid traffic, and account for every row.
 
-    python -m tests.outage 200s 240s 30m
+python -m tests.outage 200s 240s 30m
 """
 
 from __future__ import annotations
