@@ -41,6 +41,9 @@ interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the 
 	@tests/interop/peers/build
 	$(BIN)/pytest -m interop tests/interop
 
+outage: $(READY) ## take the processor away for minutes and count every row; DOWN=25s for a short one
+	$(BIN)/python -m tests.outage $(or $(DOWN),200s 240s 30m)
+
 lock: ## write requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/pip install --quiet uv
