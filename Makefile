@@ -10,7 +10,7 @@ APART := interop or servers or damage
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test damage servers lint bench calibrate interop format lock clean
+.PHONY: help demo test damage servers outage lint bench calibrate interop format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ calibrate: $(READY) ## false alarms and delays, simulated; half an hour; writes 
 interop: $(READY) ## tests against a real OpenTelemetry Collector and Prometheus, built on the first run
 	@tests/interop/peers/build
 	$(BIN)/pytest -m interop tests/interop
+
+outage: $(READY) ## take the processor away for minutes and count every row; DOWN=25s for a short one
+	$(BIN)/python -m tests.outage $(or $(DOWN),200s 240s 30m)
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .cache/lock

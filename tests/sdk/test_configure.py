@@ -91,7 +91,9 @@ def test_points_and_events_arrive_over_grpc(monkeypatch):
         pipeline.shutdown(5)
         PROCESS.restore(before, off)
         server.stop(None)
-    (request,) = receiver.metrics
+    request, last_word = receiver.metrics
+    (said,) = last_word.resource_metrics[0].scope_metrics[0].metrics
+    assert (said.name, said.sum.data_points[0].as_int) == ("tidegauge.sdk.final_predictions", 1)
     (resource,) = request.resource_metrics
     (scope,) = resource.scope_metrics
     assert (scope.scope.name, scope.schema_url) == ("tidegauge", "https://tidegauge.dev/schemas/0.1.0")

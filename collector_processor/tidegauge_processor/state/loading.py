@@ -10,6 +10,7 @@ from tidegauge.errors import WireError
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.state.closed import ClosedWindow
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState
 from tidegauge_processor.state.windows import Window
@@ -60,6 +61,8 @@ def _load(state: ModelState, part: str, start: int, data: bytes) -> None:
         state.memory = Memory.load(data)
     elif part == "window":
         state.windows[start] = Window.load(data)
+    elif part == "closed":
+        state.closed.windows[start] = ClosedWindow.load(data)
     elif part == "learning":
         state.memory.learning.sums[start] = Aggregates.load(json.loads(data))
     elif part == "cohort":

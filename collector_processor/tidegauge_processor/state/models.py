@@ -16,10 +16,11 @@ from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import ModelKey
+from tidegauge_processor.state.closed import ClosedWindows
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
-Part = Literal["memory", "window", "cohort", "learning"]
+Part = Literal["memory", "window", "closed", "cohort", "learning"]
 
 FURTHEST_AHEAD: Final = 5 * 60 * 10**9
 """A clock that runs ahead by more than this (ns) is counted. None moves a watermark beyond the clock on the wall."""
@@ -32,11 +33,13 @@ class Timing:
     Attributes:
         window: length of a window.
         lateness: how long after its end a window waits for points that are late.
-        idle: silence after which the clock on the wall moves the watermark.
+        idle: silence after which a writer is not waited for, and that of all lets the clock on the wall close windows.
         cohort: length of a cohort of predictions.
         wait: how long after its end a cohort waits for labels before it is judged.
         retention: how long a cohort takes labels.
         again: how long a judged cohort waits, by the clock on the wall, before labels that came since are judged.
+        hold: how long a window that is due waits for writers and rows, by the clock on the wall.
+        live: whether the models' time is that of the clock on the wall; not in a replay of history.
     """
 
     window: int
@@ -46,6 +49,8 @@ class Timing:
     wait: int
     retention: int
     again: int
+    hold: int = 15 * 60 * 10**9
+    live: bool = False
 
     @property
     def patience(self) -> Patience:
@@ -64,6 +69,7 @@ class ModelState:
         self.key = key
         self.memory = Memory()
         self.windows: dict[int, Window] = {}
+        self.closed = ClosedWindows()
         self.cohorts: dict[int, Cohort] = {}
         self._dirty: set[tuple[Part, int]] = set()
 
@@ -222,6 +228,8 @@ class ModelState:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
         self._dirty |= {("learning", slot) for slot in self.memory.learning.touched}
         self.memory.learning.touched.clear()
+        self._dirty |= {("closed", start) for start in self.closed.touched}
+        self.closed.touched.clear()
         for part, start in sorted(self._dirty):
             yield self._unit(part, start), self._dump(part, start)
 
@@ -232,6 +240,7 @@ class ModelState:
     def _parts(self) -> set[tuple[Part, int]]:
         parts: set[tuple[Part, int]] = {("memory", 0)}
         parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
+        parts |= {("closed", start) for start in self.closed.windows}
         return parts | {("learning", slot) for slot in self.memory.learning.sums}
 
     def _unit(self, part: Part, start: int) -> str:
@@ -246,6 +255,8 @@ class ModelState:
             return self.memory.dump()
         if part == "window":
             return self.windows[start].dump() if start in self.windows else None
+        if part == "closed":
+            return self.closed.dump(start)
         if part == "learning":
             sums = self.memory.learning.sums.get(start)
             return None if sums is None else json.dumps(sums.dump()).encode()
