@@ -6,7 +6,7 @@ from typing import Final
 
 from tidegauge.errors import TidegaugeError
 
-PASSING: Final = frozenset({"refused", "unreachable", "lost", "busy"})
+PASSING: Final = frozenset({"refused", "unreachable", "silent", "lost", "busy"})
 """Kinds of failures that may pass by themselves, as when a receiver is started anew."""
 
 
