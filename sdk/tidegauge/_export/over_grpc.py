@@ -50,7 +50,7 @@ _CAUSES: Final = {
     grpc.StatusCode.UNAUTHENTICATED: "credentials",
     grpc.StatusCode.PERMISSION_DENIED: "rights",
     grpc.StatusCode.UNIMPLEMENTED: "path",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "size",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "room",
 }
 _METHODS: Final = {
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
@@ -136,6 +136,8 @@ class GrpcWire:
     def _failure(self, error: Any) -> Exception:
         code, details = error.code(), str(error.details())
         pause = _pause(error)
+        if self._closed:
+            return UnsentError("stopped", "the exporter was shut down")
         if code is grpc.StatusCode.UNAVAILABLE and not pause:
             self._disconnect()  # a channel that has failed refuses calls for a while by itself
             return self._reasons.unanswered(details)

@@ -71,8 +71,9 @@ class MarksFile:
         line = f"{numbers} {checksum('marks', *marks):+021d}\n".encode()
         try:
             if self._file is None:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            os.pwrite(self._file, line, 0)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, line)
             self._works = True
         except OSError as error:
             if self._works:
