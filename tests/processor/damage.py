@@ -25,6 +25,7 @@ from tests.processor.requests import HOUR, SECOND, Writer
 from tidegauge import semconv
 from tidegauge_processor.config import Config
 from tidegauge_processor.service import Service
+from tidegauge_processor.state import closed
 from tidegauge_processor.state.database import FILE_NAME
 from tidegauge_processor.state.store import Store
 
@@ -156,7 +157,7 @@ def _checkpoints(folder: Path) -> int:
 
 def _comparable(units: dict[str, bytes]) -> dict[str, Any]:
     """The state but for what depends on when the processor happened to look."""
-    plain = {key: json.loads(data) for key, data in units.items()}
+    plain = {key: data if data.startswith(closed.FORMAT.encode()) else json.loads(data) for key, data in units.items()}
     return {key: {**unit, "learned_until": None} if isinstance(unit, dict) else unit for key, unit in plain.items()}
 
 
