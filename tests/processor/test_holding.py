@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.processor.live import MINUTE, TIMING, Application, Live, at, completeness
+from tests.processor.models import baseline
 from tests.processor.requests import SECOND, Writer
 from tidegauge import semconv
+from tidegauge_processor.signals import EvaluationSignal
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.writers import MOST_WRITERS
 
@@ -284,6 +286,38 @@ def test_a_window_of_which_only_an_old_count_is_there_is_none(tmp_path: Path) ->
     live.look(at(140))
     live.look(at(67) + TIMING.idle)
     assert set(live.windows) == {0}
+
+
+def test_the_predictions_of_a_cohort_are_known_when_its_windows_no_longer_wait(tmp_path: Path) -> None:
+    live, writer = Live(tmp_path, replace(TIMING, cohort=2 * MINUTE)), Application("writer")
+
+    def groups(start: int, end: int) -> bytes:
+        own = Writer("writer", baseline=baseline().id)
+        writer.made += 160
+        found = [
+            own.counter(
+                semconv.METRIC_PREDICTIONS, 40, start, end, ml__prediction__class=klass, ml__segment__region=region
+            )
+            for klass in "01"
+            for region in ("north", "south")
+        ]
+        return own.metrics(*found) + writer.count(end)
+
+    live.take(groups(at(0), at(60)), now=at(61))
+    lost = writer.interval(20, at(60), at(70))
+    live.take(groups(at(70), at(100)), now=at(101))
+    live.look(at(101) + TIMING.idle)
+    assert set(live.windows) == {0}
+    assert not rates(live)  # all are silent, and yet there is something to come
+    live.take(lost, now=at(500))
+    live.look(at(500) + TIMING.idle)
+    assert set(live.windows) == {0, 1}
+    assert {each.labels for each in rates(live)} == {160}
+
+
+def rates(live: Live) -> list[EvaluationSignal]:
+    found = [each for each in live.said if isinstance(each, EvaluationSignal)]
+    return [each for each in found if each.name == "selection_rate"]
 
 
 def test_state_without_writers_is_read() -> None:

@@ -78,22 +78,24 @@ def test_a_window_that_nobody_had_data_of_in_time_is_filled(tmp_path: Path) -> N
     live, fast, slow = impatient(tmp_path), Application("fast"), Application("slow")
     for number in (0, 3, 4):
         minute(live, fast, number)
-    live.take(slow.interval(25, at(60), at(120)), now=at(302))
+    live.take(slow.interval(25, at(120), at(180)), now=at(302))
     assert live.counted == 40 + 40 + 25
     (merged,) = income(minute(live, fast, 5), "3m")
-    assert merged.rows == 80  # windows 2 to 4
+    assert merged.rows == 25 + 40 + 40  # windows 2 to 4
     assert live.count(LATE) == live.count(LATE, "merged")
 
 
-@pytest.mark.parametrize("rows", [40, 0], ids=["rows", "only a count"])
-def test_what_is_too_old_to_be_merged_is_lost_and_said_so(tmp_path: Path, rows: int) -> None:
+@pytest.mark.parametrize(("rows", "number"), [(40, 8), (40, 1), (0, 8)], ids=["rows", "old rows", "only a count"])
+def test_what_is_too_old_to_be_merged_is_lost_and_said_so(tmp_path: Path, rows: int, number: int) -> None:
     live, fast, slow = impatient(tmp_path), Application("fast"), Application("slow")
-    for number in range(12):
-        minute(live, fast, number)
-    late = slow.interval(rows, at(60), at(120)) if rows else slow.count(at(120))
-    live.take(late, now=at(722))
+    for minutes in range(12):
+        minute(live, fast, minutes)
+    times = at(60 * number), at(60 * number + 60)
+    live.take(slow.interval(rows, *times) if rows else slow.count(times[1]), now=at(722))
     assert live.count(LATE, "late") == live.count(LATE) > 0
     assert live.counted == 11 * 40
+    live.take(slow.interval(30, at(540), at(600)), now=at(723))  # the oldest that is merged with the next one
+    assert live.counted == 11 * 40 + 30
 
 
 def test_spans_and_other_cumulative_points_of_closed_windows_are_lost(tmp_path: Path) -> None:
