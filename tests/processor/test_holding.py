@@ -275,6 +275,11 @@ def test_a_last_word_of_a_writer_that_counted_long_before_anybody_listened_means
     live.take(writer.metrics(point), now=at(62))
     live.look(at(3_000))
     assert not live.windows
+    minutes(live, Application("other"), 60, 61, 62)
+    live.look(at(4_100))
+    assert set(live.windows) == {60, 61, 62}
+    point = writer.counter(semconv.METRIC_SDK_FINAL_PREDICTIONS, 9_000, at(-90_000), at(3_650))
+    live.take(writer.metrics(point), now=at(4_101))
     assert live.count(semconv.METRIC_PROCESSOR_MISSING) == 0
 
 
