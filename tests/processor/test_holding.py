@@ -42,6 +42,18 @@ def test_who_is_silent_is_not_waited_for(tmp_path: Path) -> None:
     assert set(live.windows) == {0, 1, 2, 3}
 
 
+def test_who_is_gone_is_forgotten(tmp_path: Path) -> None:
+    live, fast = Live(tmp_path), Application("fast")
+    for number in range(12):
+        minutes(live, fast, number)
+        live.take(
+            Application(f"short-lived-{number}").interval(1, at(60 * number), at(60 * number + 5)),
+            now=at(60 * number + 62),
+        )
+    live.look(at(12 * 60 + 302))
+    assert len(live.state.memory.writers) <= 1
+
+
 def test_who_has_said_goodbye_is_not_waited_for(tmp_path: Path) -> None:
     live, fast, slow = Live(tmp_path), Application("fast"), Application("slow")
     live.take(fast.interval(5, at(0), at(10)), slow.interval(5, at(0), at(10)), now=at(11))
@@ -123,6 +135,17 @@ def test_what_a_window_long_after_misses_does_not_hold_it(tmp_path: Path) -> Non
     live.take(lost, now=at(140))
     live.look(at(140) + TIMING.idle)
     assert completeness(live, (0, 1, 2)) == [1.0, 1.0, 1.0]
+
+
+def test_rows_of_a_writer_that_counted_long_before_are_waited_for_from_its_first_window_on(tmp_path: Path) -> None:
+    live, old = Live(tmp_path), Application("old", at(-90_000))
+    old.made = 7_000_000
+    first = old.interval(30, at(0), at(60))
+    lost = old.interval(10, at(60), at(70))
+    live.take(first, old.interval(30, at(70), at(120)), old.interval(30, at(120), at(180)), now=at(191))
+    assert set(live.windows) == {0}
+    live.take(lost, now=at(192))
+    assert set(live.windows) == {0, 1}
 
 
 def test_rows_that_never_come_hold_one_window_and_show(tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.processor.live import TIMING, Application, Live, at
+from tests.processor.live import MINUTE, TIMING, Application, Live, at
 from tests.processor.models import baseline
 from tests.processor.requests import CUMULATIVE, Writer
 from tidegauge import semconv
+from tidegauge.summaries import NumericSummary
+from tidegauge.summaries.bins import Bins
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.signals import DriftSignal, RateSignal, Signal, TotalsSignal
+from tidegauge_processor.signals import DriftSignal, EvaluationSignal, RateSignal, Signal, TotalsSignal
 from tidegauge_processor.verdicts.state import State
 
 LATE = semconv.METRIC_PROCESSOR_LATE
@@ -150,6 +153,49 @@ def test_late_violations_and_durations_are_taken_up(tmp_path: Path) -> None:
         each for each in said if isinstance(each, DriftSignal) and each.detail == "missing" and each.window == "3m"
     ]
     assert [(each.rows, each.state) for each in judged] == [(150, State.MATERIAL)]
+
+
+def test_late_calls_are_in_the_totals(tmp_path: Path) -> None:
+    live, fast = impatient(tmp_path), Application("fast")
+    for number in range(3):
+        minute(live, fast, number)
+    calls = NumericSummary.of(np.full(7, 0.05), Bins(np.array([0.1, 1.0])))
+    other = Writer("other")
+    late = other.histogram(semconv.METRIC_PREDICTION_DURATION, calls, at(61), at(70), error__type="ValueError")
+    live.take(other.metrics(late), now=at(182))
+    minute(live, fast, 3)
+    (totals,) = [each for each in live.engine.standing(0) if isinstance(each, TotalsSignal)]
+    assert {error: sum(each.counts) for error, each in totals.durations.items()} == {"ValueError": 7}
+
+
+def test_late_rows_of_a_cohort_are_predictions_of_it(tmp_path: Path) -> None:
+    live = Live(tmp_path, replace(TIMING, hold=0, cohort=3 * MINUTE))
+    fast = Application("fast")
+    for number in range(3):
+        minute(live, fast, number)
+    other = Writer("other", baseline=baseline().id)
+    groups = [
+        other.counter(
+            semconv.METRIC_PREDICTIONS, 30, at(61), at(70), ml__prediction__class=klass, ml__segment__region=region
+        )
+        for klass in "01"
+        for region in ("north", "south")
+    ]
+    live.take(other.metrics(*groups), now=at(182))
+    minute(live, fast, 3)
+    assert live.state.predicted(at(0), replace(TIMING, cohort=3 * MINUTE)) == 3 * 40 + 120
+    rates = [each for each in live.said if isinstance(each, EvaluationSignal) and each.name == "selection_rate"]
+    assert {(each.segment, each.labels) for each in rates} == {(("region", "north"), 60), (("region", "south"), 60)}
+
+
+def test_late_rows_count_for_the_effect_and_the_champion(tmp_path: Path) -> None:
+    live, fast, slow = impatient(tmp_path), Application("fast"), Application("slow")
+    for number in range(3):
+        minute(live, fast, number)
+    live.take(slow.interval(25, at(60), at(120)), now=at(182))
+    memory = live.state.memory
+    assert dict(memory.recent) == {at(0): 40, at(60): 65}
+    assert [int(memory.expected[at(60 * number)].rows.sum()) for number in (0, 1)] == [40, 65]
 
 
 def test_late_rows_of_a_challenger_are_compared_too(tmp_path: Path) -> None:
