@@ -101,6 +101,17 @@ def test_what_is_too_old_to_be_merged_is_lost_and_said_so(tmp_path: Path, rows: 
     assert live.counted == 11 * 40 + 30
 
 
+def test_where_nobody_knows_what_a_window_has_counted_nothing_counts_twice(tmp_path: Path) -> None:
+    """An earlier build has closed it."""
+    live, fast = impatient(tmp_path), Application("fast")
+    requests = [fast.interval(40, at(60 * number), at(60 * number + 60)) for number in range(3)]
+    live.take(*requests, now=at(181))
+    live.state.closed.windows.clear()
+    live.take(requests[1], now=at(182))
+    assert live.count(LATE, "late") == live.count(LATE) > 0
+    assert live.counted == 80
+
+
 def test_spans_and_other_cumulative_points_of_closed_windows_are_lost(tmp_path: Path) -> None:
     live, fast = impatient(tmp_path), Application("fast")
     for number in range(3):
