@@ -77,6 +77,7 @@ class Engine:
     ) -> None:
         self._timing = timing
         self._baselines = baselines
+        self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
         self._fates = Fates(counter)
@@ -223,7 +224,8 @@ class Engine:
         if not (payload.points or payload.spans):
             return
         if windowing.late(start, state.memory.closed_until):
-            fates = late.take_late(state, start, payload, baselines, self._timing, self._most_streams)
+            reach = max(self._policy(key.model).scales)
+            fates = late.take_late(state, start, payload, baselines, self._timing, reach, self._most_streams)
         else:
             fates = windowing.merge(state.window(start), payload, baselines.of(key), self._most_streams)
             end = max([point.end for point in payload.points] + [span.end for span in payload.spans])

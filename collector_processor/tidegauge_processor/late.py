@@ -8,7 +8,7 @@ no longer in memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -43,6 +43,7 @@ def take_late(
     payload: Payload,
     baselines: Mapping[str, Baseline],
     timing: Timing,
+    reach: int,
     most_streams: int,
 ) -> Counter[str]:
     """Take up what one request holds for a window that has closed.
@@ -53,6 +54,7 @@ def take_late(
         payload: points and spans.
         baselines: known baselines by id.
         timing: lengths of time.
+        reach: number of the latest windows that are judged together at the most.
         most_streams: the limit of streams; what is far beyond it is dropped.
 
     Returns:
@@ -60,10 +62,12 @@ def take_late(
     """
     memory = state.memory
     baseline = baselines.get(memory.baseline)
-    closed = state.closed.reopen(start, memory.history) if baseline and payload.points else None
+    is_merged = start >= memory.closed_until - (reach - 1) * timing.window  # when the next window closes
+    closed = state.closed.reopen(start, memory.history) if baseline and is_merged and payload.points else None
     fates = Counter({LOST: len(payload.spans)})
     if baseline is None or closed is None:
         return fates + Counter({LOST: len(payload.points)})
+    state.touch()
     sums = Aggregates()
     for point in payload.points:
         fates[_add(point, sums, closed, memory, most_streams)] += 1
@@ -78,7 +82,6 @@ def take_late(
         memory.recent = [(at, known + rows * (at == start)) for at, known in memory.recent]
         state.predictions(start, rows, timing)
         state.select(start, comparison.selection_of(sums), timing)
-        state.touch()
     return fates
 
 
@@ -130,11 +133,7 @@ def _merge(sums: Aggregates, start: int, memory: Memory, baseline: Baseline, bas
 
 
 def _add_counts(windows: list[Window], start: int, counts: Mapping[Stream, comparison.Cells]) -> None:
-    for place in _places(windows, start):
-        known = windows[place].counts
-        added = {stream: known[stream] + cells if stream in known else cells for stream, cells in counts.items()}
-        windows[place] = replace(windows[place], counts={**known, **added})
-
-
-def _places(windows: Sequence[Window], start: int) -> Iterable[int]:
-    return [place for place, window in enumerate(windows) if window.start == start]
+    for place, window in enumerate(windows):
+        if window.start == start:
+            added = {stream: window.counts.get(stream, 0) + cells for stream, cells in counts.items()}
+            windows[place] = replace(window, counts={**window.counts, **added})
