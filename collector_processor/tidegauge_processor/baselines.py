@@ -29,12 +29,16 @@ class Baselines(Mapping[str, Baseline]):
 
     Args:
         known: baselines read before.
+
+    Attributes:
+        unreadable: what is wrong with the stored baselines that could not be read, by their ids.
     """
 
     def __init__(self, known: Mapping[str, Baseline] | None = None) -> None:
         self._known = dict(known or {})
         self._by_model = {ModelKey(b.model, b.version): b for b in self._known.values()}
         self._pending: dict[str, dict[int, BaselinePart]] = {}
+        self.unreadable: dict[str, str] = {}
 
     @classmethod
     def read(cls, folder: Path | None, stored: Mapping[str, bytes]) -> Baselines:
@@ -45,12 +49,20 @@ class Baselines(Mapping[str, Baseline]):
         Raises:
             BaselineError: the folder or a file in it cannot be read.
         """
-        found = sorted((Baseline.from_bytes(data) for data in stored.values()), key=lambda each: not is_learned(each))
+        found, unreadable = [], {}
+        for id, data in stored.items():
+            try:
+                found.append(Baseline.from_bytes(data))
+            except BaselineError as error:
+                unreadable[id] = str(error)
+        found.sort(key=lambda each: not is_learned(each))
         if folder is not None:
             if not folder.is_dir():
                 raise BaselineError(f"baselines: {folder} is not a folder; create it or take the key out")
             found += [Baseline.load(path) for path in sorted(folder.glob("*.json"))]
-        return cls({baseline.id: baseline for baseline in found})
+        read = cls({baseline.id: baseline for baseline in found})
+        read.unreadable = unreadable
+        return read
 
     def __getitem__(self, id: str) -> Baseline:
         return self._known[id]

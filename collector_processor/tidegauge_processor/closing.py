@@ -24,7 +24,6 @@ from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
-    BaselineSignal,
     DriftSignal,
     Durations,
     IncidentSignal,
@@ -38,6 +37,7 @@ from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, rows_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
+from tidegauge_processor.switching import switch_baseline
 from tidegauge_processor.traces import traces_of
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream
@@ -98,12 +98,7 @@ def close_window(
     subject = Subject(*key, used, source, start, end, origin)
     signals: list[Signal] = []
     if used and used != memory.baseline:
-        signals.append(BaselineSignal(subject, memory.baseline))
-        memory.baseline = used
-        memory.history.clear()
-        memory.expected.clear()
-        memory.labelled.clear()
-        memory.selected.clear()
+        signals += switch_baseline(subject, memory)
     seen = Points(sums, baseline, unreferenced=is_learned) if baseline else None
     known = comparison.counts(seen, baseline) if seen and baseline else {}
     signals += _quality(subject, sums, known, memory)
@@ -188,14 +183,20 @@ def _quality(
         yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get(series, 0.0))
 
 
-def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
-    calls: dict[str, int] = {}
+def count_calls(sums: Aggregates, memory: Memory) -> Counter[str]:
+    """Calls by ``error.type``; the memory takes up how long they took."""
+    calls: Counter[str] = Counter()
     for stream, summary in sorted(sums.histograms.items(), key=lambda item: item[0]):
         if stream.metric == semconv.METRIC_PREDICTION_DURATION:
             error_type = memory.error_series(stream.dimension(semconv.ERROR_TYPE))
-            calls[error_type] = calls.get(error_type, 0) + summary.count
+            calls[error_type] += summary.count
             if isinstance(summary, NumericSummary):
                 _add_durations(memory, error_type, summary)
+    return calls
+
+
+def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
+    calls = count_calls(sums, memory)
     total = sum(calls.values())
     if not total:
         return

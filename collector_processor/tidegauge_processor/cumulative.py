@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -14,7 +15,10 @@ from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
 from tidegauge_processor.records import StreamKey, Summary
 from tidegauge_processor.state.aggregates import Aggregates, copy
 from tidegauge_processor.state.memory import Memory
-from tidegauge_processor.state.windows import Window
+from tidegauge_processor.state.windows import Snapshot, Source, Window
+
+Carried = MutableMapping[tuple[str, StreamKey], tuple[int, Snapshot]]
+"""What each cumulative stream of a writer had counted so far, and since which start."""
 
 _FORGOTTEN_AFTER: Final = 72
 """Windows without a word from a cumulative stream after which it is forgotten."""
@@ -63,17 +67,11 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
     settled = Settled()
     settled.sums += window.sums
     length = end - start
-    for source, latest in sorted(window.snapshots.items(), key=lambda item: item[0]):
-        stream = source.writer, source.stream
-        since, before = memory.carried.get(stream, (0, None))
-        memory.carried[stream] = source.start, latest
+    for source, gained in _gains(window, start, length, memory.carried):
         says_made = source.stream.metric == semconv.METRIC_SDK_PREDICTIONS
-        if before is None and source.start < start - length:  # counted long before anybody listened
-            if not says_made:
-                settled.dropped["unknown_before"] += 1
-            continue
-        gained = increase(latest.value, before.value if before and since == source.start else None)
-        if not says_made:
+        if gained is None:
+            settled.dropped["unknown_before"] += not says_made
+        elif not says_made:
             settled.add(source.stream, gained)
         elif isinstance(gained, int):
             settled.made += gained
@@ -87,6 +85,76 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
             _add_calls(settled, calls, window.metrics_of(writer))
     memory.metric_writers = set(window.metric_writers)  # of the window before, for spans that lie across the edge
     return settled
+
+
+def is_hollow(window: Window, start: int, length: int, carried: Carried) -> bool:
+    """Whether a window holds nothing but counts of writers who have predicted nothing since."""
+    if len(window.sums) or window.seen or window.calls:
+        return False
+    gains = _gains(window, start, length, ChainMap({}, carried))
+    return all(source.stream.metric == semconv.METRIC_SDK_PREDICTIONS and not gained for source, gained in gains)
+
+
+def under_way(windows: Mapping[int, Window], length: int, carried: Carried) -> dict[str, int]:
+    """Writers that have counted more rows than have arrived, and since when some of these may have been predicted.
+
+    What a writer says counts all rows so far. So a row that is missing by a later window's count may belong to an
+    earlier one, but not to the time before the last count that had arrived in full.
+
+    Args:
+        windows: open ones, by their start, ns since the epoch.
+        length: of a window, ns.
+        carried: what had been counted before.
+    """
+    known: Carried = ChainMap({}, carried)
+    lacking: Counter[str] = Counter()
+    in_full: dict[str, int] = {}
+    found: dict[str, int] = {}
+    for start, window in sorted(windows.items()):
+        ends: dict[str, int] = {}
+        unknown = set()
+        for source, gained in _gains(window, start, length, known, semconv.METRIC_SDK_PREDICTIONS):
+            writer = source.writer
+            ends[writer] = max(ends.get(writer, 0), window.snapshots[source].end)
+            if isinstance(gained, int):
+                lacking[writer] += gained
+            else:
+                unknown.add(writer)
+        for writer, rows in window.arrived.items():
+            lacking[writer] -= 0 if writer in unknown else rows
+        for writer, end in ends.items():
+            if lacking[writer] > 0:
+                found.setdefault(writer, in_full.get(writer, 0))
+            else:
+                in_full[writer] = end
+    return found
+
+
+def _gains(
+    window: Window,
+    start: int,
+    length: int,
+    carried: Carried,
+    only: str = "",
+) -> Iterator[tuple[Source, Summary | int | None]]:
+    """What each cumulative stream gained in a window; None where it had counted long before anybody listened.
+
+    Args:
+        window: what arrived.
+        start: of the window, ns since the epoch.
+        length: of the window, ns.
+        carried: what each stream had counted before; it moves on.
+        only: the metric to look at; all of them when empty.
+    """
+    asked = [item for item in window.snapshots.items() if only in ("", item[0].stream.metric)]
+    for source, latest in sorted(asked, key=lambda item: item[0]):
+        stream = source.writer, source.stream
+        since, before = carried.get(stream, (0, None))
+        carried[stream] = source.start, latest
+        if before is None and source.start < start - length:
+            yield source, None
+        else:
+            yield source, increase(latest.value, before.value if before and since == source.start else None)
 
 
 def _add_calls(settled: Settled, calls: Aggregates, measured: frozenset[str]) -> None:

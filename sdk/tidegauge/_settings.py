@@ -46,8 +46,10 @@ def _count(variable: str, default: int) -> Any:
     return field(default=default, metadata=_about(variable, int, "a whole number above 0", lambda value: value > 0))
 
 
-def _flag(variable: str) -> Any:
-    return field(default=False, metadata=_about(variable, flag, "true or false", lambda value: value in (True, False)))
+def _flag(variable: str, default: bool = False) -> Any:
+    return field(
+        default=default, metadata=_about(variable, flag, "true or false", lambda value: value in (True, False))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ class Settings:
         prediction_details: send an event for each predicted row with its features and what came out, of all functions
             that do not say ``details=`` themselves, and not of those with ``capture="none"``.
         publish_interval: seconds between two publications of the same baseline.
-        shutdown_timeout: seconds that the end of the process may be held up by the last export.
+        shutdown_timeout: seconds that the end of the process may be held up, by all of it together.
+        sigterm: have everything sent when SIGTERM ends the process; see `tidegauge._sigterm`.
         disabled: do nothing at all; ``OTEL_SDK_DISABLED=true`` says the same.
 
     Raises:
@@ -108,6 +111,7 @@ class Settings:
         "TIDEGAUGE_PUBLISH_INTERVAL", 3600.0, f"above 0, up to {_LONGEST}", lambda value: value > 0 and _is_time(value)
     )
     shutdown_timeout: float = _time("TIDEGAUGE_SHUTDOWN_TIMEOUT", 5.0)
+    sigterm: bool = _flag("TIDEGAUGE_SIGTERM", True)
     disabled: bool = _flag("TIDEGAUGE_DISABLED")
 
     def __post_init__(self) -> None:

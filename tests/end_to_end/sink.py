@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent import futures
 from typing import Self, TypeVar
@@ -29,9 +30,13 @@ _RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Sink(grpc.GenericRpcHandler):
-    """Keeps every request in the order of arrival; passes each on unchanged when ``forward`` names an address."""
+    """Keeps every request in the order of arrival; passes each on unchanged when ``forward`` names an address.
 
-    def __init__(self, forward: str | None = None) -> None:
+    It waits for ``pause`` seconds between that and its answer.
+    """
+
+    def __init__(self, forward: str | None = None, pause: float = 0.0) -> None:
+        self._pause = pause
         self._requests: list[Request] = []
         self._arrived = threading.Condition()
         self._onward = grpc.insecure_channel(forward, options=_OPTIONS) if forward else None
@@ -67,6 +72,7 @@ class Sink(grpc.GenericRpcHandler):
         with self._arrived:
             self._requests.append(EXPORT[method].FromString(body))
             self._arrived.notify_all()
+        time.sleep(self._pause)
         return answer
 
     def __enter__(self) -> Self:

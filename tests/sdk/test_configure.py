@@ -32,7 +32,7 @@ def test_exporters_follow_the_environment(monkeypatch):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
         exporter = exporter_from_environment(signal)
         assert isinstance(exporter, kind)
-        assert isinstance(exporter._send._wire, wire)
+        assert isinstance(exporter._wire, wire)
         exporter.shutdown()
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     assert exporter_from_environment("metrics") is None
@@ -91,7 +91,9 @@ def test_points_and_events_arrive_over_grpc(monkeypatch):
         pipeline.shutdown(5)
         PROCESS.restore(before, off)
         server.stop(None)
-    (request,) = receiver.metrics
+    request, last_word = receiver.metrics
+    (said,) = last_word.resource_metrics[0].scope_metrics[0].metrics
+    assert (said.name, said.sum.data_points[0].as_int) == ("tidegauge.sdk.final_predictions", 1)
     (resource,) = request.resource_metrics
     (scope,) = resource.scope_metrics
     assert (scope.scope.name, scope.schema_url) == ("tidegauge", "https://tidegauge.dev/schemas/0.1.0")

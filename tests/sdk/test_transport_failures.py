@@ -11,13 +11,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from tests.receivers import TLS, Metrics, free_port, grpc_server, http_server, silent_server
 from tests.sdk.test_requests import counted
 from tidegauge._environment import _say_once
 from tidegauge._export import MetricSender, exporter_from_environment, otlp, request
-from tidegauge._export.unsent import UnsentError
-from tidegauge._outbox import Outbox
+from tidegauge._outbox import Outbox, UnsentError
 from tidegauge._safety import Safety
 
 GRPC, HTTP = "grpc", "http/protobuf"
@@ -72,13 +73,7 @@ def outbox():
         yield safety, box
     finally:
         sender.shutdown()
-        box.stop(0)
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    """A failure that may pass is told without another attempt, which would take a second."""
-    monkeypatch.setattr(otlp, "_FIRST_PAUSE", 1000.0)
+        box.stop()
 
 
 @pytest.fixture
@@ -275,12 +270,25 @@ def test_a_receiver_that_asks_for_a_pause_gets_it(protocol, monkeypatch):
         with pytest.raises(Exception, match="asks to come again later") as caught:
             exporter.export(BATCH)
         assert caught.value.pause == 3600
-        waited = []
-        monkeypatch.setattr(exporter._send._closed, "wait", waited.append)
-        with pytest.raises(Exception, match="asks to come again later"):
-            exporter.export(BATCH)
         exporter.shutdown()
-    assert 0 < waited[0] <= 60  # no longer than one request may take
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["thread", "caller"])
+def test_the_outbox_keeps_the_pause_that_a_receiver_asks_for(started):
+    attempts = []
+
+    def send(batch):
+        attempts.append(batch)
+        raise UnsentError("busy", "come again later", pause=3600)
+
+    box = Outbox("metrics", send, 100, Safety())
+    box.put(BATCH, 1)
+    if started:
+        box.start()
+        until(lambda: attempts)
+    assert not box.drain(0.5)
+    box.stop()
+    assert len(attempts) == 1
 
 
 def test_each_reason_is_logged_once_and_a_receiver_that_comes_back_is_found(caplog, monkeypatch):
@@ -297,31 +305,37 @@ def test_each_reason_is_logged_once_and_a_receiver_that_comes_back_is_found(capl
     assert "nobody listens" in caplog.messages[0]
 
 
-@pytest.mark.parametrize("protocol", [GRPC, HTTP])
-def test_a_receiver_that_is_started_late_is_reached_by_the_same_attempt(protocol, monkeypatch):
+def spans():
+    return TracerProvider(shutdown_on_exit=False).get_tracer("t").start_span("s")
+
+
+def test_spans_reach_a_receiver_that_is_started_late(monkeypatch):
     port = free_port()
-    for name, text in (("ENDPOINT", f"127.0.0.1:{port}"), ("TIMEOUT", "60"), ("PROTOCOL", protocol)):
+    for name, text in (("ENDPOINT", f"127.0.0.1:{port}"), ("TIMEOUT", "60"), ("PROTOCOL", HTTP)):
         monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", text)
     monkeypatch.setattr(otlp, "_FIRST_PAUSE", 0.01)
-    exporter = exporter_from_environment("metrics")
+    exporter = exporter_from_environment("traces")
     with ThreadPoolExecutor(1) as pool:
-        attempt = pool.submit(exporter.export, BATCH)
-        time.sleep(0.1)
-        with http_server(port=port) if protocol == HTTP else grpc_server(Metrics(), port=port):
-            assert attempt.result(60) is MetricExportResult.SUCCESS
+        attempt = pool.submit(exporter.export, [spans()])
+        until(lambda: exporter.absent)
+        with http_server(port=port) as receiver:
+            assert attempt.result(60) is SpanExportResult.SUCCESS
+            assert [path for path, _ in receiver.taken] == ["/v1/traces"]
     exporter.shutdown()
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
-def test_an_attempt_ends_when_the_exporter_is_shut_down(protocol, monkeypatch):
+def test_attempts_to_send_spans_end_when_the_exporter_is_shut_down_and_say_why(protocol, monkeypatch, caplog):
     for name, text in (("ENDPOINT", f"127.0.0.1:{free_port()}"), ("TIMEOUT", "3600"), ("PROTOCOL", protocol)):
         monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", text)
-    exporter = exporter_from_environment("metrics")
+    monkeypatch.setattr(otlp, "_FIRST_PAUSE", 3600.0)
+    exporter = exporter_from_environment("traces")
     with ThreadPoolExecutor(1) as pool:
-        attempt = pool.submit(exporter.export, BATCH)
+        attempt = pool.submit(exporter.export, [spans()])
+        until(lambda: exporter.absent)
         exporter.shutdown()
-        with pytest.raises(UnsentError):
-            attempt.result(60)
+        assert attempt.result(60) is SpanExportResult.FAILURE
+    assert "Tidegauge lost 1 spans (further losses of this kind are not logged): nobody listens" in caplog.text
 
 
 def test_the_failure_of_an_exporter_of_the_applications_own_is_told(caplog):

@@ -7,7 +7,7 @@ different pipelines and one may be far ahead of the other when history is replay
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,11 +16,11 @@ from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.state.closed import ClosedWindows
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
-Part = Literal["memory", "window", "cohort", "learning"]
+Part = Literal["memory", "window", "closed", "cohort", "learning"]
 
 FURTHEST_AHEAD: Final = 5 * 60 * 10**9
 """A clock that runs ahead by more than this (ns) is counted. None moves a watermark beyond the clock on the wall."""
@@ -33,11 +33,13 @@ class Timing:
     Attributes:
         window: length of a window.
         lateness: how long after its end a window waits for points that are late.
-        idle: silence after which the clock on the wall moves the watermark.
+        idle: silence after which a writer is not waited for, and that of all lets the clock on the wall close windows.
         cohort: length of a cohort of predictions.
         wait: how long after its end a cohort waits for labels before it is judged.
         retention: how long a cohort takes labels.
         again: how long a judged cohort waits, by the clock on the wall, before labels that came since are judged.
+        hold: how long a window that is due waits for writers and rows, by the clock on the wall.
+        live: whether the models' time is that of the clock on the wall; not in a replay of history.
     """
 
     window: int
@@ -47,6 +49,8 @@ class Timing:
     wait: int
     retention: int
     again: int
+    hold: int = 15 * 60 * 10**9
+    live: bool = False
 
     @property
     def patience(self) -> Patience:
@@ -65,6 +69,7 @@ class ModelState:
         self.key = key
         self.memory = Memory()
         self.windows: dict[int, Window] = {}
+        self.closed = ClosedWindows()
         self.cohorts: dict[int, Cohort] = {}
         self._dirty: set[tuple[Part, int]] = set()
 
@@ -211,23 +216,32 @@ class ModelState:
             self.memory.unreadable.pop(start, None)
         return gone
 
+    def touch_all(self) -> None:
+        """Say that the store may have lost any part."""
+        self._dirty |= self._parts()
+
     def units(self) -> set[str]:
         """Keys of all parts that the store may have."""
-        parts: set[tuple[Part, int]] = {("memory", 0), *self._dirty}
-        parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
-        parts |= {("learning", slot) for slot in self.memory.learning.sums}
-        return {self._unit(part, start) for part, start in parts}
+        return {self._unit(part, start) for part, start in self._parts() | self._dirty}
 
     def dirty(self) -> Iterator[tuple[str, bytes | None]]:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
         self._dirty |= {("learning", slot) for slot in self.memory.learning.touched}
         self.memory.learning.touched.clear()
+        self._dirty |= {("closed", start) for start in self.closed.touched}
+        self.closed.touched.clear()
         for part, start in sorted(self._dirty):
             yield self._unit(part, start), self._dump(part, start)
 
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._dirty.clear()
+
+    def _parts(self) -> set[tuple[Part, int]]:
+        parts: set[tuple[Part, int]] = {("memory", 0)}
+        parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
+        parts |= {("closed", start) for start in self.closed.windows}
+        return parts | {("learning", slot) for slot in self.memory.learning.sums}
 
     def _unit(self, part: Part, start: int) -> str:
         return json.dumps([*self.key, part, start])
@@ -241,25 +255,9 @@ class ModelState:
             return self.memory.dump()
         if part == "window":
             return self.windows[start].dump() if start in self.windows else None
+        if part == "closed":
+            return self.closed.dump(start)
         if part == "learning":
             sums = self.memory.learning.sums.get(start)
             return None if sums is None else json.dumps(sums.dump()).encode()
         return json.dumps(self.cohorts[start].dump()).encode() if start in self.cohorts else None
-
-
-def load_models(units: Mapping[str, bytes]) -> dict[ModelKey, ModelState]:
-    """Read what `ModelState.dirty` gave."""
-    models: dict[ModelKey, ModelState] = {}
-    parts = [(*json.loads(name), data) for name, data in units.items()]
-    for model, version, part, start, data in sorted(parts, key=lambda row: row[2] != "memory"):  # the memory first
-        key = ModelKey(model, version)
-        state = models.setdefault(key, ModelState(key))
-        if part == "memory":
-            state.memory = Memory.load(data)
-        elif part == "window":
-            state.windows[start] = Window.load(data)
-        elif part == "learning":
-            state.memory.learning.sums[start] = Aggregates.load(json.loads(data))
-        else:
-            state.cohorts[start] = Cohort.load(json.loads(data))
-    return models

@@ -10,7 +10,9 @@ from tidegauge._export.exporters import (
     batches,
     exporter_from_environment,
     request,
+    warm,
 )
+from tidegauge._export.otlp import OtlpSpanExporter
 
 __all__ = [
     "MOST_POINTS",
@@ -19,7 +21,9 @@ __all__ = [
     "Exporters",
     "LogSender",
     "MetricSender",
+    "OtlpSpanExporter",
     "batches",
     "exporter_from_environment",
     "request",
+    "warm",
 ]

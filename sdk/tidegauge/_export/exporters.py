@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points, version
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -30,10 +30,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tidegauge import semconv
-from tidegauge._export.endpoint import GRPC, endpoint
-from tidegauge._export.spans import span_exporter
-from tidegauge._export.unsent import UnsentError
-from tidegauge._outbox import RefusedError
+from tidegauge._export.endpoint import GRPC, Endpoint, endpoint
+from tidegauge._export.limit import Limit
+from tidegauge._outbox import RefusedError, UnsentError
 from tidegauge._points import Produced, metrics
 from tidegauge.errors import ConfigurationError
 
@@ -44,6 +43,13 @@ MOST_POINTS: Final = 1_000
 """Points of one request."""
 
 _MOST_BYTES: Final = 3 << 20  # receivers of gRPC take 4 MiB unless they are told otherwise
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An exporter whose requests can be given a limit in time."""
+
+    limit: Limit
 
 
 class _Stoppable(Protocol):
@@ -76,15 +82,29 @@ def exporter_from_environment(signal: str) -> Any:
     if asked == "console":
         return _load(signal, "console")()
     end = endpoint(signal)
-    if signal == "traces":
-        return span_exporter(end)
-    if end.protocol == GRPC:
-        from tidegauge._export import over_grpc  # gRPC takes a while to import and is not always used
+    return _protocol(end).exporter(end)
 
-        return over_grpc.exporter(end)
+
+def warm() -> None:
+    """Import now what sending metrics and events needs, and what tells who sends."""
+    Resource.create({})  # its detectors are plugins
+    for signal in ("metrics", "logs"):
+        asked = os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip().lower()
+        if asked == "console":
+            _load(signal, "console")
+        elif asked != "none":
+            _protocol(endpoint(signal))
+
+
+def _protocol(end: Endpoint) -> Any:
+    """The module that speaks the endpoint's protocol; each takes a while to import, and one is not used."""
+    if end.protocol == GRPC:
+        from tidegauge._export import over_grpc
+
+        return over_grpc
     from tidegauge._export import over_http
 
-    return over_http.exporter(end)
+    return over_http
 
 
 class _Sender(Generic[_Exporter]):
@@ -99,6 +119,7 @@ class _Sender(Generic[_Exporter]):
         self._lock = threading.Lock()
         self._made = False
         self._exporter: _Exporter | None = None
+        self._deadline: float | None = None
 
     def exporter(self) -> _Exporter | None:
         """The exporter, made when it is needed first."""
@@ -106,13 +127,22 @@ class _Sender(Generic[_Exporter]):
             if not self._made:
                 self._exporter = self._make()
                 self._made = True
+                self._apply_limit()
             return self._exporter
+
+    def limit(self, deadline: float) -> None:
+        """Let no request from now on take longer than until ``deadline``, by the monotonic clock."""
+        self._deadline = deadline
+        self._apply_limit()
 
     def shutdown(self) -> None:
         """Shut the exporter down when there is one."""
-        with self._lock:
-            if self._exporter is not None:
-                self._exporter.shutdown()
+        if self._exporter is not None:
+            self._exporter.shutdown()
+
+    def _apply_limit(self) -> None:
+        if isinstance(self._exporter, Limited):
+            self._exporter.limit.deadline = self._deadline
 
 
 class MetricSender(_Sender[MetricExporter]):

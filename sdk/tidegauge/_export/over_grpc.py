@@ -24,14 +24,15 @@ from tidegauge._export.credentials import (
     provided,
 )
 from tidegauge._export.endpoint import Endpoint
-from tidegauge._export.otlp import OtlpLogExporter, OtlpMetricExporter, exporter_of
+from tidegauge._export.otlp import exporter_of
 from tidegauge._export.reasons import Reasons
-from tidegauge._export.unsent import UnsentError
-from tidegauge._outbox import RefusedError
+from tidegauge._outbox import RefusedError, UnsentError
 
-# gRPC imports this with its first channel, in the thread that sends. A fork meanwhile would leave a child without it.
-with contextlib.suppress(ImportError):
-    importlib.import_module("grpc._channel")
+# gRPC imports these with its first channel and its first call, in the thread that sends. A fork meanwhile would leave a
+# child without them.
+for _name in ("grpc._channel", "grpc._simple_stubs", "grpc.experimental"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 _OPTIONS: Final = [("grpc.primary_user_agent", USER_AGENT)]
 _RETRY_INFO: Final = "google.rpc.retryinfo-bin"
@@ -54,10 +55,11 @@ _CAUSES: Final = {
 _METHODS: Final = {
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 }
 
 
-def exporter(endpoint: Endpoint) -> OtlpMetricExporter | OtlpLogExporter:
+def exporter(endpoint: Endpoint) -> Any:
     """The exporter for ``endpoint``.
 
     Raises:
@@ -86,16 +88,18 @@ class GrpcWire:
         self._channel: grpc.Channel | None = None
         self._closed = False
 
-    def send(self, data: bytes) -> None:
-        """Make one attempt.
+    def send(self, data: bytes, timeout: float) -> None:
+        """Make one attempt of ``timeout`` seconds.
 
         Raises:
             UnsentError: it failed this time.
             RefusedError: it can never be sent.
         """
         try:
-            self._call(data)
+            self._call(data, timeout)
         except grpc.RpcError as error:
+            if self._closed:  # which cancels the attempt
+                raise UnsentError("stopped", "the exporter was shut down") from None
             raise self._failure(error) from None
         except ValueError:  # gRPC's word for a channel that was closed
             if not self._closed:
@@ -107,14 +111,14 @@ class GrpcWire:
         self._closed = True
         self._disconnect()
 
-    def _call(self, data: bytes) -> None:
+    def _call(self, data: bytes, timeout: float) -> None:
         with self._lock:
             if self._closed:
                 raise UnsentError("stopped", "the exporter was shut down")
             if self._channel is None:
                 self._channel = self._connect()
             export = self._channel.unary_unary(_METHODS[self._endpoint.signal], None, None)
-        export(data, timeout=self._endpoint.timeout, metadata=self._headers)
+        export(data, timeout=timeout, metadata=self._headers)
 
     def _connect(self) -> grpc.Channel:
         gzip = self._endpoint.compression == "gzip"
@@ -132,8 +136,6 @@ class GrpcWire:
     def _failure(self, error: Any) -> Exception:
         code, details = error.code(), str(error.details())
         pause = _pause(error)
-        if self._closed:
-            return UnsentError("stopped", "the exporter was shut down")
         if code is grpc.StatusCode.UNAVAILABLE and not pause:
             self._disconnect()  # a channel that has failed refuses calls for a while by itself
             return self._reasons.unanswered(details)

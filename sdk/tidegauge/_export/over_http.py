@@ -13,13 +13,13 @@ import time
 import zlib
 from collections.abc import Callable
 from http.client import responses
-from typing import Final
+from typing import Any, Final
 
 import requests
 
 from tidegauge._export.credentials import USER_AGENT, certificates, headers, provided
 from tidegauge._export.endpoint import Endpoint
-from tidegauge._export.otlp import OtlpLogExporter, OtlpMetricExporter, exporter_of
+from tidegauge._export.otlp import exporter_of
 from tidegauge._export.reasons import Reasons
 from tidegauge._outbox import RefusedError
 
@@ -28,7 +28,7 @@ _CAUSES: Final = {401: "credentials", 403: "rights", 404: "path", 405: "path", 4
 _COMPRESSED: Final[dict[str, Callable[[bytes], bytes]]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
-def exporter(endpoint: Endpoint) -> OtlpMetricExporter | OtlpLogExporter:
+def exporter(endpoint: Endpoint) -> Any:
     """The exporter for ``endpoint``.
 
     Raises:
@@ -62,8 +62,8 @@ class HttpWire:
         self._reasons = Reasons(endpoint, files.authority)
         self._answered = False
 
-    def send(self, data: bytes) -> None:
-        """Make one attempt.
+    def send(self, data: bytes, timeout: float) -> None:
+        """Make one attempt of ``timeout`` seconds.
 
         Raises:
             UnsentError: it failed this time.
@@ -71,7 +71,7 @@ class HttpWire:
         """
         body = data if self._compress is None else self._compress(data)
         try:
-            response = self._post(body)
+            response = self._post(body, timeout)
         except requests.ReadTimeout:
             raise self._reasons.late() from None
         except (requests.RequestException, OSError) as error:
@@ -84,21 +84,21 @@ class HttpWire:
         """End the connection."""
         self._session.close()
 
-    def _post(self, body: bytes) -> requests.Response:
+    def _post(self, body: bytes, timeout: float) -> requests.Response:
         try:
-            return self._post_once(body)
+            return self._post_once(body, timeout)
         except requests.ConnectionError as error:
             if not self._answered or isinstance(error, requests.Timeout):
                 raise
-        return self._post_once(body)  # a connection that was kept open may have been closed by the other side
+        return self._post_once(body, timeout)  # a connection that was kept open may have been closed by the other side
 
-    def _post_once(self, body: bytes) -> requests.Response:
+    def _post_once(self, body: bytes, timeout: float) -> requests.Response:
         end = self._endpoint
         return self._session.post(
             end.url,
             data=body,
             headers=self._headers,
-            timeout=end.timeout,
+            timeout=timeout,
             allow_redirects=False,
             verify=self._authority,  # said of the session, REQUESTS_CA_BUNDLE would go before it
         )

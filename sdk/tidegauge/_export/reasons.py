@@ -9,7 +9,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from tidegauge._export.endpoint import HTTP, OF_ALL_SIGNALS, Endpoint
-from tidegauge._export.unsent import UnsentError
+from tidegauge._outbox import UnsentError
 from tidegauge.peer import Peer, look
 
 
