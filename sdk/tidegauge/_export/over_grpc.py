@@ -136,8 +136,6 @@ class GrpcWire:
     def _failure(self, error: Any) -> Exception:
         code, details = error.code(), str(error.details())
         pause = _pause(error)
-        if self._closed:
-            return UnsentError("stopped", "the exporter was shut down")
         if code is grpc.StatusCode.UNAVAILABLE and not pause:
             self._disconnect()  # a channel that has failed refuses calls for a while by itself
             return self._reasons.unanswered(details)
