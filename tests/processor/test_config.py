@@ -51,8 +51,8 @@ set it, or write ${env:TIDEGAUGE_TEST_UNSET:-default}
 17: drift.effect_floor: must be less than 1.0, not 1.5
 20: models.credit-risk.drift.quiet_window: unknown key: did you mean quiet_windows?
 21: models.credit-risk: given twice: remove one
-22: zzz: unknown key: there are receiver, exporter, storage, windows, learning, labels, metrics_flush_interval, \
-series_expiration, aggregation_cardinality_limit, baselines, replay, drift, models, service
+22: zzz: unknown key: there are receiver, exporter, storage, windows, learning, labels, limits, \
+metrics_flush_interval, series_expiration, aggregation_cardinality_limit, baselines, replay, drift, models, service
 23: service: must be a section with keys of its own, not 3
 """
 
