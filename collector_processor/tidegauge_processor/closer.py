@@ -9,6 +9,7 @@ from functools import partial
 
 from tidegauge import semconv
 from tidegauge_processor import windowing
+from tidegauge_processor.apart import apart
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
@@ -64,8 +65,9 @@ class Closer:
         """
         ripe = [(start, key) for key in self._models for start in self._ripe(key, now, last_points.get(key, now))]
         for start, key in sorted(ripe):
-            yield from self._close_window(key, start)
-            yield from self._compare_versions(key.model)
+            with apart(self._counter, "window", "window %d of %s %s could not be judged in full", start, *key):
+                yield from self._close_window(key, start)
+                yield from self._compare_versions(key.model)
 
     def _ripe(self, key: ModelKey, now: int, last_points: int) -> list[int]:
         state, timing = self._models[key], self._timing
@@ -94,7 +96,7 @@ class Closer:
             _log.info("%s %s has no baseline: one is learned, %s", *key, self._learning)
         for signal in said:
             if isinstance(signal, BaselineSignal) and signal.learned:
-                self._baselines.add(signal.learned)
+                self._baselines.add(signal.learned, learned=True)
                 _log.info("%s %s: baseline %s is learned from %d rows", *key, signal.learned.id, signal.learned.rows)
         rows = sum(signal.rows for signal in said if isinstance(signal, WindowSignal))
         state.predictions(start, rows, self._timing)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError
 from tidegauge_processor import windowing
+from tidegauge_processor.apart import apart
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
 from tidegauge_processor.config.durations import Duration
@@ -25,7 +27,8 @@ from tidegauge_processor.selections import SelectionJudge
 from tidegauge_processor.signals import Signal, Standing
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
-from tidegauge_processor.state.models import ModelState, Timing, load_models
+from tidegauge_processor.state.loading import load_models
+from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
 
@@ -78,15 +81,15 @@ class Engine:
         units = dict(units)
         pending = units.pop(_PENDING_BASELINES, None)
         if pending:
-            baselines.load_pending(pending)
+            with self._apart("parts of published baselines in the state cannot be read"):
+                baselines.load_pending(pending)
         self._had_pending = bool(pending)
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
         self._new_lengths = _check_lengths(units.pop(_LENGTHS, None), self._lengths)
-        self._models = load_models(units)
+        self._models, self._gone = load_models(units, counter)
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
         self._said_disabled = False
-        self._gone: set[str] = set()
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
         self._selections = SelectionJudge(timing, baselines, policy, counter)
         self._labels = LabelJudge(timing, baselines, policy, counter)
@@ -104,10 +107,13 @@ class Engine:
         found = self._add_baselines(decoded)
         for (key, start), payload in decoded.payloads.items():
             if self._has_room(key, len(payload.points) + len(payload.spans)):
-                self._add_payload(key, start, payload, now)
+                with self._apart("points of %s %s could not be counted in full", *key):
+                    self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
-            self._add_outcomes(key, outcomes, now)
-        self._join_halves(decoded, now)
+            with self._apart("outcomes of %s %s could not be taken in full", *key):
+                self._add_outcomes(key, outcomes, now)
+        with self._apart("outcomes could not be joined in full"):
+            self._join_halves(decoded, now)
         for key, task in decoded.tasks.items():
             if self._has_room(key, 0):
                 state = self._state(key)
@@ -121,7 +127,8 @@ class Engine:
         """Close what is ripe at ``now`` (ns since the epoch) and return what there is to say, in order of time."""
         said = [*self._closer.close(now, self._last_points)]
         for key, state in self._models.items():
-            said += self._judge_cohorts(key, state, now)
+            with apart(self._counter, "cohort", "cohorts of %s %s could not be judged in full", *key):
+                said += self._judge_cohorts(key, state, now)
         self._forget_models(now - self._timing.retention)
         return said
 
@@ -131,10 +138,26 @@ class Engine:
             if state.memory.last_seen >= oldest:
                 yield from state.memory.standing
 
+    def leave_unsaid(self, signals: Iterable[Standing]) -> None:
+        """Forget standing ``signals`` that cannot be said, so that the next ones can."""
+        for signal in signals:
+            state = self._models.get(ModelKey(signal.subject.model, signal.subject.version))
+            if state is not None:
+                state.memory.leave_unsaid([signal])
+                state.touch()
+
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
         found: dict[str, bytes | None] = dict.fromkeys(self._gone)
-        found.update(part for state in self._models.values() for part in state.dirty())
+        for key, state in [*self._models.items()]:
+            parts = None
+            with apart(self._counter, "state", "the state of %s %s cannot be written: it begins anew", *key):
+                parts = dict(state.dirty())
+            if parts is None:
+                new = self._models[key] = state.anew()
+                self._gone |= state.units()
+                parts = {**dict.fromkeys(state.units()), **dict(new.dirty())}
+            found.update(parts)
         pending = self._baselines.dump_pending()
         if pending or self._had_pending:
             found[_PENDING_BASELINES] = pending
@@ -160,6 +183,9 @@ class Engine:
         """Begin to measure silence at ``now``: a restart is no silence of the models."""
         self._last_points = dict.fromkeys(self._models, now)
         self._last_outcome = dict.fromkeys(self._models, now)
+
+    def _apart(self, what: str, *names: object) -> AbstractContextManager[None]:
+        return apart(self._counter, "request", what, *names)
 
     def _add_baselines(self, decoded: Decoded) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

@@ -53,9 +53,13 @@ class Child:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds:g} s: {self.output}") from None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self.wait()
 
     def kill(self) -> None:

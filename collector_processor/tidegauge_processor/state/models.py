@@ -7,7 +7,7 @@ different pipelines and one may be far ahead of the other when history is replay
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,7 +16,6 @@ from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
@@ -225,6 +224,14 @@ class ModelState:
         for part, start in sorted(self._dirty):
             yield self._unit(part, start), self._dump(part, start)
 
+    def anew(self) -> ModelState:
+        """The model version with nothing but the time up to which it has been judged, which is not judged again."""
+        state = ModelState(self.key)
+        for name in ("watermark", "label_watermark", "last_seen", "closed_until"):
+            setattr(state.memory, name, getattr(self.memory, name))
+        state.touch()
+        return state
+
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._dirty.clear()
@@ -245,21 +252,3 @@ class ModelState:
             sums = self.memory.learning.sums.get(start)
             return None if sums is None else json.dumps(sums.dump()).encode()
         return json.dumps(self.cohorts[start].dump()).encode() if start in self.cohorts else None
-
-
-def load_models(units: Mapping[str, bytes]) -> dict[ModelKey, ModelState]:
-    """Read what `ModelState.dirty` gave."""
-    models: dict[ModelKey, ModelState] = {}
-    parts = [(*json.loads(name), data) for name, data in units.items()]
-    for model, version, part, start, data in sorted(parts, key=lambda row: row[2] != "memory"):  # the memory first
-        key = ModelKey(model, version)
-        state = models.setdefault(key, ModelState(key))
-        if part == "memory":
-            state.memory = Memory.load(data)
-        elif part == "window":
-            state.windows[start] = Window.load(data)
-        elif part == "learning":
-            state.memory.learning.sums[start] = Aggregates.load(json.loads(data))
-        else:
-            state.cohorts[start] = Cohort.load(json.loads(data))
-    return models
