@@ -4,11 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SEEDS ?= 300
 # Without bytecode, which the first import writes, each of the many processes here takes ten seconds to start.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench calibrate interop format lock clean
+.PHONY: help demo test fuzz lint bench calibrate interop format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -18,6 +19,9 @@ demo: $(READY) ## a real model on real flights: drift and errors found, with a p
 
 test: $(READY) ## all tests but those that need a real peer
 	$(BIN)/pytest -m "not interop" -n logical --maxprocesses 8 --dist worksteal
+
+fuzz: $(READY) ## a stranger's mutated requests beside honest models; SEEDS=2000 for more
+	$(BIN)/python -m tests.fuzz --seeds $(SEEDS)
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check

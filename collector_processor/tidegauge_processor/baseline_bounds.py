@@ -1,14 +1,18 @@
-"""Whether a baseline can be worked with: its names can be said, its counts be added to, its times be told."""
+"""Whether a baseline can be worked with: its names are texts and can be said, its counts added to, its times told."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from tidegauge.baseline import Baseline
 from tidegauge.baseline.file import to_plain
 from tidegauge.errors import BaselineError
 from tidegauge_processor.bounds import LARGEST_COUNT, LATEST
 from tidegauge_processor.otlp.limits import Limits
+
+_NAMES: Final = frozenset({"model", "version", "name", "names", "categories", "others", "classes", "klass"})
+"""Keys of names and of lists of names."""
 
 
 def check_bounds(baseline: Baseline, limits: Limits) -> None:
@@ -21,6 +25,8 @@ def check_bounds(baseline: Baseline, limits: Limits) -> None:
     for time in (plain.pop("start"), plain.pop("end")):
         if time is not None and not 0 <= time <= LATEST:
             raise BaselineError(f"its rows are of {time} ns since the epoch, not between the epoch and the year 2200")
+    if not all(isinstance(name, str) for name in _names(plain)):
+        raise BaselineError("a name in it is no text")
     free = plain.pop("metadata")  # said nowhere, so it may be long
     try:
         longest = max((text.encode() for text in _texts(plain)), key=len)
@@ -35,6 +41,21 @@ def check_bounds(baseline: Baseline, limits: Limits) -> None:
         )
     if plain["rows"] < 0 or _total(plain) > LARGEST_COUNT:
         raise BaselineError(f"its counts are below zero, or add up to more than {LARGEST_COUNT:,}")
+
+
+def _names(plain: Any) -> Iterator[Any]:
+    """Whatever stands where a name should."""
+    if isinstance(plain, list | tuple):
+        for value in plain:
+            yield from _names(value)
+    elif isinstance(plain, dict):
+        for key, value in plain.items():
+            if key not in _NAMES:
+                yield from _names(value)
+            elif isinstance(value, list | tuple):
+                yield from value
+            else:
+                yield value
 
 
 def _texts(plain: Any) -> list[str]:

@@ -224,6 +224,7 @@ def test_an_exponential_histogram_of_which_a_bin_shrank_counts_anew() -> None:
     [
         ({"model": "m\ud800"}, "is no Unicode"),
         ({"metadata": {"note": "\udfff"}}, "is no Unicode"),
+        ({"classes": ("0", {})}, "is no text"),
         ({"version": LONG}, "limits.identity_bytes, 1,024"),
         ({"rows": LARGEST_COUNT + 1}, "add up to more than"),
         ({"rows": -1}, "below zero"),

@@ -1,6 +1,7 @@
 """A request that does not parse as a whole: what parses is kept to the bit, and nothing else is."""
 
 import random
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -194,3 +195,28 @@ def test_a_group_is_one_field_however_deep() -> None:
     depth = 10_000
     (group,) = fields(b"\x0b" * depth + b"\x0c" * depth)
     assert (group.number, group.end) == (1, 2 * depth)
+    with pytest.raises(WireFormatError, match="a group of more than 100,000 fields"):
+        list(fields(b"\x0b" * 100_001))
+
+
+def test_what_is_looked_at_byte_by_byte_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Millions of parts would take minutes; a request has some thousand."""
+    monkeypatch.setattr(sys.modules[salvage.__module__], "MOST_PARTS", 1_000)
+    good = honest(SignalKind.METRICS)
+    request = ExportMetricsServiceRequest()
+    (unread,) = salvage(request, good + field(1, b"") * 1_000 + request_of(LATIN), DEFAULT.request_nesting)
+    assert "only its first 1,000 parts" in unread.why
+    assert not request.ListFields()
+    request = ExportMetricsServiceRequest()
+    many = field(1, field(2, field(2, b"") * 2_000 + field(2, LATIN)))
+    (unread,) = salvage(request, good + many, DEFAULT.request_nesting)
+    assert "only its first 1,000 parts" in unread.why
+    assert request.SerializeToString().startswith(ExportMetricsServiceRequest.FromString(good).SerializeToString())
+
+
+def test_bytes_of_which_it_is_only_said_what_is_wrong_are_bounded() -> None:
+    padding = field(100, bytes(300 << 10))
+    request = ExportMetricsServiceRequest()
+    nested = field(12, nested_attribute(60))
+    found = salvage(request, honest(SignalKind.METRICS) + request_of(nested + padding, nested), DEFAULT.request_nesting)
+    assert [unread.reason for unread in found] == ["malformed", "request_nesting"]

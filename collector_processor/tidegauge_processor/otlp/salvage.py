@@ -6,7 +6,8 @@ records: what parses is kept, and what does not is told of. The three signals of
 there: a request holds resources (1), a resource holds what it is (1) and scopes (2), a scope what it is (1) and items
 (2).
 
-Items whose resource or scope cannot be read are not kept: nobody knows whose they are.
+Items whose resource or scope cannot be read are not kept: nobody knows whose they are. What is read byte by byte is
+bounded, since it costs a hundred times what a parser needs: parts, and bytes that only tell what is wrong with them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ _WITHIN: Final = 2
 _POINTS: Final = 1
 _ITEM: Final = 3
 """Messages around a metric, span or log record: its scope, its resource and the request."""
+
+MOST_PARTS: Final = 100_000
+"""Fields that a request is taken apart into; collectors put some thousand items into one."""
+_MOST_EXAMINED: Final = 256 << 10
+"""Bytes that do not parse and are looked at, to tell why not and how many records they were."""
 
 
 class Unread(NamedTuple):
@@ -51,8 +57,15 @@ def salvage(request: Message, data: bytes, most_nested: int) -> list[Unread]:
         most_nested: messages that may lie in one another.
     """
     found = _Salvage(request, most_nested)
-    found.fill(request, data, 0)
+    try:
+        found.fill(request, data, 0)
+    except _TooManyPartsError:
+        found.unread.append(Unread(MALFORMED, f"only its first {MOST_PARTS:,} parts were looked at", 1))
     return found.unread
+
+
+class _TooManyPartsError(Exception):
+    pass
 
 
 class _Parts(NamedTuple):
@@ -67,6 +80,7 @@ class _Salvage:
     def __init__(self, request: Message, most_nested: int) -> None:
         self.unread: list[Unread] = []
         self._most_nested = most_nested
+        self._parts_left, self._bytes_left = MOST_PARTS, _MOST_EXAMINED
         item: Any = request.DESCRIPTOR
         for number in (_RESOURCES, _WITHIN, _WITHIN):
             item = item.fields_by_number[number].message_type
@@ -76,20 +90,18 @@ class _Salvage:
     def fill(self, message: Message, data: bytes, around: int) -> bool:
         """Fill an empty message, with so many ``around`` it, with what can be read; whether it is worth keeping."""
         wrong = self._parse(message, data, around)
-        if wrong is None:
+        if not wrong:
             return True
         message.Clear()
         if around == _ITEM:
-            self.unread.append(Unread(*wrong, self._records(data, around)))
-            return False
-        parts = _take_apart(data, _WITHIN if around else _RESOURCES)
+            return self._give_up(message, data, data, around, wrong)
+        parts = self._take_apart(data, _WITHIN if around else _RESOURCES)
         itself = message.DESCRIPTOR.fields_by_number[_ITSELF].name
         wrong = self._parse(message, parts.rest, around)
-        if wrong is None and around and parts.torn and not message.HasField(itself):
-            wrong = MALFORMED, f"it breaks off before its {itself}"
-        if wrong is not None:
-            self.unread.append(Unread(*wrong, self._records(data, around)))
-            return False
+        if not wrong and around and parts.torn and not message.HasField(itself):
+            wrong = f"it breaks off before its {itself}"
+        if wrong:
+            return self._give_up(message, parts.rest, data, around, wrong)
         return self._fill_within(message, parts, around)
 
     def _fill_within(self, message: Message, parts: _Parts, around: int) -> bool:
@@ -102,38 +114,55 @@ class _Salvage:
             self.unread.append(Unread(MALFORMED, "it breaks off within a field", 1))
         return len(within) > 0
 
-    def _parse(self, message: Message, data: bytes, around: int) -> tuple[str, str] | None:
-        """Add ``data`` to an empty message; why not, as a reason and a sentence."""
-        deepest = self._most_nested - around
-        wrong = None
+    def _parse(self, message: Message, data: bytes, around: int) -> str:
+        """Put ``data`` into an empty message; why not, or nothing."""
         try:
             message.ParseFromString(data)
         except (DecodeError, RecursionError) as error:
-            wrong = MALFORMED, str(error)
-        if (wrong or self._most_nested < PARSED) and nesting(data, message.DESCRIPTOR, deepest) > deepest:
-            return REQUEST_NESTING, f"messages lie deeper in one another than limits.{REQUEST_NESTING} allows"
-        return wrong
+            return str(error)
+        # The parser keeps to its own limit; a lower one has to be looked for.
+        return _TOO_DEEP if self._most_nested < PARSED and self._lies_too_deep(message, data, around) else ""
+
+    def _lies_too_deep(self, message: Message, data: bytes, around: int) -> bool:
+        deepest = self._most_nested - around
+        return nesting(data, message.DESCRIPTOR, deepest) > deepest
+
+    def _give_up(self, message: Message, broken: bytes, data: bytes, around: int, wrong: str) -> bool:
+        """Say that ``data`` is not kept, since ``broken``, all or a part of it, is wrong."""
+        reason, records = MALFORMED, 1
+        if len(data) <= self._bytes_left:
+            self._bytes_left -= len(data)
+            records = self._records(data, around)
+            if self._lies_too_deep(message, broken, around):
+                reason, wrong = REQUEST_NESTING, _TOO_DEEP
+        self.unread.append(Unread(reason, wrong, records))
+        return False
 
     def _records(self, data: bytes, around: int) -> int:
         """How many records lie in a part of a request; one where they cannot be told apart."""
         if around < _ITEM:
-            return max(1, sum(self._records(part, around + 1) for part in _take_apart(data, _WITHIN).within))
+            return max(1, sum(self._records(part, around + 1) for part in self._take_apart(data, _WITHIN).within))
         shapes = [data[each.start : each.end] for each in _fields(data) if each.number in self._shapes]
-        return max(1, sum(len(_take_apart(shape, _POINTS).within) for shape in shapes))
+        return max(1, sum(len(self._take_apart(shape, _POINTS).within) for shape in shapes))
+
+    def _take_apart(self, data: bytes, number: int) -> _Parts:
+        """Take the messages in field ``number`` out of a message."""
+        within: list[bytes] = []
+        rest: list[bytes] = []
+        end = 0
+        for field in _fields(data):
+            self._parts_left -= 1
+            if self._parts_left < 0:
+                raise _TooManyPartsError
+            end = field.end
+            if field.number == number and field.kind == LENGTH:
+                within.append(data[field.start : end])
+            else:
+                rest.append(data[field.key : end])
+        return _Parts(within, b"".join(rest), end < len(data))
 
 
-def _take_apart(data: bytes, number: int) -> _Parts:
-    """Take the messages in field ``number`` out of a message."""
-    within: list[bytes] = []
-    rest: list[bytes] = []
-    end = 0
-    for field in _fields(data):
-        end = field.end
-        if field.number == number and field.kind == LENGTH:
-            within.append(data[field.start : end])
-        else:
-            rest.append(data[field.key : end])
-    return _Parts(within, b"".join(rest), end < len(data))
+_TOO_DEEP: Final = f"messages lie deeper in one another than limits.{REQUEST_NESTING} allows"
 
 
 def _fields(data: bytes) -> Iterator[Field]:

@@ -21,6 +21,7 @@ VARINT, FIXED64, LENGTH, GROUP, GROUP_END, FIXED32 = range(6)
 
 _LARGEST_KEY: Final = 2**32 - 1
 _VARINT_BYTES: Final = 10
+_MOST_IN_GROUP: Final = 100_000
 
 
 class WireFormatError(ValueError):
@@ -110,7 +111,7 @@ def _value(data: bytes, at: int, end: int, kind: int) -> tuple[int, int]:
 
 def _group(data: bytes, at: int, end: int, number: int) -> tuple[int, int]:
     start, open_groups = at, [number]
-    while open_groups:
+    for _ in range(_MOST_IN_GROUP):
         number, kind, at = _key(data, at, end)
         if kind == GROUP:
             open_groups.append(number)
@@ -118,7 +119,9 @@ def _group(data: bytes, at: int, end: int, number: int) -> tuple[int, int]:
             at = _value(data, at, end, kind)[1]
         elif number != open_groups.pop():
             raise WireFormatError("a group ends that did not begin")
-    return start, at
+        elif not open_groups:
+            return start, at
+    raise WireFormatError(f"a group of more than {_MOST_IN_GROUP:,} fields")
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
