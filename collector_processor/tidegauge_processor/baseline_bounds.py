@@ -39,8 +39,8 @@ def check_bounds(baseline: Baseline, limits: Limits) -> None:
             f"a name in it that begins with {longest[:20].decode(errors='ignore')!r} has {len(longest):,} bytes, "
             f"more than limits.identity_bytes, {limits.identity_bytes:,}"
         )
-    if plain["rows"] < 0 or _total(plain) > LARGEST_COUNT:
-        raise BaselineError(f"its counts are below zero, or add up to more than {LARGEST_COUNT:,}")
+    if not 0 <= plain.pop("rows") <= LARGEST_COUNT or _total(plain) > LARGEST_COUNT:
+        raise BaselineError(f"its rows are below zero, or its counts add up to more than {LARGEST_COUNT:,}")
 
 
 def _names(plain: Any) -> Iterator[Any]:

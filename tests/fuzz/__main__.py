@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import NamedTuple
@@ -33,7 +34,8 @@ def attempt(seed: int, expected: Outcome) -> Found:
     logging.disable(logging.CRITICAL)  # a stranger's requests are refused by the thousand
     chance, began = Random(seed), time.perf_counter()
     try:
-        found = run(strange(chance), chance)
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # numbers that no arithmetic can hold
+            found = run(strange(chance), chance)
     except Exception as error:
         wrong = f"{type(error).__name__}: {error}"
     else:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from collections.abc import Iterator
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
@@ -48,7 +49,9 @@ _INTEGRAL = {
 def mutate(kind: SignalKind, data: bytes, chance: Random) -> bytes:
     """A request made of ``data`` that may be anything."""
     found = data
-    if chance.random() < 0.7:
+    if kind is SignalKind.METRICS and chance.random() < 0.3:
+        found = _with_great_counts(found, chance)
+    if chance.random() < 0.6:
         found = _with_other_values(kind, found, chance)
     if chance.random() < 0.4:
         found = _with_other_bytes(found, chance)
@@ -58,19 +61,62 @@ def mutate(kind: SignalKind, data: bytes, chance: Random) -> bytes:
     return found
 
 
-def published(plain: dict[str, Any], writer: Writer, at: int, chance: Random) -> bytes:
-    """A baseline with some other values in it, under the digest that it then has, as a request of logs."""
+class Published(NamedTuple):
+    """A published baseline.
+
+    Attributes:
+        request: that publishes it; nothing when JSON cannot hold it.
+        id: its digest.
+    """
+
+    request: bytes
+    id: str
+
+
+def publish(plain: dict[str, Any], writer: Writer, at: int, chance: Random) -> Published:
+    """A baseline with some other values in it, under the digest that it then has."""
     plain = json.loads(json.dumps(plain))
     plain.pop("id", None)
     for _ in range(chance.randint(0, 3)):
         _set_somewhere(plain, chance)
     try:
         id = digest(plain)
-        body = gzip.compress(canonical(plain | {"id": id}), 1)
     except ValueError:  # a number that JSON cannot hold
-        return b""
+        return Published(b"", "")
+    body = gzip.compress(canonical(plain | {"id": id}), 1)
     part = {semconv.BASELINE_ID: id, semconv.BASELINE_PART: 0, semconv.BASELINE_PARTS: 1}
-    return writer.logs(writer.event(semconv.EVENT_BASELINE_PUBLISHED, at, body, **part))
+    return Published(writer.logs(writer.event(semconv.EVENT_BASELINE_PUBLISHED, at, body, **part)), id)
+
+
+def _with_great_counts(data: bytes, chance: Random) -> bytes:
+    """The same points with all counts so many times as large, each several times as large as what 64 bits add up."""
+    request = ExportMetricsServiceRequest.FromString(data)
+    times, copies = chance.choice((2**20, 2**38, 2**43, 2**56)), chance.choice((1, 1, 3, 30))
+    for metric in (metric for r in request.resource_metrics for s in r.scope_metrics for metric in s.metrics):
+        points = getattr(metric, metric.WhichOneof("data") or "sum").data_points
+        for point in list(points):
+            _scale(point, times)
+            length = (point.time_unix_nano - point.start_time_unix_nano) // copies
+            for place in range(1, copies):  # after one another, or they would be the same point again
+                copy = points.add()
+                copy.CopyFrom(point)
+                copy.start_time_unix_nano = point.start_time_unix_nano + place * length
+                copy.time_unix_nano = copy.start_time_unix_nano + length
+            point.time_unix_nano = point.start_time_unix_nano + length
+    return request.SerializeToString()
+
+
+def _scale(point: Any, times: int) -> None:
+    largest = 2**64 - 1
+    if hasattr(point, "as_int"):
+        point.as_int = min(point.as_int * times, 2**63 - 1)
+        return
+    point.count = min(point.count * times, largest)
+    sparse = hasattr(point, "scale")
+    if sparse:
+        point.zero_count = min(point.zero_count * times, largest)
+    for counts in (point.positive, point.negative) if sparse else (point,):
+        counts.bucket_counts[:] = [min(count * times, largest) for count in counts.bucket_counts]
 
 
 def _with_other_bytes(data: bytes, chance: Random) -> bytes:
@@ -132,7 +178,7 @@ def _change_repeated(values: Any, known: FieldDescriptor, chance: Random) -> Non
     if not len(values) or chance.random() < 0.1:
         del values[:]
     elif known.message_type is not None:
-        for _ in range(chance.choice((1, 1, 2, 130))):
+        for _ in range(chance.choice((1, 1, 1, 2, 2, 2, 3, 130))):
             values.add().CopyFrom(values[chance.randrange(len(values))])
     else:
         place = chance.randrange(len(values))
@@ -150,16 +196,20 @@ def _value(known: FieldDescriptor, chance: Random) -> Any:
     return chance.choice(TEXTS if known.type == FieldDescriptor.TYPE_STRING else DOUBLES)
 
 
-def _set_somewhere(plain: Any, chance: Random) -> None:
-    """Put another value in the place of any one in ``plain``."""
-    while True:
-        keys = list(plain) if isinstance(plain, dict) else range(len(plain))
-        key = chance.choice(keys)
-        if isinstance(plain[key], dict | list) and plain[key] and chance.random() < 0.9:
-            plain = plain[key]
-            continue
-        plain[key] = chance.choice(JSON) if chance.random() < 0.6 else _close_to(plain[key], chance)
-        return
+def _set_somewhere(plain: dict[str, Any], chance: Random) -> None:
+    """Put another value in the place of any one in ``plain``; names, which are few, as often as numbers."""
+    places = list(_places(plain))
+    kinds = sorted({kind for kind, _, _ in places})
+    chosen = "str" if chance.random() < 0.3 else chance.choice(kinds)
+    _, holder, key = chance.choice([place for place in places if place[0] == chosen])
+    holder[key] = chance.choice(JSON) if chance.random() < 0.5 else _close_to(holder[key], chance)
+
+
+def _places(plain: Any) -> Iterator[tuple[str, Any, Any]]:
+    for key, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
+        yield type(value).__name__, plain, key
+        if isinstance(value, dict | list):
+            yield from _places(value)
 
 
 def _close_to(value: Any, chance: Random) -> Any:
@@ -167,5 +217,5 @@ def _close_to(value: Any, chance: Random) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return value
     if isinstance(value, str):
-        return chance.choice(TEXTS)
+        return chance.choice((*TEXTS, "\ud800"))
     return chance.choice((value * 2**20, value * 2**36, -value, value + 1, 0))

@@ -12,11 +12,12 @@ from functools import cache
 from random import Random
 from typing import NamedTuple
 
+import numpy as np
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tests.end_to_end.leaves import leaves
-from tests.fuzz.mutations import mutate, published
+from tests.fuzz.mutations import mutate, publish
 from tests.processor.models import baseline, flush, hour, rows
 from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
 from tests.processor.restarted import LATER, TIMING
@@ -42,12 +43,10 @@ WINDOWS = 3
 Request = tuple[SignalKind, bytes]
 
 
-def traffic(known: str, spans: str, without: str, seed: int) -> list[list[Request]]:
+def traffic(known: str, spans: str, without: str, seed: int, id: str = "") -> list[list[Request]]:
     """Requests of three models by window: one with a baseline, one known by its spans, and one without either."""
-    import numpy as np
-
     found: list[list[Request]] = []
-    writer = Writer(instance=known, model=known, baseline=baseline().id)
+    writer = Writer(instance=known, model=known, baseline=id or baseline().id)
     beside = Writer(instance=spans, model=spans, version="1")
     alone = Writer(instance=without, model=without, version="1", temporality=CUMULATIVE)
     for window in range(WINDOWS):
@@ -105,18 +104,16 @@ def honest() -> list[list[Request]]:
 
 
 def strange(chance: Random) -> list[list[Request]]:
-    """What the stranger sends, by window: mutations of the like about models of its own, and baselines for them."""
+    """What the stranger sends, by window: mutations of the like about models of its own, and a baseline for them."""
     plain = json.loads(baseline().to_bytes()) | {"model": "stranger"}
     found: list[list[Request]] = []
-    writer = Writer(instance="stranger", model="stranger")
-    for window, requests in enumerate(
-        traffic("stranger", "strange-spans", "strange-without", seed=chance.randrange(10**6))
-    ):
+    published = publish(plain, Writer(instance="stranger", model="stranger"), hour(0), chance)
+    names = "stranger", "strange-spans", "strange-without"
+    for requests in traffic(*names, seed=chance.randrange(10**6), id=published.id):
         mutated = [(kind, mutate(kind, data, chance)) for kind, data in requests for _ in range(chance.randint(0, 2))]
-        if chance.random() < 0.5:
-            mutated.append((SignalKind.LOGS, published(plain, writer, hour(window), chance)))
         chance.shuffle(mutated)
         found.append(mutated)
+    found[0].append((SignalKind.LOGS, published.request))  # the first to be taken
     return found
 
 
