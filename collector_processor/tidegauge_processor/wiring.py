@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import uuid
 from pathlib import Path
+from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import StorageError
 from tidegauge_processor import __version__
 from tidegauge_processor.config import Config
 from tidegauge_processor.otlp.sender import Sender
@@ -16,6 +18,10 @@ from tidegauge_processor.state.models import Timing
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.versions import VersionRule
+
+_ID: Final = re.compile(r"[\w.-]{1,128}", re.ASCII)
+
+_log = logging.getLogger(__name__)
 
 
 def timing_of(config: Config) -> Timing:
@@ -70,15 +76,21 @@ def sender_of(config: Config, store: Store, telemetry: Telemetry) -> Sender | No
 
 def resource_of(directory: Path) -> dict[str, str]:
     """One resource for all signals, the same after a restart on the same state, on whatever host."""
-    path = directory / "instance-id"
-    try:
-        if not path.exists():
-            path.write_text(str(uuid.uuid4()))
-        instance = path.read_text().strip()
-    except OSError as error:
-        raise StorageError(f"cannot keep the processor's id in {path}: {error.strerror}") from error
     return {
         semconv.SERVICE_NAME: "tidegauge-processor",
-        semconv.SERVICE_INSTANCE_ID: instance,
+        semconv.SERVICE_INSTANCE_ID: _instance_id(directory / "instance-id"),
         "service.version": __version__,
     }
+
+
+def _instance_id(path: Path) -> str:
+    """The id in the file, or a new one, which is then kept there if that is possible."""
+    made = str(uuid.uuid4())
+    try:
+        known = path.read_text(errors="replace").strip() if path.exists() else ""
+        if _ID.fullmatch(known):
+            return known
+        path.write_text(made)
+    except OSError as error:
+        _log.warning("the processor's id cannot be kept in %s, so its series begin anew at each start: %s", path, error)
+    return made

@@ -132,6 +132,7 @@ def test_every_mistake_is_said_at_once_with_its_line_and_the_way_out(tmp_path: P
         ),
         ("drift: {scales: []}", "1: drift.scales: must not be empty"),
         ("drift: {scales: [1, 3, 3]}", "1: drift.scales: must ascend from 1, each a number of windows: write [1, 3]"),
+        ("drift: {scales: [1, 8192]}", "1: drift.scales[1]: must be at most 8191, not 8192"),
         ("drift: {scales: [1, true]}", "1: drift.scales[1]: must be a whole number, not true"),
         (
             "drift: {false_incidents_per_month: 0}",

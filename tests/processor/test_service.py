@@ -16,6 +16,7 @@ from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError, StorageError
 from tidegauge_processor.config import Config
 from tidegauge_processor.service import Service
+from tidegauge_processor.wiring import resource_of
 
 
 class Clock:
@@ -162,6 +163,18 @@ def test_what_was_rejected_is_told_to_the_sender_and_counted(tmp_path: Path) -> 
             lambda found: any(leaf.name == rejected and leaf.data.as_int == 1 for leaf in leaves(found)),
             "it is counted",
         )
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"x" * 10_000, b"a\nb", None])
+def test_the_id_of_the_processor_is_made_anew_where_there_is_none(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "instance-id"
+    if content is None:
+        path.mkdir()  # nothing can be kept there
+    else:
+        path.write_bytes(content)
+    made = resource_of(tmp_path)[semconv.SERVICE_INSTANCE_ID]
+    assert len(made) == 36
+    assert (resource_of(tmp_path)[semconv.SERVICE_INSTANCE_ID] == made) is (content is not None)
 
 
 def test_state_in_use_and_unreadable_baselines_are_said_in_one_line(tmp_path: Path) -> None:
