@@ -57,7 +57,7 @@ def test_the_others_are_judged(
     with caplog.at_level(logging.ERROR):
         said = bench.take(counted(EVIL, 1) + counted(GOOD, 1))
     assert judged(said) == ([("evil", hour(1))] if evil_too else []) + [("good", hour(1))]
-    assert failures(bench).keys() == {reason}
+    assert reason in failures(bench)
     assert all("evil" in record.getMessage() for record in caplog.records)
 
 
