@@ -279,20 +279,17 @@ class Pipeline:
             groups.setdefault(call.model, []).append(call)
         for model, group in groups.items():
             try:
-                summary = interval.summaries.get(model)
-                if summary is None:
-                    summary = interval.summaries[model] = ModelSummary(model)
-                summary.add(group)
-            except Exception as error:
-                self.safety.failed("summarise", error)
+                interval.summaries.setdefault(model, ModelSummary(model)).add(group)
+            except BaseException as error:
+                self.safety.failed("summarise", error, lost=sum(call.own_rows for call in group))
 
     def _points_of(self, interval: Interval) -> list[Produced]:
         points: list[Produced] = []
         for summary in interval.summaries.values():
             try:
-                points += produce(summary, interval.start, interval.end)
-            except Exception as error:
-                self.safety.failed("produce", error)
+                points += list(produce(summary, interval.start, interval.end))
+            except BaseException as error:
+                self.safety.failed("produce", error, lost=summary.predictions.total())
         return points + counted(self.safety, self._reported, interval.start, interval.end)
 
     def _put(self, points: Sequence[Produced]) -> None:

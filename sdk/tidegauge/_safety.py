@@ -3,14 +3,17 @@
 The user's predict comes first: what goes wrong on our side is counted, logged once per stage and kind, and swallowed
 here. What is logged names the exception's type and the places that it came through, but not its text and not its
 traceback: both may quote the values that a model was given. Only a `TidegaugeError` is quoted: its words are ours,
-tell names, shapes and types, and say how to mend it. Code on the way of a call has the form::
+tell names, shapes and types, and say how to mend it. Code that reads values of the user's has the form::
 
     try:
         ...
-    except Exception as error:
+    except BaseException as error:
         safety.failed("capture", error)
 
-What is lost on purpose, because a bound was reached, is counted here too, and both counts leave the process as
+since a value may raise anything, `SystemExit` too. What a signal raised meanwhile, such as Ctrl-C, is the user's, and
+`Safety.failed` lets it go on.
+
+What is lost is counted here too: because a bound was reached, or with a failure. Both counts leave the process as
 ``tidegauge.sdk.failures`` and ``tidegauge.sdk.dropped``.
 """
 
@@ -23,6 +26,7 @@ import traceback
 from collections import Counter
 from typing import Final
 
+from tidegauge._interruption import is_interruption
 from tidegauge.errors import TidegaugeError
 
 _logger = logging.getLogger("tidegauge")
@@ -46,14 +50,23 @@ class Safety:
         self._late = 0
         self._logged: set[tuple[str, str]] = set()
 
-    def failed(self, stage: str, error: BaseException, note: str = "") -> None:
+    def failed(self, stage: str, error: BaseException, note: str = "", lost: int = 0) -> None:
         """Count a failure of ``stage`` and log it the first time it happens.
 
         Args:
             stage: part of the work that failed.
-            error: what happened.
+            error: what happened, while it is handled.
             note: words of our own that say more, free of the model's values.
+            lost: rows that are lost with it; counted as dropped, for the reason ``STAGE_failed``.
+
+        Raises:
+            BaseException: ``error`` itself, where a signal raised it: it is meant for the user.
         """
+        if lost:
+            with self._lock:
+                self._drops[f"{stage}_failed"] += lost
+        if is_interruption(error):
+            raise error
         if self._count(self._failures, stage, 1, type(error).__qualname__):
             _logger.warning(
                 "Tidegauge could not do a part of its work (%s): %s%s. Predictions are not affected. "
@@ -64,7 +77,7 @@ class Safety:
             )
 
     def dropped(self, reason: str, count: int) -> None:
-        """Count what was given up because a bound was reached, and log the first time for each reason."""
+        """Count what was given up or lost, in rows where it has rows, and log the first time for each reason."""
         if self._count(self._drops, reason, count, "") and count:
             _logger.warning(
                 "Tidegauge dropped data (%s). Further drops for this reason are counted, not logged.", reason
@@ -83,7 +96,7 @@ class Safety:
 
     @property
     def drops(self) -> dict[str, int]:
-        """What was dropped so far, by reason."""
+        """What was dropped or lost so far, by reason."""
         with self._lock:
             return dict(self._drops)
 
