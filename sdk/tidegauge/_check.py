@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from tidegauge.baseline import Baseline, CategoricalFeature, Feature
-from tidegauge.columns import categorical_column, is_missing, numeric_column
+from tidegauge.columns import ODD, categorical_column, is_missing, numeric_column
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNEXPECTED_FEATURE, UNSEEN_CATEGORY
 from tidegauge.summaries import UNSEEN
 
@@ -77,7 +77,7 @@ class RowCheck:
             for value, known in zip(self._categories(row), self._known, strict=True):
                 if value not in known:
                     return False
-        except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError):  # the last one: a tensor is compared
+        except ODD:  # something is missing, or cannot be compared
             return False
         return len(row) == len(self._features) or all(name in self._features or name in excused for name in row)
 
@@ -98,7 +98,7 @@ class RowCheck:
             try:
                 if math.isfinite(math.fsum(row.values())):
                     return Findings(len(row), 0, [])
-            except (TypeError, ValueError, ArithmeticError, RuntimeError):  # a text, something missing: look closer
+            except ODD:  # a text, something missing, masked or odd: look closer
                 return self._value_by_value(row, aside)
         return self._value_by_value(row, aside)
 
@@ -111,7 +111,7 @@ class RowCheck:
             if is_missing(value):
                 missing += 1
                 found.append(f"{name}: {MISSING}")
-            elif isinstance(value, float) and math.isinf(value):
+            elif issubclass(type(value), float) and math.isinf(value):
                 found.append(f"{name}: {NON_FINITE}")
         return Findings(len(row) - len(aside & row.keys()), missing, found[:_MOST_SHOWN])
 

@@ -21,6 +21,7 @@ from tidegauge import semconv
 from tidegauge._outbox import suppressed
 from tidegauge._safety import Safety
 from tidegauge._snapshot import Frame, Matrix, Row, Rows
+from tidegauge.columns import listed, unmasked
 from tidegauge.errors import CaptureError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Explanation:
     columns: Columns
     time: int
     identified: ClassVar[tuple[()]] = ()
+    own_rows: ClassVar[int] = 0
 
     @property
     def rows(self) -> int:
@@ -185,8 +187,8 @@ class Explainer:
             columns = attributions_of(call)
             if call.rows == 1 and call.options.capture != "none" and call.span.is_recording():
                 _describe(call, columns)
-        except Exception as error:
-            self._safety.failed("explain", error)
+        except BaseException as error:
+            self._safety.failed("explain", error, lost=call.rows)
         finally:
             call.end_span()
         if columns:
@@ -226,16 +228,17 @@ def read_attributions(found: Any, rows: int, known: Sequence[Sequence[str]]) -> 
     {'age': array([0.5]), 'income': array([-0.25])}
     """
     if isinstance(found, Mapping):
-        columns = {str(name): np.atleast_1d(np.asarray(values, dtype=np.float64)) for name, values in found.items()}
+        columns = {str(name): np.atleast_1d(_numbers(values)) for name, values in found.items()}
         if any(values.shape != (rows,) for values in columns.values()):
             raise CaptureError(f"attributions by name are one number a row, for {rows} rows")
         return columns
-    if isinstance(found, Sequence) and found and all(isinstance(row, Mapping) for row in found):
-        if len(found) != rows:
-            raise CaptureError(f"{len(found)} attributions were given for {rows} rows")
-        named = dict.fromkeys(name for row in found for name in row)
-        return {str(name): np.array([row.get(name, np.nan) for row in found], dtype=np.float64) for name in named}
-    table = np.asarray(found, dtype=np.float64)
+    items = listed(found)
+    if items and all(isinstance(row, Mapping) for row in items):
+        if len(items) != rows:
+            raise CaptureError(f"{len(items)} attributions were given for {rows} rows")
+        named = dict.fromkeys(name for row in items for name in row)
+        return {str(name): _numbers([row.get(name, np.nan) for row in items]) for name in named}
+    table = _numbers(found if items is None else items)
     if table.ndim == 1 and rows == 1:
         table = table[np.newaxis]
     if table.ndim != 2 or table.shape[0] != rows:
@@ -245,6 +248,10 @@ def read_attributions(found: Any, rows: int, known: Sequence[Sequence[str]]) -> 
             if len(names) == width:
                 return dict(zip(names, table.T, strict=False))
     raise CaptureError(f"{table.shape[1]} attributions a row fit no known list of features: give them by name")
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    return unmasked(np.asanyarray(values)).astype(np.float64)
 
 
 def _names(inputs: Row | Rows) -> list[str]:

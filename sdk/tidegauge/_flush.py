@@ -100,20 +100,17 @@ class FlushWork:
             groups.setdefault(call.model, []).append(call)
         for model, group in groups.items():
             try:
-                summary = interval.summaries.get(model)
-                if summary is None:
-                    summary = interval.summaries[model] = ModelSummary(model)
-                summary.add(group)
-            except Exception as error:
-                self._safety.failed("summarise", error)
+                interval.summaries.setdefault(model, ModelSummary(model)).add(group)
+            except BaseException as error:
+                self._safety.failed("summarise", error, lost=sum(call.own_rows for call in group))
 
     def _points_of(self, interval: Interval) -> list[Produced]:
         points: list[Produced] = []
         for summary in interval.summaries.values():
             try:
-                points += produce(summary, interval.start, interval.end)
-            except Exception as error:
-                self._safety.failed("produce", error)
+                points += list(produce(summary, interval.start, interval.end))
+            except BaseException as error:
+                self._safety.failed("produce", error, lost=summary.predictions.total())
         return points + counted(self._safety, self._reported, interval.start, interval.end)
 
     def _put(self, points: Sequence[Produced]) -> None:

@@ -125,8 +125,6 @@ class Flusher:
             with GATE.working():
                 self._round(everything)
         except BaseException as error:
-            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
-                raise  # Ctrl-C in the application's own thread; ours outlives whatever a value of the user's raises
             self._safety.failed("flush", error)
         finally:
             self._working.release()

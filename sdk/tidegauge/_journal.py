@@ -118,8 +118,8 @@ class Journal:
         for call in calls:
             try:
                 found += [Announcement(made, call.model.task) for made in call.identified]
-            except Exception as error:
-                self._safety.failed("announce", error)
+            except BaseException as error:
+                self._safety.failed("announce", error, lost=call.own_rows)
         for first in range(0, len(found), _MOST_EVENTS_A_REQUEST):
             self._put(found[first : first + _MOST_EVENTS_A_REQUEST])
 
@@ -133,8 +133,8 @@ class Journal:
                 continue
             try:
                 found = details_of(call, self._safety)
-            except Exception as error:
-                self._safety.failed("details", error)
+            except BaseException as error:
+                self._safety.failed("details", error, lost=call.own_rows)
                 continue
             for details in found:
                 batch.append(details)

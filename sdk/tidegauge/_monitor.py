@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 from tidegauge._calls import Calls, active_pipeline
 from tidegauge._explain import Explain, explain_option
+from tidegauge._forms import watched
 from tidegauge._model import ModelSpec
 from tidegauge._options import Options, names_of
 from tidegauge._prediction import Prediction
@@ -107,8 +108,7 @@ def monitor(
             return cast("_Function", type(function)(decorate(function.__func__)))
         if not callable(function):
             raise ConfigurationError(f"monitor decorates a function or another callable, not {function!r}")
-        PROCESS.prepare()
-        return cast("_Function", Calls(function, spec, options, features, output, prediction_id).wrapper())
+        return cast("_Function", watched(Calls(function, spec, options, features, output, prediction_id)))
 
     return decorate
 

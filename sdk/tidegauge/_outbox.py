@@ -20,6 +20,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from opentelemetry import context as otel_context
 
 from tidegauge._gate import GATE
+from tidegauge._interruption import is_interruption
 from tidegauge._safety import Safety
 from tidegauge.errors import TidegaugeError
 
@@ -249,12 +250,10 @@ class Outbox(Generic[_Batch]):
         except RefusedError:
             raise
         except BaseException as error:
-            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
-                raise  # Ctrl-C in the application's own thread; ours outlives whatever an exporter raises
             self._absent = isinstance(error, UnsentError) and error.absent
             self._asked_pause = min(error.pause, _LONGEST_PAUSE) if isinstance(error, UnsentError) else 0.0
             self._trouble = str(error) if isinstance(error, TidegaugeError) else type(error).__name__
-            if self._ended_at is None:
+            if self._ended_at is None or is_interruption(error):
                 self._safety.failed(f"export_{self._name}", error, "the batch is kept and sent again")
             return False
         self._absent, self._asked_pause, self._trouble = False, 0.0, ""

@@ -18,7 +18,7 @@ any        dict or other record         ``class``/``label``/``prediction``, ``sc
 ========== ============================ =======================================================================
 
 Several numbers for a row are probabilities only where they add up to one; a multiclass model's may be of any scale,
-and then give the class without a score. A score that is not a number gives no class.
+and then give the class without a score. A score that is not a number gives no class, nor does a missing value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from tidegauge._class_scores import ClassScores, are_probabilities
 from tidegauge._snapshot import record_of
-from tidegauge.columns import is_missing
+from tidegauge.columns import as_array, is_missing, listed, unmasked
 from tidegauge.errors import CaptureError
 from tidegauge.observation import class_name
 
@@ -92,7 +92,7 @@ class Reader:
             CaptureError: it cannot be understood, or says different things for different numbers of rows.
         """
         found = self._read(result, rows)
-        if found is not None:
+        if found is not None and type(result) is not float:  # which is of one row whatever it means
             lengths = {len(part) for part in (found.classes, found.scores, found.values) if part is not None}
             if len(lengths) > 1:
                 raise CaptureError(f"classes, scores and values of {sorted(lengths)} rows: give one of each a row")
@@ -112,8 +112,7 @@ class Reader:
     def _read(self, result: Any, rows: int | None) -> Output | None:
         if result is None:
             return None
-        kind = type(result)
-        if kind is float:
+        if type(result) is float:
             return self._number(result)
         if isinstance(result, str | numbers.Integral | np.bool_):
             return self._whole(result)
@@ -121,8 +120,8 @@ class Reader:
             return self._number(float(result))
         if not isinstance(result, np.ndarray) and (record := record_of(result)) is not None:
             return self._mapping(record, rows)
-        if isinstance(result, Sequence) and not isinstance(result, bytes):
-            return self._sequence(result, rows)
+        if (items := listed(result)) is not None:
+            return self._sequence(items, rows)
         return self._array(_as_array(result), rows)
 
     def _number(self, number: float) -> Output:
@@ -172,7 +171,7 @@ class Reader:
                 return Output((self.label(best),), (float(result[best]),), None, kept)
         raise CaptureError("a record was returned that names neither class, score nor value: say what by output=")
 
-    def _scored(self, classes: Sequence[str], scores: Any) -> Output:
+    def _scored(self, classes: Sequence[str | None], scores: Any) -> Output:
         names = self.columns or self.classes
         if isinstance(scores, Mapping):
             names, scores = tuple(map(str, scores)), list(scores.values())
@@ -194,12 +193,15 @@ class Reader:
         kept = [dict(zip(names, row, strict=True)) for row in array] if by_name else array
         return Output(classes, found, None, kept if self.columns else None)
 
-    def _labels(self, value: Any) -> Sequence[str]:
+    def _labels(self, value: Any) -> Sequence[str | None]:
         plain = value.tolist() if hasattr(value, "tolist") else value
-        return [self.label(item) for item in plain] if isinstance(plain, list | tuple) else (self.label(plain),)
+        return tuple(self._names([plain])) if (items := listed(plain)) is None else self._names(items)
+
+    def _names(self, values: Sequence[Any]) -> list[str | None]:
+        return [None if is_missing(value) else self.label(value) for value in values]
 
     def _sequence(self, result: Sequence[Any], rows: int | None) -> Output:
-        if not len(result):
+        if not result:
             return Output((), ())
         if all(isinstance(item, str) for item in result):
             return Output([self.label(item) for item in result])
@@ -238,7 +240,7 @@ class Reader:
             return self._numbers(array.astype(np.float64))
         if self.task in _WITHOUT_CLASSES:
             raise CaptureError(f"a {self.task} model returned no numbers: say by output= where they are")
-        return Output([self.label(item) for item in array.tolist()])
+        return Output(self._names(array.tolist()))
 
     def _holds_numbers(self, array: NDArray[Any]) -> bool:
         present = [item for item in array if not is_missing(item)]
@@ -287,14 +289,12 @@ def _first(values: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 
 def _joined(parts: list[Any]) -> list[Any] | None:
-    if any(part is None for part in parts):
-        return None
-    return [item for part in parts if part is not None for item in part]
+    return None if any(part is None for part in parts) else [item for part in parts for item in part]
 
 
 def _as_array(value: Any) -> NDArray[Any]:
     if hasattr(value, "detach"):  # a PyTorch tensor that still carries its graph
         value = value.detach().cpu()
-    if hasattr(value, "to_numpy"):
-        value = value.to_numpy()
-    return np.asarray(value)
+    if (items := listed(value)) is None:
+        return unmasked(np.asanyarray(value.to_numpy() if hasattr(value, "to_numpy") else value))
+    return as_array(items) if id(np.ma.masked) in map(id, items) else np.asarray(items)  # NumPy makes "--" of it

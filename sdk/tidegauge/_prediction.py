@@ -6,20 +6,20 @@ Decorators of every kind, the context manager and later the instrumentors use it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from tidegauge._class_scores import score_codes
 from tidegauge._describe import describe
 from tidegauge._identity import own_identity
-from tidegauge._latest import remember
+from tidegauge._latest import remember, set_mark
+from tidegauge._made import made
 from tidegauge._output import Output
 from tidegauge._snapshot import Snapshot, snapshot
-from tidegauge._table import segments_of, tables
-from tidegauge.columns import as_array, is_missing, key_text
+from tidegauge._table import tables
+from tidegauge.columns import as_array, is_missing, key_text, listed
 from tidegauge.errors import CaptureError, ReceiptError
 from tidegauge.receipt import Receipt, encode
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tidegauge._model import Model
     from tidegauge._options import Options
     from tidegauge._pipeline import Pipeline
-    from tidegauge.score_codes import ScoreCodes
 
 
 class Prediction:
@@ -49,6 +48,7 @@ class Prediction:
         "_token",
         "duration",
         "error",
+        "flawed",
         "inputs",
         "outputs",
         "own_ids",
@@ -69,6 +69,7 @@ class Prediction:
         self.outputs: Output | None = None
         self.own_ids: list[str | None] | None = None
         self.rows = 0
+        self.flawed = False
         self.error: str | None = None
         self.duration = 0
         self._started = self.time = pipeline.clock()
@@ -76,7 +77,7 @@ class Prediction:
             self.span = pipeline.tracer.start_span(
                 model.span_name, attributes=model.span_attributes, start_time=self._started
             )
-        except Exception as error:
+        except BaseException as error:
             pipeline.safety.failed("span", error)
             self.span = trace.INVALID_SPAN
         self.recording = self.span.is_recording()
@@ -108,12 +109,10 @@ class Prediction:
         """Say what goes into the model: one row or a batch, in any form that the decorator understands too."""
         try:
             names = self._options.names or self._model.names
-            if (
-                self._options.names is None
-                and names is not None
-                and getattr(rows, "shape", (len(names),))[-1] != len(names)
-            ):
-                names = None
+            if self._options.names is None and names is not None:
+                shape = getattr(rows, "shape", None)
+                if shape and shape[-1] != len(names):
+                    names = None
             inputs = snapshot(rows, names)
             if self.outputs is not None and self.outputs.rows != inputs.rows:
                 raise CaptureError(_unequal("predictions", self.outputs.rows, inputs.rows, "output"))
@@ -123,8 +122,8 @@ class Prediction:
                 table = tables([self])[0]
                 if self._options.id_column in table.names:
                     self.set_ids(list(table.column(self._options.id_column)))
-        except Exception as error:
-            self._pipeline.safety.failed("capture", error)
+        except BaseException as error:
+            self.note_failure("capture", error)
 
     def output(self, result: Any) -> None:
         """Say what the model returned; ``output=`` of the decorator has been applied to it where it was given."""
@@ -138,8 +137,8 @@ class Prediction:
             if self.own_ids is not None and self.rows and len(self.own_ids) != self.rows:
                 ids, self.own_ids = len(self.own_ids), None
                 raise CaptureError(_unequal("prediction ids", ids, self.rows, "prediction_id"))
-        except Exception as error:
-            self._pipeline.safety.failed("output", error)
+        except BaseException as error:
+            self.note_failure("output", error)
 
     def set_ids(self, ids: Any) -> None:
         """Give the rows keys of the application's own: one key, or one for each row.
@@ -149,15 +148,25 @@ class Prediction:
         Raises:
             CaptureError: there are not as many keys as rows.
         """
-        many = not isinstance(ids, str | bytes) and (isinstance(ids, Sequence) or getattr(ids, "ndim", 0) > 0)
+        many = listed(ids) is not None or getattr(ids, "ndim", 0) > 0
         keys = as_array(ids).tolist() if many else [ids]
         if self.rows and len(keys) != self.rows:
             raise CaptureError(_unequal("prediction ids", len(keys), self.rows, "prediction_id"))
         self.own_ids = [None if is_missing(key) else key_text(key) for key in keys]
 
-    def note_failure(self, stage: str, error: Exception) -> None:
-        """Count something that went wrong on our side."""
-        self._pipeline.safety.failed(stage, error)
+    @property
+    def own_rows(self) -> int:
+        """Rows to count where the call is lost: one where nobody knows how many."""
+        return max(self.rows, 1)
+
+    def note_failure(self, stage: str, error: BaseException, lost: int = 0) -> None:
+        """Count something that went wrong on our side, and the rows that are lost with it."""
+        self.flawed = True
+        self._pipeline.safety.failed(stage, error, lost=lost)
+
+    def note_unreadable(self) -> None:
+        """Count the rows as lost since neither input nor output could be read."""
+        self._pipeline.safety.dropped("unreadable", self.own_rows)
 
     @property
     def receipt(self) -> str:
@@ -177,8 +186,8 @@ class Prediction:
         Raises:
             ReceiptError: the texts in one are too long.
         """
-        made = [] if self._is_empty else self.made(range(max(self.rows, 1)))
-        return [encode(each, self._pipeline.settings.receipt_key) for each in made]
+        each = [] if self._is_empty else self.made(range(max(self.rows, 1)))
+        return [encode(one, self._pipeline.settings.receipt_key) for one in each]
 
     @property
     def identified(self) -> list[Receipt]:
@@ -189,8 +198,7 @@ class Prediction:
 
     def made(self, rows: Iterable[int]) -> list[Receipt]:
         """What was predicted for some of the rows."""
-        segments, scores = self._all_segments(), score_codes(self.outputs or Output(), self._model)
-        return [self._made(row, segments[row] if segments else (), scores[row] if scores else None) for row in rows]
+        return made(self, rows)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -205,7 +213,8 @@ class Prediction:
             self.fail(error)
 
     def attach(self) -> None:
-        """Make the span the current one of this context."""
+        """Make the span the current one of this context; no earlier prediction is the latest from here on."""
+        set_mark()
         self._token = otel_context.attach(trace.set_span_in_context(self.span))
 
     def detach(self) -> None:
@@ -214,23 +223,28 @@ class Prediction:
             otel_context.detach(self._token)
             self._token = None
 
-    def stop(self) -> None:
-        """The call ended well: finish the span and hand the rows on."""
-        self._end(None)
+    def stop(self, aside: bool = False) -> None:
+        """The call ended well: finish the span and hand the rows on.
 
-    def fail(self, error: BaseException) -> None:
+        Args:
+            aside: leave the latest prediction as it is.
+        """
+        self._end(None, aside)
+
+    def fail(self, error: BaseException, aside: bool = False) -> None:
         """The call ended with ``error``, which goes on to the caller."""
-        self._end(error)
+        self._end(error, aside)
 
-    def _end(self, error: BaseException | None) -> None:
+    def _end(self, error: BaseException | None, aside: bool) -> None:
+        if self._stopped:
+            self.detach()
+            return
+        self._stopped = True
         pipeline = self._pipeline
         explained = False
         try:
             self.duration = max(pipeline.timer() - self._began, 0)
             self.detach()
-            if self._stopped:
-                return
-            self._stopped = True
             if error is not None:
                 kind = type(error)
                 self.error = (
@@ -246,50 +260,29 @@ class Prediction:
             finally:  # a span without attributes is better than none
                 if not explained:
                     self.end_span()
-        except Exception as problem:
+        except BaseException as problem:
             pipeline.safety.failed("span", problem)
         pipeline.record(self)
         if explained:
             pipeline.explainer.take(self)
-        remember(self)  # last, for an explainer may call models too
+        if not aside:
+            remember(self)  # last, for an explainer may call models too
 
     def end_span(self) -> None:
         """End the span at the time at which the call ended; never raises."""
         try:
             self.span.end(end_time=self._started + self.duration)
-        except Exception as error:
+        except BaseException as error:
             self._pipeline.safety.failed("span", error)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Prediction stays in the process that made it: hand on its receipt or receipts")
 
     # --- receipts ---------------------------------------------------------------------------------------------------
 
     @property
     def _is_empty(self) -> bool:
         return not self.rows and (self.inputs is not None or self.outputs is not None)
-
-    def _made(self, row: int, segments: tuple[tuple[str, str], ...], class_scores: ScoreCodes | None) -> Receipt:
-        trace_id, span_id = self.identity
-        out = self.outputs or Output()
-        return Receipt(
-            self._model.name,
-            self._model.version,
-            self.time,
-            row,
-            trace_id,
-            span_id,
-            None if out.classes is None else out.classes[row],
-            None if out.scores is None else out.scores[row],
-            None if out.values is None else out.values[row],
-            segments,
-            self.own_ids[row] if self.own_ids is not None and row < len(self.own_ids) else None,
-            self._model.task == "ranking",
-            class_scores,
-        )
-
-    def _all_segments(self) -> list[tuple[tuple[str, str], ...]]:
-        names = self._options.segments
-        if not names or self.inputs is None or not self.inputs.rows:
-            return []
-        return segments_of(tables([self])[0], names)
 
 
 def _unequal(what: str, found: int, rows: int, option: str) -> str:

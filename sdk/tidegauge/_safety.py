@@ -4,14 +4,17 @@ The user's predict comes first: what goes wrong on our side is counted, logged o
 here. What is logged names the exception's type and the places that it came through, but not its text and not its
 traceback: both may quote the values that a model was given. Only a `TidegaugeError` is quoted: its words are ours,
 tell names, shapes and types, and say how to mend it. One with a ``kind`` is logged once for each of these, as an export
-that fails for another reason than before. Code on the way of a call has the form::
+that fails for another reason than before. Code that reads values of the user's has the form::
 
     try:
         ...
-    except Exception as error:
+    except BaseException as error:
         safety.failed("capture", error)
 
-What is lost on purpose, because a bound was reached, is counted here too, and both counts leave the process as
+since a value may raise anything, `SystemExit` too. What a signal raised meanwhile, such as Ctrl-C, is the user's, and
+`Safety.failed` lets it go on.
+
+What is lost is counted here too: because a bound was reached, or with a failure. Both counts leave the process as
 ``tidegauge.sdk.failures`` and ``tidegauge.sdk.dropped``.
 """
 
@@ -24,6 +27,7 @@ import traceback
 from collections import Counter
 from typing import Final
 
+from tidegauge._interruption import is_interruption
 from tidegauge.errors import TidegaugeError
 
 _logger = logging.getLogger("tidegauge")
@@ -47,14 +51,23 @@ class Safety:
         self._late = 0
         self._logged: set[tuple[str, str]] = set()
 
-    def failed(self, stage: str, error: BaseException, note: str = "") -> None:
+    def failed(self, stage: str, error: BaseException, note: str = "", lost: int = 0) -> None:
         """Count a failure of ``stage`` and log it the first time it happens.
 
         Args:
             stage: part of the work that failed.
-            error: what happened.
+            error: what happened, while it is handled.
             note: words of our own that say more, free of the model's values.
+            lost: rows that are lost with it; counted as dropped, for the reason ``STAGE_failed``.
+
+        Raises:
+            BaseException: ``error`` itself, where a signal raised it: it is meant for the user.
         """
+        if lost:
+            with self._lock:
+                self._drops[f"{stage}_failed"] += lost
+        if is_interruption(error):
+            raise error
         if self._count(self._failures, stage, 1, getattr(error, "kind", type(error).__qualname__)):
             _logger.warning(
                 "Tidegauge could not do a part of its work (%s): %s%s. Predictions are not affected. "
@@ -65,11 +78,11 @@ class Safety:
             )
 
     def dropped(self, reason: str, count: int, advice: str = "") -> None:
-        """Count what was given up, and log the first time for each reason.
+        """Count what was given up or lost, and log the first time for each reason.
 
         Args:
             reason: why, in a word of a small vocabulary.
-            count: rows, points or events.
+            count: rows where it has rows, else points or events.
             advice: what is wrong and how to mend it, free of the model's values.
         """
         if self._count(self._drops, reason, count, "") and count:
@@ -108,7 +121,7 @@ class Safety:
 
     @property
     def drops(self) -> dict[str, int]:
-        """What was dropped so far, by reason."""
+        """What was dropped or lost so far, by reason."""
         with self._lock:
             return dict(self._drops)
 

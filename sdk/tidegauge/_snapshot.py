@@ -4,7 +4,8 @@ A model may change its input (``row.pop("id")``) and the application may reuse i
 must be ours. Copying is the only thing done during the call; columns are made from it at flush.
 
 - A row as a dictionary is copied shallowly.
-- Arrays are copied.
+- Arrays are copied, masked values as missing ones.
+- Sequences are read item by item: what they say of their length may be wrong.
 - Data frames: pandas copies lazily since version 3 (and before it with copy-on-write switched on), so a shallow copy
   is enough; older versions share memory with a shallow copy, so there the copy is deep. Polars frames are cloned and
   Arrow tables kept, since they do not change.
@@ -15,12 +16,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegauge.columns import as_array
+from tidegauge.columns import as_array, items_of, listed, unmasked
 from tidegauge.errors import CaptureError
 
 
@@ -66,12 +68,21 @@ class Frame:
         self.rows = rows
 
     def columns(self) -> list[NDArray[Any]]:
-        """One array a column, in the order of ``names``."""
+        """One array a column, in the order of ``names``.
+
+        Raises:
+            CaptureError: a column has not as many values as the frame says it has rows.
+        """
         if isinstance(self.data, dict):
-            return list(self.data.values())
-        if hasattr(self.data, "items"):  # pandas
-            return [column.to_numpy() for _, column in self.data.items()]
-        return [as_array(column) for column in getattr(self.data, "columns", None) or self.data.get_columns()]
+            found = list(self.data.values())
+        elif hasattr(self.data, "items"):  # pandas
+            found = [column.to_numpy() for _, column in self.data.items()]
+        else:
+            found = [as_array(column) for column in getattr(self.data, "columns", None) or self.data.get_columns()]
+        for column in found:
+            if len(column) != self.rows:
+                raise CaptureError(f"a column of a frame of {self.rows} rows has {len(column)} values")
+        return found
 
 
 Snapshot: TypeAlias = Row | Rows | Matrix | Frame
@@ -125,8 +136,9 @@ def snapshot(value: Any, names: tuple[str, ...] | None = None) -> Snapshot:
     row = _row(value)
     if row is not None:
         return _mapping(row)
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return _sequence(value, names)
+    items = listed(value)
+    if items is not None:
+        return _sequence(items, names)
     if hasattr(value, "__array__"):
         return _array(np.asarray(value), names)
     raise CaptureError(
@@ -162,10 +174,10 @@ def _row(value: Any) -> dict[str, Any] | None:
 
 def _mapping(value: dict[str, Any]) -> Snapshot:
     for first in value.values():
-        if not isinstance(first, np.ndarray) or first.ndim == 0:
+        if not issubclass(type(first), np.ndarray) or first.ndim == 0:  # `isinstance` may run code of the value
             return Row(value.copy())
         break
-    columns = {str(name): np.array(column) for name, column in value.items()}
+    columns = {str(name): _column(column) for name, column in value.items()}
     if any(column.ndim > 1 for column in columns.values()):
         raise CaptureError("a column has one value a row, not an array: reduce it to features by features=")
     lengths = {len(column) if column.ndim else -1 for column in columns.values()}
@@ -174,31 +186,39 @@ def _mapping(value: dict[str, Any]) -> Snapshot:
     return Frame(columns, tuple(columns), lengths.pop())
 
 
+def _column(value: Any) -> NDArray[Any]:
+    if isinstance(value, np.ndarray):
+        return unmasked(value).copy()
+    items = listed(value)
+    return np.array(value if items is None else items)
+
+
 def _sequence(value: Sequence[Any], names: tuple[str, ...] | None) -> Snapshot:
-    if not len(value):
+    if not value:
         return Rows([])
-    if _row(value[0]) is not None:
+    first = value[0]
+    if _row(first) is not None:
         rows = [_row(item) for item in value]
         if any(row is None for row in rows):
             raise CaptureError("a batch mixes rows by name with something else")
         return Rows([row for row in rows if row is not None])
-    if isinstance(value[0], Sequence | np.ndarray) and not isinstance(value[0], str | bytes):
-        width = len(value[0])
-        if any(len(row) != width for row in value):
+    if listed(first) is not None or (isinstance(first, np.ndarray) and first.ndim):
+        lists = [unmasked(row).tolist() if isinstance(row, np.ndarray) else items_of(row) for row in value]
+        width = len(lists[0])
+        if any(len(row) != width for row in lists):
             raise CaptureError("the rows of a batch have different lengths")
-        data = np.empty((len(value), width), dtype=object)
-        for place, row in enumerate(value):
-            data[place, :] = list(row)
-        return Matrix(_named(names, width), data)
+        data = np.fromiter(chain.from_iterable(lists), dtype=object, count=len(lists) * width)
+        return Matrix(_named(names, width), data.reshape(len(lists), width))
     return Row(dict(zip(_named(names, len(value)), value, strict=True)))
 
 
 def _array(value: NDArray[Any], names: tuple[str, ...] | None) -> Snapshot:
     if value.dtype.names:
-        columns = {name: np.array(value[name], ndmin=1) for name in value.dtype.names}
+        columns = {name: np.array(unmasked(value[name]), ndmin=1) for name in value.dtype.names}
         if any(column.ndim > 1 for column in columns.values()):
             raise CaptureError("a column has one value a row, not an array: reduce it to features by features=")
         return Frame(columns, value.dtype.names, value.size)
+    value = unmasked(value)
     if value.ndim == 2:
         return Matrix(_named(names, value.shape[1]), value.copy())
     if value.ndim == 1:
@@ -221,8 +241,8 @@ def _frame(value: Any) -> Frame:
         return Frame(value, tuple(map(str, value.column_names)), int(value.num_rows))
     names = tuple(map(str, value.columns))
     if hasattr(value, "get_columns"):
-        return Frame(value.clone(), names, len(value))
-    return Frame(value.copy(deep=not _copies_lazily(value)), names, len(value))
+        return Frame(value.clone(), names, int(value.height))
+    return Frame(value.copy(deep=not _copies_lazily(value)), names, len(value.index))
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from tidegauge._attributions import Attributions
 from tidegauge._block import MOST_ROWS
 from tidegauge._class_scores import class_score_histograms
 from tidegauge._histogram import DURATION_BINS, Histogram, absorb, exemplify, exemplify_one
+from tidegauge._interruption import is_interruption
 from tidegauge._joint import joint_histogram
 from tidegauge._loss import loss_histogram
 from tidegauge._occasions import Occasions
@@ -70,13 +71,16 @@ class ModelSummary:
     def add(self, calls: Sequence[Prediction]) -> None:
         """Add ``calls``, all of this model.
 
-        A call whose rows cannot be summarised is left out and counted as a failure; the calls around it are not lost.
+        Rows that cannot be summarised are left out and counted; the calls around are not lost. A call of which neither
+        input nor output could be read counts as one row.
         """
         calls = self.attributions.take(calls)
         self._add_durations(calls)
         groups: dict[Options, list[Prediction]] = {}
         for call in calls:
             groups.setdefault(call.options, []).append(call)
+            if call.flawed and call.inputs is None and call.outputs is None and call.error is None:
+                call.note_unreadable()
         for group in groups.values():
             self._attempt(group)
 
@@ -86,15 +90,17 @@ class ModelSummary:
         part = ModelSummary(self.model)
         try:
             part._add_rows(calls)
-        except Exception as error:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             if len(calls) == 1:
-                calls[0].note_failure("summarise", error)
+                calls[0].note_failure("summarise", error, lost=calls[0].own_rows)
                 return
             middle = len(calls) // 2
-            self._attempt(calls[:middle])
-            self._attempt(calls[middle:])
-            return
-        self._absorb(part)
+            for half in (calls[:middle], calls[middle:]):
+                self._attempt(half)
+        else:
+            self._absorb(part)
 
     def _absorb(self, part: ModelSummary) -> None:
         self.predictions.update(part.predictions)
@@ -193,16 +199,12 @@ class ModelSummary:
         if feature is None:
             violations[MISSING] -= table.absent(name)
         self._violate_numbers(table, name, column, violations)
-        histogram = self.features.get(name)
-        if histogram is None:
-            histogram = self.features[name] = Histogram(found.summary)
-        else:
-            histogram.merge(found.summary)
+        absorb(self.features, {name: Histogram(found.summary)})
         rows = np.flatnonzero(np.isfinite(column.values))
         if rows.size:
             values = column.values[rows]
             for place in (int(values.argmin()), int(values.argmax())):
-                exemplify_one(histogram.examples, float(values[place]), table.owner(int(rows[place])))
+                exemplify_one(self.features[name].examples, float(values[place]), table.owner(int(rows[place])))
 
     def _add_counts(self, table: Table, name: str, feature: NumericFeature) -> None:
         # The sum of one row is its value, and so are the smallest and the largest: only counts say nothing of a row.

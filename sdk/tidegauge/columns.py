@@ -1,22 +1,26 @@
 """What a column of raw values means, for the baseline and for live calls alike.
 
 Fitting and serving must read a value in the same way, or a model would drift from itself: ``True``, ``3`` and ``3.0``
-have one spelling as a category, ``None`` and NaN are missing, and a string in a numeric column is of the wrong type
-even when it looks like a number.
+have one spelling as a category, ``None``, NaN and masked values are missing, and a string in a numeric column is of the
+wrong type even when it looks like a number. So is a value that fails as it is read.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
+import numpy.ma  # NumPy imports it at its first use, which no call may do
 from numpy.typing import NDArray
+
+from tidegauge.errors import CaptureError
 
 LONGEST_CATEGORY: Final = 128
 """Categories are cut to so many characters."""
@@ -24,6 +28,9 @@ LONGEST_CATEGORY: Final = 128
 _PLAIN = frozenset({float, int, bool, type(None), np.float64, np.float32, np.int64, np.int32, np.bool_})
 NUMBERS: Final = (numbers.Real, np.bool_, Decimal)
 """Types of numbers: databases and Parquet files hand out decimals."""
+ODD: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, Warning)
+"""What a value raises that cannot do what is asked of it. Anything else may not be about the value at all."""
+_MOST_ITEMS: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +88,19 @@ def numeric_column(values: Any) -> NumericColumn:
             return NumericColumn(plain, np.zeros(plain.shape, dtype=np.bool_))
     array = as_array(values)
     if array.dtype.kind in "fiub":
-        return NumericColumn(array.astype(np.float64), np.zeros(array.shape, dtype=np.bool_))
+        with np.errstate(over="ignore"):  # a long double beyond the doubles is infinite
+            return NumericColumn(array.astype(np.float64), np.zeros(array.shape, dtype=np.bool_))
     read = np.full(array.shape, np.nan)
     mismatched = np.zeros(array.shape, dtype=np.bool_)
     for row, value in enumerate(array.tolist() if array.dtype.kind == "O" else array):
-        if is_missing(value):
-            continue
-        if isinstance(value, NUMBERS):
-            read[row] = as_double(value)
-        else:
+        try:
+            if is_missing(value):
+                continue
+            if isinstance(value, NUMBERS):
+                read[row] = as_double(value)
+            else:
+                mismatched[row] = True
+        except ODD:  # even asking for its type may run code of the user's
             mismatched[row] = True
     return NumericColumn(read, mismatched)
 
@@ -111,8 +122,11 @@ def categorical_column(values: Any) -> CategoricalColumn:
         if type(value) is str and value.isascii() and len(value) <= LONGEST_CATEGORY:
             read.append(value)
             continue
-        spelled = None if is_missing(value) else category(value)
-        mismatched += spelled is None and not is_missing(value)
+        spelled, missing = None, False
+        with suppress(*ODD):  # even asking for its type may run code of the user's
+            missing = is_missing(value)
+            spelled = None if missing else category(value)
+        mismatched += spelled is None and not missing
         read.append(spelled)
     return CategoricalColumn(read, mismatched)
 
@@ -155,24 +169,25 @@ def key_text(value: Any) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether ``value`` stands for no value: None, NaN, or a data-frame library's own marker.
+    """Whether ``value`` stands for no value: None, NaN, masked, or a data-frame library's own marker.
 
     >>> [is_missing(value) for value in (None, float("nan"), np.datetime64("NaT", "s"), 0, "")]
     [True, True, True, False, False]
     """
     if value is None:
         return True
-    if isinstance(value, str):
-        return False
-    if isinstance(value, float):
-        return math.isnan(value)
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    if getattr(value, "ndim", 0):
-        return False
     try:
-        return bool(value != value)
-    except (TypeError, ValueError, RuntimeError):  # pandas.NA refuses to be a truth value; a tensor has many
+        if isinstance(value, str):
+            return False
+        if isinstance(value, float):
+            return math.isnan(value)
+        if isinstance(value, Decimal):
+            return value.is_nan()
+        if getattr(value, "ndim", 0):
+            return False
+        differs = value != value
+        return differs is np.ma.masked or bool(differs)
+    except ODD:  # pandas.NA refuses to be a truth value; a tensor has many
         return type(value).__name__ == "NAType"
 
 
@@ -186,7 +201,10 @@ def is_numeric(values: Any) -> bool | None:
         return str(values.dtype.kind) != "b"
     for value in values.tolist() if isinstance(values, np.ndarray) else values:
         if not is_missing(value):
-            return isinstance(value, NUMBERS) and not isinstance(value, bool | np.bool_)
+            try:
+                return isinstance(value, NUMBERS) and not isinstance(value, bool | np.bool_)
+            except ODD:  # even asking for its type may run code of the user's
+                return False
     return None
 
 
@@ -201,6 +219,50 @@ def as_array(values: Any) -> NDArray[Any]:
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
     if isinstance(values, np.ndarray):
-        return values
-    items = list(values) if isinstance(values, Iterable) else [values]
+        return unmasked(values)
+    items = items_of(values) if isinstance(values, Iterable) else [values]
     return np.fromiter(items, dtype=object, count=len(items))  # an assignment would spread items that are lists
+
+
+def unmasked(array: NDArray[Any]) -> NDArray[Any]:
+    """``array`` without what subclasses add: masked values are NaN among floats and None elsewhere.
+
+    >>> unmasked(np.ma.masked_array([1, 2], mask=[True, False]))
+    array([None, 2], dtype=object)
+    """
+    plain = np.asarray(array)
+    if not isinstance(array, np.ma.MaskedArray) or plain.dtype.names:
+        return plain
+    mask = np.ma.getmaskarray(array)
+    if not mask.any():
+        return plain
+    plain = plain.copy() if plain.dtype.kind == "f" else plain.astype(object)
+    plain[mask] = np.nan if plain.dtype.kind == "f" else None
+    return plain
+
+
+def listed(value: Any) -> Sequence[Any] | None:
+    """The items of a list or another sequence; None for anything else, texts too.
+
+    >>> listed(range(2)), listed("ab"), listed(7)
+    ([0, 1], None, None)
+    """
+    return items_of(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else None
+
+
+def items_of(values: Iterable[Any]) -> Sequence[Any]:
+    """The items of ``values`` that there are: no more than it says, and not as many as it says when it has less.
+
+    Raises:
+        CaptureError: there are more than ten million, or no end of them.
+
+    >>> items_of(iter("ab"))
+    ['a', 'b']
+    """
+    if type(values) is list or type(values) is tuple:
+        return values
+    said = len(values) if isinstance(values, Sized) else _MOST_ITEMS + 1
+    items = list(islice(iter(values), min(said, _MOST_ITEMS + 1)))
+    if len(items) > _MOST_ITEMS:
+        raise CaptureError(f"more than {_MOST_ITEMS:,} items were given at once: hand them over as an array or a frame")
+    return tuple(items) if isinstance(values, tuple) else items

@@ -117,7 +117,7 @@ METRIC_VIOLATIONS: Final = "ml.data_quality.violations"
 """Counter of values that break the baseline's schema, by feature and kind."""
 
 METRIC_SDK_DROPPED: Final = "tidegauge.sdk.dropped"
-"""Counter of rows, points or events that the SDK could not deliver, by ``tidegauge.reason``."""
+"""Counter of rows, points or events that the SDK could not read, summarise or deliver, by ``tidegauge.reason``."""
 METRIC_SDK_FAILURES: Final = "tidegauge.sdk.failures"
 """Counter of failures that the SDK swallowed, by ``tidegauge.reason``."""
 METRIC_SDK_PREDICTIONS: Final = "tidegauge.sdk.predictions"

@@ -75,3 +75,8 @@ def by_name(points, name, **attributes):
         for point in points
         if point["name"] == name and all(point["attributes"].get(key) == value for key, value in wanted.items())
     ]
+
+
+def predicted(points):
+    """Rows that ``points`` count as predicted."""
+    return sum(point["value"] for point in by_name(points, "ml.predictions"))

@@ -47,6 +47,13 @@ class Tensor:
         return "tensor"
 
 
+class Shy:
+    """Refuses to tell anything, its class included."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
 READ = [
     (None, {"prediction": 1, "probability": [0.2, 0.8]}, 1, Output(("1",), [0.8], None)),
     (
@@ -116,19 +123,23 @@ def test_lists_stay_values_of_their_column():
     assert categorical_column([[1], [2]]).mismatched == 2
 
 
-@pytest.mark.parametrize("odd", [Tensor(), np.array([1.0, 2.0]), pd.NA], ids=repr)
+ODD = {"tensor": Tensor, "array": lambda: np.array([1.0, 2.0]), "marker": lambda: pd.NA, "shy": Shy}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_an_odd_value_costs_nothing_but_itself(odd):
     @monitor("m", version="1")
     def predict(row):
         return 1.5
 
     with capture() as seen:
-        predict({"region": "north", "age": odd})
+        predict({"region": "north", "age": odd()})
+        predict({"age": odd(), "region": "north"})
         predict({"region": "north", "age": 3.0})
         points, spans, failures = seen.points, seen.spans, seen.failures
     assert failures == {}
-    assert len(spans) == 2
-    assert [point["value"] for point in by_name(points, "ml.predictions")] == [2]
+    assert len(spans) == 3
+    assert [point["value"] for point in by_name(points, "ml.predictions")] == [3]
 
 
 def test_an_odd_value_is_seen_beside_a_baseline():
