@@ -28,9 +28,13 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp import attributes, encode_events
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.paging import pages
+from tidegauge_processor.performance.effect import Effect
 from tidegauge_processor.signals import IncidentSignal
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.verdicts.incidents import IncidentChange
+from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Policy, Stream, Verdict
 
 POLICY = Policy(scales=(1, 3), effect_floor=0.05, quiet_windows=2)
 
@@ -67,6 +71,29 @@ def test_moved_inputs_page_unless_performance_is_surely_no_worse(number: int, pa
     assert said[semconv.INCIDENT_PERFORMANCE].string_value.endswith("surely no worse") == (not pages)
     severity = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
     assert event.severity_number == severity
+
+
+SAME, WORSE = (Effect("accuracy", 0.9, 0.89, 0.91, 0.9, 500, unchanged=each) for each in (True, False))
+
+
+def alarm(*targets: str, kind: Any = "opened", state: State = State.MATERIAL) -> IncidentChange:
+    ranking = tuple(Verdict(Stream(target, ""), 1, 0, 1, 500, state) for target in targets)
+    return IncidentChange(kind, "id", 0, 0, 1, state, 0, ranking, targets[0])
+
+
+@pytest.mark.parametrize("targets", [("feature",), ("joint",), ("feature", "joint")], ids="+".join)
+def test_only_inputs_moved(targets: tuple[str, ...]) -> None:
+    assert not pages(alarm(*targets), SAME)
+    assert pages(alarm(*targets), WORSE)
+    assert pages(alarm(*targets), None)  # nothing can be estimated
+    assert not pages(alarm(*targets, state=State.CHANGED), WORSE)
+    assert not pages(alarm(*targets, kind="closed"), WORSE)
+
+
+@pytest.mark.parametrize("other", ["attribution", "prediction", "score", "quality"])
+def test_something_else_moved_as_well(other: str) -> None:
+    assert pages(alarm("feature", "joint", other), SAME)
+    assert pages(alarm(other), SAME)
 
 
 def test_moved_scores_page_whatever_is_expected_of_them() -> None:
