@@ -60,7 +60,7 @@ class Champion(NamedTuple):
 def champion_of(version: str, memories: Mapping[str, Memory], start: int, length: int, rule: VersionRule) -> str:
     """The version to compare ``version`` with in the window that begins at ``start``; empty when there is none.
 
-    It looks at windows before this one only, and a champion stays one until it has less than half of the challenger's
+    It looks at windows before this one only, and a champion stays one while it has more than half of the challenger's
     rows: two versions with half of the traffic each would otherwise change places all the time.
 
     Args:

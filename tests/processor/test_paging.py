@@ -28,9 +28,13 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp import attributes, encode_events
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.signals import IncidentSignal
+from tidegauge_processor.paging import pages
+from tidegauge_processor.performance.effect import Effect
+from tidegauge_processor.signals import IncidentSignal, Signal, TotalsSignal
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.verdicts.types import Policy
+from tidegauge_processor.verdicts.incidents import IncidentChange
+from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.types import Policy, Stream, Verdict
 
 POLICY = Policy(scales=(1, 3), effect_floor=0.05, quiet_windows=2)
 
@@ -41,9 +45,13 @@ def engine(units: dict[str, bytes] | None = None) -> Engine:
 
 
 def incidents(watched: Engine, requests: Sequence[bytes]) -> list[IncidentSignal]:
+    return [signal for signal in said(watched, requests) if isinstance(signal, IncidentSignal)]
+
+
+def said(watched: Engine, requests: Sequence[bytes]) -> list[Signal]:
     for request in requests:
         watched.apply(windowing.decode(SignalKind.METRICS, request, HOUR), LATER)
-    return [signal for signal in watched.advance(LATER) if isinstance(signal, IncidentSignal)]
+    return [*watched.advance(LATER)]
 
 
 def record(signal: IncidentSignal) -> tuple[LogRecord, dict[str, Any]]:
@@ -67,6 +75,37 @@ def test_moved_inputs_page_unless_performance_is_surely_no_worse(number: int, pa
     assert said[semconv.INCIDENT_PERFORMANCE].string_value.endswith("surely no worse") == (not pages)
     severity = SeverityNumber.SEVERITY_NUMBER_WARN if pages else SeverityNumber.SEVERITY_NUMBER_INFO
     assert event.severity_number == severity
+
+
+def test_each_incident_is_counted_once() -> None:
+    shifts = (0, 1.0, 0, 0, 0, 0, 1.0, 0)  # the first one closes after two quiet windows
+    found = said(engine(), [flush(rows(400, 10 + i, shift), hour(i)) for i, shift in enumerate(shifts)])
+    opened = [each.change for each in found if isinstance(each, IncidentSignal)]
+    assert opened.count("opened") == 2
+    assert [each.incidents for each in found if isinstance(each, TotalsSignal)] == [0, 1, 1, 1, 1, 1, 2]
+
+
+SAME, WORSE = (Effect("accuracy", 0.9, 0.89, 0.91, 0.9, 500, unchanged=each) for each in (True, False))
+
+
+def alarm(*targets: str, kind: Any = "opened", state: State = State.MATERIAL) -> IncidentChange:
+    ranking = tuple(Verdict(Stream(target, ""), 1, 0, 1, 500, state) for target in targets)
+    return IncidentChange(kind, "id", 0, 0, 1, state, 0, ranking, targets[0])
+
+
+@pytest.mark.parametrize("targets", [("feature",), ("joint",), ("feature", "joint")], ids="+".join)
+def test_only_inputs_moved(targets: tuple[str, ...]) -> None:
+    assert not pages(alarm(*targets), SAME)
+    assert pages(alarm(*targets), WORSE)
+    assert pages(alarm(*targets), None)  # nothing can be estimated
+    assert not pages(alarm(*targets, state=State.CHANGED), WORSE)
+    assert not pages(alarm(*targets, kind="closed"), WORSE)
+
+
+@pytest.mark.parametrize("other", ["attribution", "prediction", "score", "quality"])
+def test_something_else_moved_as_well(other: str) -> None:
+    assert pages(alarm("feature", "joint", other), SAME)
+    assert pages(alarm(other), SAME)
 
 
 def test_moved_scores_page_whatever_is_expected_of_them() -> None:

@@ -17,6 +17,7 @@ from tidegauge_processor.otlp.receiver import Accepted, Receiver
 from tidegauge_processor.otlp.sender import Sender
 from tidegauge_processor.state.store import Store
 
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 M, L, T = SignalKind.METRICS, SignalKind.LOGS, SignalKind.TRACES
 Answer = Callable[[int, SignalKind, bytes, grpc.ServicerContext], bytes]
 
@@ -262,6 +263,34 @@ def test_stopping_ends_an_attempt_and_keeps_the_signal(
     finish.set()
     assert [row[1:] for row in store.outbox(10)] == [(M, b"1")]
     assert counts() == {}
+
+
+class Waits(threading.Event):
+    """Writes down for how long a thread would wait, and lets it go on at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds.append(timeout)
+        return super().wait(0)
+
+
+def test_each_wait_is_twice_the_last_one_up_to_the_longest_and_the_next_trouble_begins_anew(
+    store: Store, backend: Callable[..., Backend], send: Callable[..., tuple[Sender, Counts]]
+) -> None:
+    calls = [*range(1, 13), 14]  # the thirteenth is taken
+    taken = backend(lambda call, *rest: refusing(range(call, call + (call in calls)), UNAVAILABLE)(call, *rest))
+    sender, _ = send(taken.port, initial_interval=1.0, max_interval=30.0)
+    sender._stopping = waits = Waits()
+    store.checkpoint(0, {}, [(M, b"1"), (M, b"2")])
+    assert sender.drain(20)
+    assert taken.taken == [(M, b"1"), (M, b"2")]
+    middle = [1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 1]  # each is up to a half longer or shorter, by chance
+    assert [0.5 <= wait / of <= 1.5 for wait, of in zip(waits.seconds, middle, strict=True)] == [True] * 13
+    assert len({wait / of for wait, of in zip(waits.seconds, middle, strict=True)}) == 13
 
 
 def test_what_was_acknowledged_is_not_sent_twice_though_it_cannot_be_removed(

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pytest
 
 from tests.processor.models import baseline, flush, hour, rows
@@ -10,9 +11,12 @@ from tests.processor.requests import HOUR, Writer
 from tests.processor.restarted import Restarted
 from tests.processor.test_learning import unreferenced
 from tidegauge_processor.signals import DriftSignal, IncidentSignal, Signal
+from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
+from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.verdicts.state import CloseReason, State
-from tidegauge_processor.versions import VersionRule
+from tidegauge_processor.verdicts.types import Window
+from tidegauge_processor.versions import VersionRule, champion_of
 
 COMPARED = VersionRule()
 
@@ -97,6 +101,40 @@ def test_judgements_beside_each_other_share_the_budget() -> None:
     alone, last = levels["7", "", hour(0)], hour(7)
     shares = [levels[version, versus, last] / alone for version, versus in (("7", ""), ("8", ""), ("8", "7"))]
     assert shares == pytest.approx([1 / 3] * 3)
+
+
+def of_rows(number: int, champion: str = "") -> Memory:
+    """A version with so many rows in the window from 10 to 11, held against ``champion`` so far."""
+    memory = Memory()
+    memory.recent = [(10, number)]
+    memory.history = [Window(10, 11, {}, np.array([True]))]
+    memory.challenge = Challenge(champion, "", 10) if champion else None
+    return memory
+
+
+@pytest.mark.parametrize(
+    ("rows", "champion"), [(0, ""), (33, ""), (50, ""), (51, "7"), (99, "7"), (100, "7"), (101, "7")]
+)
+def test_a_champion_stays_one_while_it_has_more_than_half_of_the_rows(rows: int, champion: str) -> None:
+    memories = {"7": of_rows(rows), "8": of_rows(100, champion="7")}
+    assert champion_of("8", memories, 11, 1, COMPARED) == champion
+
+
+@pytest.mark.parametrize(("rows", "champion"), [(99, ""), (100, ""), (101, "7")])
+def test_a_new_champion_has_more_rows_than_the_challenger(rows: int, champion: str) -> None:
+    memories = {"7": of_rows(rows), "8": of_rows(100)}
+    assert champion_of("8", memories, 11, 1, COMPARED) == champion
+
+
+def test_two_versions_are_not_held_against_each_other() -> None:
+    memories = {"7": of_rows(200, champion="8"), "8": of_rows(100)}
+    assert champion_of("8", memories, 11, 1, COMPARED) == ""
+
+
+@pytest.mark.parametrize(("start", "champion"), [(10, ""), (11, "7"), (34, "7"), (35, "")])
+def test_the_rows_of_twenty_four_windows_before_this_one_count(start: int, champion: str) -> None:
+    memories = {"7": of_rows(101), "8": of_rows(100)}
+    assert champion_of("8", memories, start, 1, COMPARED) == champion
 
 
 def test_the_champion_can_be_named() -> None:

@@ -39,6 +39,14 @@ def test_a_call_weighs_what_it_weighed_when_it_came_in():
     assert buffer.rows == 0
 
 
+def test_an_interval_lasts_a_nanosecond_at_least_although_the_clock_went_back():
+    buffer = Buffer(HOUR, 100, Safety())
+    for call, cut in ((HOUR + 5, HOUR + 100), (HOUR + 50, HOUR + 60)):
+        buffer.add(Call(1, call))
+        buffer.cut(cut)
+    assert [(each.start, each.end) for each, *_ in buffer.take()] == [(HOUR, HOUR + 100), (HOUR + 100, HOUR + 101)]
+
+
 def test_an_output_after_the_block_does_not_unbalance_the_buffer():
     with capture() as seen:
         with prediction("m", version="1", task="regression") as p:

@@ -126,6 +126,46 @@ def test_rows_and_outcomes_after_the_end_are_counted():
         assert seen.drops == {"stopped": 1}
 
 
+class Waits(threading.Condition):
+    """Writes down for how long a thread would wait, and lets it go on at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def wait_for(self, predicate, timeout=None):
+        if timeout is not None:
+            self.seconds.append(timeout)
+            timeout = 0
+        return super().wait_for(predicate, timeout)
+
+
+def pauses(answers):
+    """Pauses between the attempts to send one batch, in s: those that nobody may cut short, and in all."""
+    receiver = Receiver(answers)
+    outbox = Outbox("metrics", receiver, 100, Safety())
+    outbox._changed = waits = Waits()
+    outbox.put("a", 1)
+    outbox.start()
+    with waits:
+        assert threading.Condition.wait_for(waits, lambda: outbox.size == 0, 60)
+    outbox.stop()
+    assert receiver.seen == ["a"] * (len(answers) + 1)
+    firm, soft = waits.seconds[::2], waits.seconds[1::2]
+    return firm, [each + more for each, more in zip(firm, soft, strict=True)]
+
+
+def test_each_pause_is_twice_the_last_one_up_to_half_a_minute():
+    firm, whole = pauses([False] * 9)
+    assert whole == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30, 30])
+    assert firm == [0.1] * 9  # a drain makes the thread try again after so long
+
+
+def test_a_receiver_that_asks_to_be_left_alone_is_not_asked_sooner():
+    firm, _ = pauses([UnsentError("busy", "come again", pause) for pause in (7.0, 600.0, 0.0)])
+    assert firm == [7.0, 30.0, 0.1]
+
+
 def test_a_drain_tries_again_until_the_time_is_up():
     receiver = Receiver([False] * 4)
     outbox, _ = filled(receiver, started=True)

@@ -43,6 +43,7 @@ BREAKS = {
     "points": ("tidegauge._flush.produce", "produce"),
     "buffer": ("tidegauge._buffer.Buffer.add", "record"),
     "tracer": ("opentelemetry.sdk.trace.Tracer.start_span", "span"),
+    "end of the span": ("opentelemetry.sdk.trace.Span.end", "span"),
     "model": ("tidegauge._pipeline.Pipeline.model", "begin"),
 }
 

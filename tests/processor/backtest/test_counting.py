@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.processor import models
 from tests.processor.backtest.test_live import FEATURES, baseline, rows
+from tests.sdk.builders import small_baseline
 from tests.workloads import MONDAY, bin_counts
 from tidegauge import Baseline, DataError
 from tidegauge.baseline import NumericFeature
@@ -130,6 +131,20 @@ def test_a_class_that_is_rare_in_the_reference_counts_with_the_rare_ones() -> No
     cells = classes_of(named_classes(chunk, OutputColumns("said"), known), known)
     assert cells is not None
     assert cells.tolist() == [0, 63, 63, 63]
+
+
+def test_a_value_exactly_at_a_limit_is_valid_and_a_score_at_the_threshold_positive() -> None:
+    below, above = np.nextafter(0.0, -1), np.nextafter(120.0, 121)
+    known = small_baseline()  # ages from 0 to 120; from 0.5 on a score means yes
+    table = {"age": [0.0, 120.0, below, above], "colour": ["red"] * 4, "score": [0.5, np.nextafter(0.5, 0), 0.9, 0.1]}
+    tally = Tally(known, OUTPUTS)
+    tally.add(Chunk(pa.RecordBatch.from_pydict(table), text=False), np.zeros(4, int))
+    ((_, seen),) = tally.take(None)
+    found = counts(seen, known)
+    assert found[Stream("quality", "age", "out_of_range")].tolist() == [2, 2]
+    assert found[Stream("feature", "age")].tolist() == [2, 0, 0, 2]
+    assert found[Stream("prediction", "")].tolist() == [2, 2, 0]
+    assert found[Stream("score", "")].tolist() == [1, 2, 0, 1]
 
 
 def test_a_file_that_grows_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

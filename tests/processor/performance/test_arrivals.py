@@ -164,6 +164,12 @@ def test_too_few_mature_labels_weigh_nothing():
     assert learned.weigh(read_binary(table, "1")[0], table, 9 * DAY) is None
 
 
+def test_a_label_that_takes_as_long_as_an_edge_of_the_bins_has_arrived_by_then():
+    arrivals = Arrivals()
+    arrivals.add("late", np.full(LEAST_LABELS, 90 * DAY))
+    assert arrivals.share("late", np.array([45 * DAY, 90 * DAY])).tolist() == [0.0, 1.0]
+
+
 def test_what_was_learned_adds_up_and_survives_a_restart():
     random = np.random.default_rng(14)
     parts = [predictions(random, 900, day) for day in range(3)]

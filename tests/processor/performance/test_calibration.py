@@ -35,6 +35,12 @@ def test_a_weighted_curve_is_that_of_numpy():
     assert found.labels == 3_000
 
 
+def test_a_score_at_the_end_of_a_bin_belongs_to_it():
+    scores = np.array([0.0, 0.5, np.nextafter(0.5, 1), 1.0])
+    points = reliability(scores, np.array([False, True, False, True]), np.ones(4))
+    assert [(point.bin, point.share.labels) for point in points] == [(0, 1), (4, 1), (5, 1), (9, 1)]
+
+
 def test_a_row_of_weight_two_counts_as_two_rows():
     scores, positive, _ = weighted_rows(500, 2)
     weights = np.where(scores < 0.4, 2.0, 1.0)

@@ -34,6 +34,14 @@ def values(evaluations: list[Evaluation]) -> dict[str, float]:
     return {each.name: each.value for each in evaluations if each.klass is None}
 
 
+def test_no_squared_distance_is_above_one():
+    table = binary_cohort(np.array([0.9, 0.1, 0.9]), np.array([False, True, True])).table()
+    for weights in ([1.0, 1.0, 1.0], [1.0, 2.0, 1.0]):
+        found = report(table._replace(weight=np.array(weights)), "binary", "1").evaluations
+        (brier,) = [each for each in found if each.name == "brier"]
+        assert brier.upper == 1.0
+
+
 @pytest.mark.parametrize("rows", [12, 300, 5_000])
 @pytest.mark.parametrize("digits", [1, 17], ids=["many ties", "no ties"])
 def test_two_classes_as_scikit_learn(rows, digits):

@@ -125,6 +125,25 @@ def test_rates_are_those_of_scikit_learn_and_differences_those_of_fairlearn():
         assert own == pytest.approx(dict(zip("abc", expected, strict=True)), abs=1e-12)
 
 
+PAIR = {"a": (50, 50), "b": (40, 60)}
+THREE = PAIR | {"c": (30, 70)}
+
+
+@pytest.mark.parametrize(
+    ("counts", "level"),
+    [
+        ({"r": PAIR}, 0.06),  # two groups are one comparison, seen from both sides
+        ({"r": THREE}, 0.02),
+        ({"r": PAIR, "s": PAIR}, 0.03),
+        ({"r": PAIR, "s": THREE}, 0.015),
+    ],
+)
+def test_the_level_is_shared_by_the_comparisons_that_are_made(counts, level):
+    assert [each.level for each in compare(counts, level=0.06)] == pytest.approx(
+        [level] * sum(map(len, counts.values()))
+    )
+
+
 def test_a_group_too_small_for_any_claim_says_so():
     found = compare({"selection_rate": {"a": (1, 1), "b": (500, 500)}}, level=0.01)
     assert [each.comparison.state for each in found] == [State.INSUFFICIENT_DATA] * 2

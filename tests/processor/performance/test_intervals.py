@@ -142,3 +142,13 @@ def test_a_large_mean_does_not_swallow_a_small_spread():
 def test_no_rows_are_no_estimate(call):
     with pytest.raises(UndefinedMetricError, match=r"^no labels yet$"):
         call()
+
+
+def test_a_weighted_mean_by_hand() -> None:
+    rows = np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 2.0])
+    found, kept = intervals.weighted_mean(*rows), intervals.weighted_mean(*rows, least=0.5, most=3.5)
+    error = (1.25**2 + 0.25**2 + (2 * 0.75) ** 2) ** 0.5 / 4
+    half = stats.t.ppf(0.975, 16 / 6 - 1) * error  # 16 / 6 rows of equal weight tell as much
+    assert (found.value, found.labels) == (2.25, 3)
+    assert (found.lower, found.upper) == pytest.approx((2.25 - half, 2.25 + half))
+    assert kept == Estimate(2.25, 0.5, 3.5, 3)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tidegauge_processor.verdicts.change_point import change_point
+from tidegauge_processor.verdicts.change_point import change_point, change_point_beside
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.judge import judge
 from tidegauge_processor.verdicts.state import State
@@ -109,3 +109,14 @@ def test_hours_without_rows_do_not_move_it():
     courses = [quiet] * 6 + [nothing] * 4 + [loud, nothing, loud]
     windows = [Window(hour, hour + 1, {COUNTRY: counts}, ALWAYS) for hour, counts in enumerate(courses)]
     assert change_point(windows, reference, alarm(COUNTRY, "g_test")) == 10
+
+
+@pytest.mark.parametrize("begins", [0, 7, 10, 11])
+def test_beside_another_version_it_is_where_the_two_part(begins: int) -> None:
+    quiet, loud = np.array([50, 50]), np.array([20, 80])
+    ours, theirs = (
+        [Window(hour, hour + 1, {COUNTRY: quiet if hour < end else loud}, ALWAYS) for hour in range(12)]
+        for end in (begins, 12)
+    )
+    alarm = Verdict(COUNTRY, 12, 0, 12, 1_200, State.CHANGED, (TestResult("fisher_exact", 2.0, 1e-9),))
+    assert change_point_beside(ours, theirs, Reference(quiet[None]), alarm) == begins

@@ -75,6 +75,19 @@ def test_few_rows_are_never_a_reassurance(rows):
     assert verdict.reason == (f"{rows} rows in the window: 20 are needed" if rows else "no rows in the window")
 
 
+def test_rows_that_could_not_reach_the_level_are_never_a_reassurance():
+    even, careful = Reference(np.array([[50, 50]])), Policy(scales=(1,), false_incidents_per_month=0.001)
+    few = one([10, 10], even, COUNTRY, careful)
+    assert (few.state, few.reason) == (
+        State.INSUFFICIENT_DATA,
+        "20 rows cannot reach the level 6.9e-07 against this reference",
+    )
+    assert few.p_value == 1.0
+    assert one([20, 0], even, COUNTRY, careful).p_value > 6.9e-7  # the strongest change that 20 rows can show
+    assert one([50, 50], even, COUNTRY, careful).state is State.OK
+    assert one([50, 0], even, COUNTRY, careful).state.alarming
+
+
 def test_a_thin_reference_is_no_reference():
     verdict = one([500] * 4, Reference(np.full((1, 4), 4), np.arange(3.0)))
     assert (verdict.state, verdict.reason) == (State.INSUFFICIENT_DATA, "16 rows in the reference: 20 are needed")
