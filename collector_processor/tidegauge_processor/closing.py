@@ -15,6 +15,7 @@ from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison, versions
+from tidegauge_processor.bounds import LARGEST_TOTAL
 from tidegauge_processor.cumulative import settle
 from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.judging import Closed, judge_windows, window_name
@@ -86,6 +87,8 @@ def close_window(
         rule: when a baseline is learned for a model that has none.
         champion: another version to compare this one with.
     """
+    if max([memory.rows, *(each.count for each in memory.durations.values())]) > LARGEST_TOTAL:
+        memory.restart_totals(start)
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
     used = comparison.baseline_in_use(sums)

@@ -12,8 +12,9 @@ import numpy as np
 from tidegauge import semconv
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
+from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.records import StreamKey, Summary
-from tidegauge_processor.state.aggregates import Aggregates, copy
+from tidegauge_processor.state.aggregates import Aggregates, copy, number_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Snapshot, Source, Window
 
@@ -39,6 +40,7 @@ class Settled:
     made: int = 0
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
+    _number: int = 0
 
     @property
     def completeness(self) -> float | None:
@@ -46,11 +48,22 @@ class Settled:
         return (self.made - self.dropped["missing"]) / self.made if self.made else None
 
     def add(self, stream: StreamKey, value: Summary | int) -> None:
-        """Add to a stream, unless it stands on other bins: then it alone is dropped."""
+        """Add to a stream, unless it stands on other bins or all would be too much: then it alone is dropped."""
+        number = number_of(value)
+        if self._number + number > LARGEST_COUNT:
+            self.dropped[COUNT_LIMIT] += 1
+            return
         try:
             self.sums.add(stream, value)
         except SummaryError:
             self.dropped["other_bins"] += 1
+            return
+        self._number += number
+
+    def add_all(self, sums: Aggregates) -> None:
+        """Add what was summed up within the same limit."""
+        self.sums += sums
+        self._number += sums.number
 
 
 def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
@@ -65,7 +78,7 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
         memory: of the model version.
     """
     settled = Settled()
-    settled.sums += window.sums
+    settled.add_all(window.sums)
     length = end - start
     for source, gained in _gains(window, start, length, memory.carried):
         says_made = source.stream.metric == semconv.METRIC_SDK_PREDICTIONS
@@ -189,7 +202,7 @@ def _gained(now: NumericSummary, before: NumericSummary) -> NumericSummary:
 
 
 def _gained_sparse(now: ExponentialSummary, before: ExponentialSummary) -> ExponentialSummary:
-    if now.count < before.count:
+    if now.zeros < before.zeros or _shrank(now.positive, before.positive) or _shrank(now.negative, before.negative):
         return now
     return ExponentialSummary(
         _fewer(now.positive, before.positive),
@@ -199,6 +212,10 @@ def _gained_sparse(now: ExponentialSummary, before: ExponentialSummary) -> Expon
         now.minimum,
         now.maximum,
     )
+
+
+def _shrank(now: dict[int, int], before: dict[int, int]) -> bool:
+    return any(now.get(index, 0) < count for index, count in before.items())
 
 
 def _fewer(now: dict[int, int], before: dict[int, int]) -> dict[int, int]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import BaselineError, ConfigurationError
+from tidegauge.errors import BaselineError
 from tidegauge_processor import late, windowing
+from tidegauge_processor.apart import apart
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
-from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.hearing import hear
@@ -27,7 +28,7 @@ from tidegauge_processor.signals import Signal, Standing
 from tidegauge_processor.silence import Silence
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
-from tidegauge_processor.state.loading import load_models, unreadable
+from tidegauge_processor.state.loading import check_lengths, load_models, unreadable
 from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
@@ -89,14 +90,14 @@ class Engine:
         self._models, self.unreadable = load_models(units)
         for name, data in others.items():
             try:
-                _check_lengths(data, self._lengths) if name == _LENGTHS else baselines.load_pending(data)
+                check_lengths(data, self._lengths) if name == _LENGTHS else baselines.load_pending(data)
             except (ValueError, TypeError, BaselineError) as error:
                 self.unreadable[name] = unreadable(error)
         self._last_seen = max((state.memory.last_seen for state in self._models.values()), default=0)
+        self._gone: set[str] = set()
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
         self._said_disabled = False
-        self._gone: set[str] = set()
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
         self._silence = Silence(self._models, timing)
         self._selections = SelectionJudge(timing, baselines, policy, counter)
@@ -115,10 +116,13 @@ class Engine:
         found = self._add_baselines(decoded)
         for (key, start), payload in decoded.payloads.items():
             if self._has_room(key, len(payload.points) + len(payload.spans)):
-                self._add_payload(key, start, payload, now)
+                with self._apart("points of %s %s could not be counted in full", *key):
+                    self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
-            self._add_outcomes(key, outcomes, now)
-        self._join_halves(decoded, now)
+            with self._apart("outcomes of %s %s could not be taken in full", *key):
+                self._add_outcomes(key, outcomes, now)
+        with self._apart("outcomes could not be joined in full"):
+            self._join_halves(decoded, now)
         for key, task in decoded.tasks.items():
             if self._has_room(key, 0):
                 state = self._state(key)
@@ -133,7 +137,8 @@ class Engine:
         said = [*self._closer.close(now, self._last_points)]
         said += self._silence.end(now, self._last_points, self._last_outcome)
         for key, state in self._models.items():
-            said += self._judge_cohorts(key, state, now)
+            with apart(self._counter, "cohort", "cohorts of %s %s could not be judged in full", *key):
+                said += self._judge_cohorts(key, state, now)
         self._forget_models(now - self._timing.retention)
         return said
 
@@ -143,10 +148,26 @@ class Engine:
             if state.memory.last_seen >= oldest:
                 yield from state.memory.standing
 
+    def leave_unsaid(self, signals: Iterable[Standing]) -> None:
+        """Forget standing ``signals`` that cannot be said, so that the next ones can."""
+        for signal in signals:
+            state = self._models.get(ModelKey(signal.subject.model, signal.subject.version))
+            if state is not None:
+                state.memory.leave_unsaid([signal])
+                state.touch()
+
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
         found: dict[str, bytes | None] = dict.fromkeys(self._gone)
-        found.update(part for state in self._models.values() for part in state.dirty())
+        for key, state in [*self._models.items()]:
+            parts = None
+            with apart(self._counter, "state", "the state of %s %s cannot be written: it begins anew", *key):
+                parts = dict(state.dirty())
+            if parts is None:
+                new = self._models[key] = state.anew()
+                self._gone |= state.units()
+                parts = {**dict.fromkeys(state.units()), **dict(new.dirty())}
+            found.update(parts)
         pending = self._baselines.dump_pending()
         if pending or self._had_pending:
             found[_PENDING_BASELINES] = pending
@@ -184,6 +205,9 @@ class Engine:
         self._new_lengths = True
         for state in self._models.values():
             state.touch_all()
+
+    def _apart(self, what: str, *names: object) -> AbstractContextManager[None]:
+        return apart(self._counter, "request", what, *names)
 
     def _add_baselines(self, decoded: Decoded) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -273,14 +297,3 @@ class Engine:
 
     def _state(self, key: ModelKey) -> ModelState:
         return self._models.setdefault(key, ModelState(key))
-
-
-def _check_lengths(stored: bytes, wanted: bytes) -> None:
-    """Windows of two lengths would overlap and count twice."""
-    if stored == wanted:
-        return
-    window, cohort = map(Duration, json.loads(stored))
-    raise ConfigurationError(
-        f"the state was made with windows.duration {window} and labels.window {cohort}: "
-        "set them back, or choose another storage.directory"
-    )

@@ -19,14 +19,16 @@ from typing import Final
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
-from tidegauge.errors import BaselineError, StorageError
-from tidegauge_processor import learned_files, resuming, stopping, windowing
-from tidegauge_processor.baselines import Baselines
+from tidegauge.errors import StorageError
+from tidegauge_processor import learned_files, resuming, windowing
+from tidegauge_processor.apart import apart
+from tidegauge_processor.baselines import Baselines, learned_key
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
-from tidegauge_processor.otlp import attributes, encode, encode_events
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.limits import Limits
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
+from tidegauge_processor.outgoing import Outgoing, Requests
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing
@@ -49,8 +51,6 @@ _BACKLOG: Final = 8
 _GRACE: Final = 5.0
 """Seconds that requests in work, and signals on their way, may take at shutdown."""
 
-Outgoing = list[tuple[SignalKind, bytes]]
-
 _log = logging.getLogger(__name__)
 
 
@@ -69,8 +69,9 @@ class Service:
     def __init__(self, config: Config, clock: Callable[[], int] = time.time_ns) -> None:
         self._config = config
         self._clock = clock
-        self._started = clock()
+        started = clock()
         self._telemetry = Telemetry()
+        self._limits = Limits.of(config.limits)
         self._unsaved: dict[str, bytes] = {}
         self._learned: list[Baseline] = []
         self._store = Store.open(
@@ -78,7 +79,7 @@ class Service:
         )
         try:
             folder = Path(config.baselines) if config.baselines else None
-            baselines = Baselines.read(folder, self._store.baselines())
+            baselines = Baselines.read(folder, self._store.baselines(), self._limits)
             self._position, units = self._store.load()
             self._engine = Engine(
                 timing_of(config),
@@ -92,8 +93,9 @@ class Service:
                 lambda model: versions_of(config, model),
             )
             resuming.set_aside(self._store, baselines, self._engine)
-            learned_files.write(config.storage.directory, baselines.values())
-            self._resource = attributes.resource(resource_of(config.storage.directory, self._telemetry))
+            learned_files.write(config.storage.directory, baselines.learned())
+            resource = resource_of(config.storage.directory, self._telemetry)
+            self._outgoing = Outgoing(config, resource, self._telemetry, started)
             self._replay_inbox()
         except BaseException:
             self._store.close()
@@ -102,7 +104,7 @@ class Service:
         self._rebuilt = self._store.rebuilt
         self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
         self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
-        self._outgoing: Outgoing = []
+        self._unsent: Requests = []
         self._last_checkpoint = self._last_flush = time.monotonic()
 
     def start(self) -> int:
@@ -147,15 +149,18 @@ class Service:
         self._store.close()
 
     def _accept(self, kind: SignalKind, data: bytes) -> Accepted:
-        decoded = windowing.decode(kind, data, self._config.windows.duration)
+        decoded = self._decode(kind, data)
         self._inbox.put(kind, data, decoded)
-        if decoded.rejected:
-            self._telemetry.add(semconv.METRIC_RECEIVER_REJECTED, decoded.rejected, kind=kind)
+        for reason, number in decoded.rejections.items():
+            self._telemetry.add(semconv.METRIC_RECEIVER_REJECTED, number, kind=kind, reason=reason)
         return Accepted(decoded.rejected, decoded.reason)
 
+    def _decode(self, kind: SignalKind, data: bytes) -> Decoded:
+        return windowing.decode(kind, data, self._config.windows.duration, self._limits)
+
     def _replay_inbox(self) -> None:
-        """Apply what was acknowledged after the last checkpoint."""
-        for number, decoded in resuming.replay(self._store, self._position, self._config.windows.duration):
+        """Apply what was acknowledged after the last checkpoint; it reads as it did when it came."""
+        for number, decoded in resuming.replay(self._store, self._position, self._decode):
             self._apply(number, decoded)
         self._engine.wake(self._clock())
 
@@ -176,31 +181,26 @@ class Service:
                 self._look_safely()
 
     def _apply(self, number: int, decoded: Decoded) -> None:
-        try:
+        with apart(self._telemetry, "request", "request %d could not be applied in full", number):
             self._unsaved.update(self._engine.apply(decoded, self._clock()))
-        except Exception:
-            _log.exception("request %d could not be applied in full", number)
-            self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="request")
         self._position = number
 
     def _look_safely(self, *, last: bool = False) -> None:
         """A fault of ours must not end the worker: requests would be acknowledged that nobody counts."""
-        try:
+        with apart(self._telemetry, "signals", "signals could not be made"):
             self._look(last)
-        except Exception:
-            _log.exception("signals could not be made")
-            self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="signals")
 
     def _look(self, last: bool) -> None:
         """Judge what is ripe, and write state and signals where it is time to, or where there will be no other time."""
         now = self._clock()
         said = self._engine.advance(now)
         learned = [signal.learned for signal in said if isinstance(signal, BaselineSignal) and signal.learned]
-        self._unsaved.update({baseline.id: baseline.to_bytes() for baseline in learned})
+        self._unsaved.update({learned_key(baseline.id): baseline.to_bytes() for baseline in learned})
         self._learned += learned
         flush = last or time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
         if said or flush:
-            self._say(said, now)
+            with apart(self._telemetry, "signals", "signals could not be said in full"):
+                self._say(said, now)
         if (
             said
             or flush
@@ -209,26 +209,21 @@ class Service:
             self._save()
 
     def _say(self, said: list[Signal], now: int) -> None:
-        """Encode what there is to say. History is stamped by its own time and said once; the present is repeated."""
+        """Encode what there is to say. History is said once; the present is repeated."""
         self._last_flush = time.monotonic()
         if not self._sender:
             return
-        replay = self._config.replay
-        stamp = None if replay else now
-        events = [signal for signal in said if isinstance(signal, Event)]
-        if events:
-            self._outgoing.append((SignalKind.LOGS, encode_events.events(self._resource, events, stamp)))
+        self._unsent += self._outgoing.events([signal for signal in said if isinstance(signal, Event)], now)
         standing: Iterable[Standing] = (
             (signal for signal in said if not isinstance(signal, Event))
-            if replay
+            if self._config.replay
             else self._engine.standing(now - self._config.series_expiration)
         )
-        requests = encode.metrics(self._resource, standing, stamp)
-        self._outgoing += [(SignalKind.METRICS, request) for request in requests]
-        if self._config.service.telemetry.metrics.level != "none":
-            sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
-            own = encode.counters(self._resource, self._telemetry.counts(), sizes, self._started, now)
-            self._outgoing.append((SignalKind.METRICS, own))
+        requests, unsaid = self._outgoing.standing(standing, now)
+        self._unsent += requests
+        self._engine.leave_unsaid(unsaid)
+        sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
+        self._unsent += self._outgoing.own(sizes, now)
 
     def _save(self) -> None:
         """Write a checkpoint; when that fails, what changed stays to be written with the next."""
@@ -239,7 +234,7 @@ class Service:
         try:
             for id, data in self._unsaved.items():
                 self._store.save_baseline(id, data)
-            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing, self._engine.joined())
+            self._store.checkpoint(self._position, self._engine.dirty(), self._unsent, self._engine.joined())
         except StorageError as error:
             if self._writable:
                 _log.error("the state cannot be written, it is tried again at every checkpoint: %s", error)
@@ -250,44 +245,15 @@ class Service:
             _log.info("the state can be written again")
         self._writable = True
         self._engine.saved()
-        self._unsaved, self._outgoing = {}, []
-        self._write_learned()
+        self._unsaved, self._unsent = {}, []
+        learned_files.write(self._config.storage.directory, self._learned)
+        self._learned = []
         if self._sender:
             self._sender.wake()
 
-    def _write_learned(self) -> None:
-        try:
-            learned_files.write(self._config.storage.directory, self._learned)
-        except BaselineError as error:
-            _log.error("%s; it is tried again at the next start", error)
-        self._learned = []
-
     def _drop_outgoing(self) -> None:
         """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""
-        excess = len(self._outgoing) - self._config.exporter.sending_queue.queue_size
+        excess = len(self._unsent) - self._config.exporter.sending_queue.queue_size
         if excess > 0:
-            del self._outgoing[:excess]
+            del self._unsent[:excess]
             self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, excess, reason="not_stored")
-
-
-def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Raises:
-        TidegaugeError: the configuration, the state or the endpoint cannot be used.
-    """
-    logging.basicConfig(
-        level=config.service.telemetry.logs.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    wait_for_the_end = stopping.held_back()
-    service = Service(config)
-    port = service.start()
-    host = config.receiver.endpoint.rpartition(":")[0]
-    _log.info("OTLP/gRPC on %s:%d, state in %s", host, port, config.storage.directory)
-    if config.exporter.endpoint:
-        _log.info("signals go to %s", config.exporter.endpoint)
-    else:
-        _log.warning("exporter.endpoint is empty: windows are judged, but the signals go nowhere")
-    wait_for_the_end()
-    _log.info("stopping")
-    service.stop()

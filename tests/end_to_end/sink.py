@@ -32,15 +32,16 @@ _RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 class Sink(grpc.GenericRpcHandler):
     """Keeps every request in the order of arrival; passes each on unchanged when ``forward`` names an address.
 
-    It waits for ``pause`` seconds between that and its answer.
+    It waits for ``pause`` seconds between that and its answer, and takes requests of up to ``largest`` bytes.
     """
 
-    def __init__(self, forward: str | None = None, pause: float = 0.0) -> None:
+    def __init__(self, forward: str | None = None, pause: float = 0.0, *, largest: int = _LIMIT) -> None:
         self._pause = pause
         self._requests: list[Request] = []
         self._arrived = threading.Condition()
         self._onward = grpc.insecure_channel(forward, options=_OPTIONS) if forward else None
-        self._server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[self], options=_OPTIONS)
+        options = [("grpc.max_receive_message_length", largest), ("grpc.max_send_message_length", _LIMIT)]
+        self._server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[self], options=options)
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 

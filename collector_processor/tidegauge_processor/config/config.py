@@ -18,6 +18,7 @@ from tidegauge_processor.config.sections import (
     Exporter,
     Labels,
     Learning,
+    Limits,
     Model,
     Receiver,
     Section,
@@ -33,7 +34,7 @@ class Config(Section):
     """All settings of the processor.
 
     Attributes:
-        receiver, exporter, storage, windows, learning, labels, drift, service: see the classes.
+        receiver, exporter, storage, windows, learning, labels, limits, drift, service: see the classes.
         metrics_flush_interval: how often the latest signals are sent again, so that a back end does not forget them.
         series_expiration: a series that saw no data for so long is no longer sent.
         aggregation_cardinality_limit: streams of one model beside those that its baseline lists; the rest share one
@@ -49,6 +50,7 @@ class Config(Section):
     windows: Windows = Windows()
     learning: Learning = Learning()
     labels: Labels = Labels()
+    limits: Limits = Limits()
     metrics_flush_interval: Annotated[Time, Field(ge=Duration.parse("1s"))] = Duration.parse("60s")
     series_expiration: Time = Duration.parse("24h")
     aggregation_cardinality_limit: Count = 2000

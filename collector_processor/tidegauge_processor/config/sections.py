@@ -197,6 +197,18 @@ class Labels(Section):
         return self
 
 
+class Limits(Section):
+    """How much one sender may ask for; what goes beyond is left out and counted, under the name of the limit.
+
+    Attributes:
+        identity_bytes: longest name of a model, version, feature, segment, writer, baseline or prediction, in UTF-8.
+        request_nesting: how deep messages of a request may lie in one another; no parser takes more than 100.
+    """
+
+    identity_bytes: Count = 1024
+    request_nesting: Annotated[int, Field(ge=10, le=100)] = 100  # attributes of exemplars lie nine deep
+
+
 class Drift(Section):
     """When a change is real.
 
