@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -118,6 +119,7 @@ class Live:
 
     def _open(self, now: int | None) -> None:
         self._store = Store.open(self._folder)
+        weakref.finalize(self, self._store.close)  # from Python 3.13 on, a database that nobody closes is a warning
         self._position, units = self._store.load()
         self.telemetry = Telemetry()
         known = Baselines({baseline().id: baseline()})
