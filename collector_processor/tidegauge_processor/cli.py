@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tidegauge.errors import ConfigurationError, TidegaugeError
+from tidegauge_processor.held_signals import held
 from tidegauge_processor.printable import printable
 
 _OURS = ("tidegauge", "tidegauge_processor")
@@ -26,19 +26,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Before NumPy is loaded: verdicts work on many small matrices, where BLAS's threads mostly wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        from tidegauge_processor import commands
-
-        code = commands.execute(sys.argv[1:] if arguments is None else arguments)
-    except ConfigurationError as error:  # a line for each mistake
-        code = _fail(*str(error).split("\n"))
-    except TidegaugeError as error:
-        code = _fail(str(error))
+        code = _execute(sys.argv[1:] if arguments is None else arguments)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in _OURS:
             raise
         code = _fail(f'this command needs {missing}: pip install "tidegauge[processor]"')
     sys.exit(code)
+
+
+def _execute(arguments: Sequence[str]) -> int:
+    with held():  # the libraries begin threads when they are loaded, which happens here
+        from tidegauge.errors import ConfigurationError, TidegaugeError
+        from tidegauge_processor import commands
+    try:
+        return commands.execute(arguments)
+    except ConfigurationError as error:  # a line for each mistake
+        return _fail(*str(error).split("\n"))
+    except TidegaugeError as error:
+        return _fail(str(error))
 
 
 def _fail(first: str, *others: str) -> int:

@@ -15,6 +15,7 @@ from tidegauge_processor.budgets import describe_budget
 from tidegauge_processor.cli_backtest import backtest
 from tidegauge_processor.cli_baseline import app as baseline
 from tidegauge_processor.config import Config, load
+from tidegauge_processor.held_signals import held
 from tidegauge_processor.terminal import echo
 
 app = typer.Typer(
@@ -78,9 +79,10 @@ def run(
     settings = load(config)
     # gRPC's core writes lines of its own beside ours, such as for a port in use; it reads this once, when first loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from tidegauge_processor.running import run as serve  # here: checking a file need not wait for gRPC and SciPy
+    with held():
+        from tidegauge_processor.running import run as serve  # here: checking a file need not wait for gRPC and SciPy
 
-    serve(settings)
+        serve(settings)
 
 
 @app.command()

@@ -1,10 +1,10 @@
-"""`tidegauge run`: the service as a process, from its log to the signals that end it."""
+"""`tidegauge run`: the service as a process, from its log to its end."""
 
 from __future__ import annotations
 
 import logging
 
-from tidegauge_processor import stopping
+from tidegauge_processor import held_signals
 from tidegauge_processor.config import Config
 from tidegauge_processor.printable import PrintableFormatter
 from tidegauge_processor.service import Service
@@ -13,13 +13,12 @@ _log = logging.getLogger(__name__)
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; whoever calls it holds them (`held_signals`).
 
     Raises:
         TidegaugeError: the configuration, the state or the endpoint cannot be used.
     """
     _write_log(config.service.telemetry.logs.level)
-    wait_for_the_end = stopping.held_back()
     service = Service(config)
     port = service.start()
     host = config.receiver.endpoint.rpartition(":")[0]
@@ -28,7 +27,7 @@ def run(config: Config) -> None:
         _log.info("signals go to %s", config.exporter.endpoint)
     else:
         _log.warning("exporter.endpoint is empty: windows are judged, but the signals go nowhere")
-    wait_for_the_end()
+    held_signals.wait_for_end()
     _log.info("stopping")
     service.stop()
 

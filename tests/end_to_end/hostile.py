@@ -78,6 +78,7 @@ class Besieged:
         for section, own in (config or {}).items():
             known = self._config.get(section)
             self._config[section] = {**known, **own} if isinstance(known, dict) else own
+        self._begun = time.time_ns()
         try:
             self.processor = Processor(self._config, folder)
         except BaseException:
@@ -150,12 +151,10 @@ class Besieged:
 
     def counted(self, name: str, reason: str | None = None) -> int:
         """What the processor last said of one of its own counters since its latest start, all kinds together."""
-        own = [leaf for leaf in leaves(self.sink.requests) if leaf.name.startswith("tidegauge.") and leaf.kind == "sum"]
-        latest = max((leaf.data.start_time_unix_nano for leaf in own), default=0)
         last: dict[str, int] = {}
-        for leaf in own:
+        for leaf in leaves(self.sink.requests, metric=name):
             wanted = reason is None or leaf.attributes.get(semconv.REASON) == reason
-            if leaf.name == name and leaf.data.start_time_unix_nano == latest and wanted:
+            if wanted and leaf.data.start_time_unix_nano >= self._begun:
                 last[str(sorted(leaf.attributes.items()))] = leaf.data.as_int
         return sum(last.values())
 
@@ -170,4 +169,5 @@ class Besieged:
         else:
             assert self.processor.stop() == 0, self.output
         self.processor.__exit__()
+        self._begun = time.time_ns()
         self.processor = Processor(self._config, self.folder)

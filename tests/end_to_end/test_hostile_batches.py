@@ -61,6 +61,7 @@ def test_a_log_record_that_does_not_parse_takes_no_other_with_it(tmp_path: Path)
         )
         besieged.honest([2])
         besieged.wait_until_judged(1)
+        besieged.wait_until_counted(semconv.METRIC_PROCESSOR_ACCEPTED, 6)
         assert besieged.counted(semconv.METRIC_PROCESSOR_DROPPED) == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,18 @@ def test_sighup_ends_nothing(tmp_path: Path) -> None:
         wait_until(lambda: "SIGHUP is ignored" in besieged.output, "it is said")
         besieged.honest(range(2))
         besieged.wait_until_judged(0)
-        besieged.processor.signal(signal.SIGHUP)
+        for _ in range(20):
+            besieged.processor.signal(signal.SIGHUP)
         assert besieged.processor.stop() == 0
         assert "Traceback" not in besieged.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_thread_is_ended_by_a_signal_that_another_waits_for(tmp_path: Path) -> None:
+    """A signal goes to any thread that does not hold it."""
+    with Besieged(tmp_path) as besieged:
+        held = [Path(task, "status").read_text() for task in Path(f"/proc/{besieged.processor.pid}/task").iterdir()]
+        masks = [int(re.findall(r"SigBlk:\s*(\w+)", status)[0], 16) for status in held]
+        wanted = sum(1 << (number - 1) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+        waiting = [mask for mask in masks if mask & wanted != wanted]
+        assert len(waiting) == 1  # in `sigwait`, which is shown as holding nothing

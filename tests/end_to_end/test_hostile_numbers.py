@@ -81,6 +81,7 @@ def test_a_state_that_cannot_be_said_heals(tmp_path: Path) -> None:
         besieged.metrics(EVIL.metrics(EVIL.histogram(DURATION, calls, start, end)))
         besieged.metrics(EVIL.metrics(EVIL.histogram(DURATION, calls, end, end + SECOND)))
         besieged.wait_until_judged(3, model="evil")
+        besieged.wait_until_counted(semconv.METRIC_PROCESSOR_ACCEPTED, 1)
         assert besieged.counted(semconv.METRIC_PROCESSOR_FAILED) == 0  # since this start
 
 
