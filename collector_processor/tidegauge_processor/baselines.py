@@ -61,9 +61,14 @@ class Baselines(Mapping[str, Baseline]):
     def __len__(self) -> int:
         return len(self._known)
 
-    def of(self, model: ModelKey) -> Baseline | None:
-        """The latest baseline of a model version."""
-        return self._by_model.get(model)
+    def of(self, model: ModelKey, in_force: str = "") -> Baseline | None:
+        """The baseline that its windows are compared with, or else the latest one of a model version.
+
+        Whoever publishes another one changes nothing as long as predictions are counted by the first. One that was
+        learned gives way to one that somebody made.
+        """
+        latest, known = self._by_model.get(model), self._known.get(in_force)
+        return latest if known is None or (latest is not None and is_learned(known)) else known
 
     def add(self, baseline: Baseline) -> None:
         """Take up a baseline."""

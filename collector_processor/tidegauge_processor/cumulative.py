@@ -9,10 +9,10 @@ from typing import Final, Literal
 import numpy as np
 
 from tidegauge import semconv
-from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
 from tidegauge_processor.records import StreamKey, Summary
-from tidegauge_processor.state.aggregates import Aggregates, copy
+from tidegauge_processor.same_cells import COMPARED
+from tidegauge_processor.state.aggregates import Aggregates, copy, has_same_bins, in_bins
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
@@ -29,24 +29,31 @@ class Settled:
         made: rows that writers say they predicted, of those who say so.
         source: ``span`` when any of it rests on spans.
         dropped: streams that could not be counted, by reason; under ``missing``, rows made that did not arrive.
+        told: points and calls by id of the baseline that they came with, of what baselines have cells for.
+        compared: share of the rows that arrived whose counts are compared with a baseline.
     """
 
     sums: Aggregates = field(default_factory=Aggregates)
     made: int = 0
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
+    compared: float = 1.0
 
     @property
     def completeness(self) -> float | None:
-        """Share of the rows made that arrived; None when nobody says how many were made."""
-        return (self.made - self.dropped["missing"]) / self.made if self.made else None
+        """Share of the rows made that arrived and are compared; None when nobody knows of a row that is not."""
+        if not self.made:
+            return self.compared if self.compared < 1 else None
+        return (self.made - self.dropped["missing"]) / self.made * self.compared
 
     def add(self, stream: StreamKey, value: Summary | int) -> None:
-        """Add to a stream, unless it stands on other bins: then it alone is dropped."""
-        try:
+        """Add to a stream; where that has other bins, beside it."""
+        held = self.sums.histograms.get(stream)
+        if held is None or isinstance(value, int) or has_same_bins(held, value):
             self.sums.add(stream, value)
-        except SummaryError:
-            self.dropped["other_bins"] += 1
+        else:
+            self.sums.add(in_bins(stream, value), value)
 
 
 def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
@@ -62,6 +69,7 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
     """
     settled = Settled()
     settled.sums += window.sums
+    settled.told.update(window.told)
     length = end - start
     for source, latest in sorted(window.snapshots.items(), key=lambda item: item[0]):
         stream = source.writer, source.stream
@@ -75,6 +83,7 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
         gained = increase(latest.value, before.value if before and since == source.start else None)
         if not says_made:
             settled.add(source.stream, gained)
+            settled.told[source.stream.baseline] += source.stream.metric in COMPARED
         elif isinstance(gained, int):
             settled.made += gained
             settled.dropped["missing"] += max(gained - window.arrived.get(source.writer, 0), 0)
@@ -94,6 +103,8 @@ def _add_calls(settled: Settled, calls: Aggregates, measured: frozenset[str]) ->
     for stream, value in [*calls.histograms.items(), *calls.counts.items()]:
         if stream.metric not in measured:
             settled.add(stream, value if isinstance(value, int) else copy(value))
+            if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(value, int):
+                settled.told[stream.baseline] += value
 
 
 def increase(now: Summary | int, before: Summary | int | None) -> Summary | int:

@@ -23,6 +23,7 @@ from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.selections import SelectionJudge
 from tidegauge_processor.signals import Signal, Standing
+from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.models import ModelState, Timing, load_models
@@ -195,8 +196,9 @@ class Engine:
         if windowing.late(start, state.memory.closed_until):
             self._fates.count("late", len(payload.points) + len(payload.spans))
             return
-        baseline = self._baselines.of(key)
-        for fate, number in windowing.merge(state.window(start), payload, baseline, self._most_streams).items():
+        latest, known = self._baselines.of(key), self._baselines
+        declared = Declared(known, known.get(state.memory.learned))
+        for fate, number in windowing.merge(state.window(start), payload, latest, self._most_streams, declared).items():
             self._fates.count(fate, number)
         end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
         if not state.saw_points(end, now, self._timing.lateness):

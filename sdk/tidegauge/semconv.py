@@ -196,7 +196,8 @@ METRIC_WINDOW_SAMPLES: Final = "ml.window.samples"
 METRIC_INCIDENTS: Final = "ml.incidents"
 """Counter of incidents opened."""
 METRIC_WINDOW_COMPLETENESS: Final = "ml.window.completeness"
-"""Share of the rows predicted in a window, by the count of those who predicted them, that arrived."""
+"""Share of the rows predicted in a window, by the count of those who predicted them, that arrived; times the share of
+those that could be compared, where rows came with another baseline."""
 METRIC_WINDOW_END: Final = "ml.window.end"
 """Time up to which a model has been judged, as seconds since the epoch."""
 METRIC_BASELINE_AGE: Final = "ml.baseline.age"
@@ -253,6 +254,12 @@ INCIDENT_TRACES: Final = "ml.incident.traces"
 
 BASELINE_PREVIOUS: Final = "ml.baseline.previous"
 """Digest of the baseline that was in force before."""
+BASELINE_OTHER: Final = "ml.baseline.other"
+"""Digest of the baseline that rows came with in the place of the one in use; absent where they came without any."""
+CONFLICT_ROWS: Final = "ml.baseline.conflict.rows"
+"""Rows of a window that could not be compared, because they came with another baseline that has other cells."""
+CONFLICT_STREAMS: Final = "ml.baseline.conflict.streams"
+"""Features, or metrics of what was predicted, whose cells differ; at most 10."""
 
 # --- events ---------------------------------------------------------------------------------------------------------
 EVENT_BASELINE_PUBLISHED: Final = "ml.baseline.published"
@@ -277,6 +284,8 @@ EVENT_EVALUATION_STATE: Final = "ml.evaluation.state_changed"
 """An incident that labels show, of a worse model or of unequal groups, opened, grew or closed."""
 EVENT_BASELINE_CHANGED: Final = "ml.baseline.changed"
 """Another baseline is in force for a model."""
+EVENT_BASELINE_CONFLICT: Final = "ml.baseline.conflict"
+"""Rows of a window came with another baseline than the one in use, and could not be compared."""
 
 # --- the processor's own telemetry ----------------------------------------------------------------------------------
 METRIC_RECEIVER_ACCEPTED: Final = "tidegauge.receiver.accepted_requests"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any, Final
+
+import numpy as np
 
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExponentialSummary, NumericSummary
@@ -12,6 +15,8 @@ from tidegauge_processor.records import Exemplar, StreamKey, Summary
 
 EXEMPLARS: Final = 2
 """Exemplars kept at each end of a stream's values."""
+BINS: Final = ""
+"""Dimension that tells apart the bins of one stream; none that a sender writes has an empty name."""
 
 
 class Aggregates:
@@ -53,6 +58,11 @@ class Aggregates:
         if exemplars:
             self.exemplars[stream] = _extremes((*self.exemplars.get(stream, ()), *exemplars))
 
+    def forget(self, stream: StreamKey) -> None:
+        """Take out a histogram."""
+        del self.histograms[stream]
+        self.exemplars.pop(stream, None)
+
     def __iadd__(self, other: Aggregates) -> Aggregates:
         for stream, summary in other.histograms.items():
             self.add(stream, summary, other.exemplars.get(stream, ()))
@@ -80,6 +90,25 @@ class Aggregates:
                 [Exemplar(*exemplar) for exemplar in (exemplars[0] if exemplars else ())],
             )
         return aggregates
+
+
+def has_same_bins(one: Summary, other: Summary) -> bool:
+    """Whether two summaries can be added up."""
+    if isinstance(one, NumericSummary) and isinstance(other, NumericSummary):
+        return one.bounds is other.bounds or bool(np.array_equal(one.bounds, other.bounds))
+    return isinstance(one, ExponentialSummary) and isinstance(other, ExponentialSummary)
+
+
+def in_bins(stream: StreamKey, summary: Summary) -> StreamKey:
+    """The part of ``stream`` that has the bins of ``summary``: where clients differ, both are counted side by side.
+
+    >>> in_bins(StreamKey("ml.prediction.duration", "", ()), ExponentialSummary()).dimensions
+    (('', 'exponential'),)
+    """
+    bins = "exponential"
+    if isinstance(summary, NumericSummary):
+        bins = blake2b(summary.bounds.tobytes(), digest_size=16).hexdigest()
+    return stream._replace(dimensions=((BINS, bins), *stream.dimensions))
 
 
 def load_stream(metric: str, baseline: str, dimensions: list[list[str]]) -> StreamKey:

@@ -19,14 +19,15 @@ from typing import Final, NamedTuple
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
-from tidegauge.errors import SummaryError, WireError
+from tidegauge.errors import WireError
 from tidegauge_processor.records import OVERFLOW, CallSpan, Payload, Point, StreamKey, Summary
+from tidegauge_processor.same_cells import COMPARED
 from tidegauge_processor.spans import summarise_calls
-from tidegauge_processor.state.aggregates import Aggregates, load_stream, load_summary
-from tidegauge_processor.state.declared import is_declared
+from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, in_bins, load_stream, load_summary
+from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.intervals import Fate, Intervals
 
-FORMAT: Final = "tidegauge.window/2"
+FORMAT: Final = "tidegauge.window/3"
 """Version of the bytes that `Window.dump` writes."""
 
 _FEATURE_METRICS: Final = (semconv.METRIC_FEATURE_VALUE, semconv.METRIC_FEATURE_OCCURRENCES)
@@ -59,9 +60,10 @@ class Window:
         arrived: rows of ``ml.predictions``, by writer.
         calls: sums of the calls known by their spans, by writer.
         call_ids: trace and span id of those calls.
+        told: delta points counted, of what baselines have cells for, by id of the baseline that they came with.
     """
 
-    __slots__ = ("_cumulative", "arrived", "call_ids", "calls", "seen", "snapshots", "sums")
+    __slots__ = ("_cumulative", "arrived", "call_ids", "calls", "seen", "snapshots", "sums", "told")
 
     def __init__(self) -> None:
         self.sums = Aggregates()
@@ -71,22 +73,27 @@ class Window:
         self.arrived: dict[str, int] = {}
         self.calls: dict[str, Aggregates] = {}
         self.call_ids: set[str] = set()
+        self.told: dict[str, int] = {}
 
-    def merge(self, payload: Payload, baseline: Baseline | None, most_streams: int) -> Counter[str]:
+    def merge(
+        self, payload: Payload, baseline: Baseline | None, most_streams: int, declared: Declared | None = None
+    ) -> Counter[str]:
         """Add what one request holds for this window.
 
         Args:
             payload: points and spans.
-            baseline: gives the bins for span values; exponential bins without it. The streams that it names are
-                bounded by its own size and always find room.
+            baseline: gives the bins for span values; exponential bins without it.
             most_streams: beyond so many streams, counts go to an overflow stream and histograms are dropped.
+            declared: streams that are bounded by baselines, which always find room, and the bins that they come in;
+                those of ``baseline`` when left out.
 
         Returns:
-            How many items met each fate: ``new``, ``duplicate``, ``malformed``, ``overflow``.
+            How many items met each fate: ``new``, ``duplicate``, ``malformed``, ``overflow``, ``other_bins``.
         """
+        declared = declared or Declared({baseline.id: baseline} if baseline else {})
         fates: Counter[str] = Counter()
         for point in payload.points:
-            fates[self._add_point(point, baseline, most_streams)] += 1
+            fates[self._add_point(point, declared, most_streams)] += 1
         if payload.spans:
             fates += self._add_calls(payload.spans, baseline)
         return fates
@@ -122,6 +129,7 @@ class Window:
             "arrived": sorted(self.arrived.items()),
             "calls": [[writer, sums.dump()] for writer, sums in sorted(self.calls.items())],
             "call_ids": sorted(self.call_ids),
+            "told": sorted(self.told.items()),
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -147,35 +155,57 @@ class Window:
         window.arrived = dict(plain["arrived"])
         window.calls = {writer: Aggregates.load(rows) for writer, rows in plain["calls"]}
         window.call_ids = set(plain["call_ids"])
+        window.told = dict(plain["told"])
         return window
 
-    def _add_point(self, point: Point, baseline: Baseline | None, most_streams: int) -> str:
-        stream = point.stream
+    def _add_point(self, point: Point, declared: Declared, most_streams: int) -> str:
         if point.cumulative:
-            return self._add_snapshot(point, baseline, most_streams)
-        no_room = stream not in self.sums and len(self.sums) >= most_streams and not is_declared(stream, baseline)
+            return self._add_snapshot(point, declared, most_streams)
+        stream = self._place(point, declared)
+        if stream is None:
+            return "other_bins"
+        no_room = stream not in self.sums and len(self.sums) >= most_streams and not declared.lists(stream)
         streams = self.seen.setdefault(point.writer, {})
-        if no_room and stream not in streams and len(streams) >= _REMEMBERED * most_streams:
+        if no_room and point.stream not in streams and len(streams) >= _REMEMBERED * most_streams:
             return "overflow"
-        fate = streams.setdefault(stream, Intervals()).add(point.start, point.end)
+        fate = streams.setdefault(point.stream, Intervals()).add(point.start, point.end)
         if fate is not Fate.NEW:
             return fate.value
         if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(point.value, int):
             self.arrived[point.writer] = self.arrived.get(point.writer, 0) + point.value
+        if stream.metric in COMPARED:
+            self.told[stream.baseline] = self.told.get(stream.baseline, 0) + 1
         if no_room:
             if isinstance(point.value, int):
                 self.sums.add(stream._replace(dimensions=OVERFLOW), point.value)
             return "overflow"
-        try:
-            self.sums.add(stream, point.value, point.exemplars)
-        except SummaryError:
-            return Fate.MALFORMED.value
+        self.sums.add(stream, point.value, point.exemplars)
         return fate.value
 
-    def _add_snapshot(self, point: Point, baseline: Baseline | None, most_streams: int) -> str:
+    def _place(self, point: Point, declared: Declared) -> StreamKey | None:
+        """The stream that a point is added to; None when it has other bins than are declared of it."""
+        stream, value = point.stream, point.value
+        held = self.sums.histograms.get(stream)
+        if isinstance(value, int) or (held is not None and has_same_bins(held, value)):
+            return stream
+        fits = declared.fits(stream, value)
+        if fits is False:
+            return None
+        if held is None:
+            return stream
+        if fits:  # the others came before anybody knew what is declared
+            self.sums.forget(stream)
+            return stream
+        beside = in_bins(stream, value)
+        held = self.sums.histograms.get(beside)
+        return beside if held is None or has_same_bins(held, value) else None
+
+    def _add_snapshot(self, point: Point, declared: Declared, most_streams: int) -> str:
         stream = point.stream
+        if not isinstance(point.value, int) and declared.fits(stream, point.value) is False:
+            return "other_bins"
         if stream not in self._cumulative:
-            if len(self._cumulative) >= most_streams and not is_declared(stream, baseline):
+            if len(self._cumulative) >= most_streams and not declared.lists(stream):
                 return "overflow"
             self._cumulative.add(stream)
         source = Source(point.writer, stream, point.start)
