@@ -11,14 +11,18 @@ from tidegauge import semconv
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.counter import Counter
+from tidegauge_processor.ending import end_comparison
 from tidegauge_processor.fates import Fates
+from tidegauge_processor.holding import Holds
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import BaselineSignal, Signal, WindowSignal
+from tidegauge_processor.signals import BaselineSignal, Signal, Subject, WindowSignal
+from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState, Timing
+from tidegauge_processor.verdicts.state import CloseReason
 from tidegauge_processor.verdicts.types import Policy
-from tidegauge_processor.versions import Champion, VersionRule, champion_of, end_challenge, share_of
+from tidegauge_processor.versions import Champion, VersionRule, champion_of, share_of
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,9 @@ class Closer:
         learning: when a baseline is learned for a model that has none.
         versions: how the versions of a model are compared, by name of the model.
         counter: counts what becomes of every item.
+
+    Attributes:
+        holds: which windows wait, and for whom.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Closer:
         self._versions = versions
         self._counter = counter
         self._fates = Fates(counter)
+        self.holds = Holds(timing)
 
     def close(self, now: int, last_points: Mapping[ModelKey, int]) -> Iterator[Signal]:
         """Close what is ripe, in the order of time also after a restart: versions are compared with each other.
@@ -62,17 +70,16 @@ class Closer:
             now: ns since the epoch.
             last_points: when each model version was last heard of, ns since the epoch.
         """
-        ripe = [(start, key) for key in self._models for start in self._ripe(key, now, last_points.get(key, now))]
+        ripe = [
+            (start, key)
+            for key, state in self._models.items()
+            for start in self.holds.ready(state, last_points.get(key, now), now)
+        ]
         for start, key in sorted(ripe):
-            yield from self._close_window(key, start)
+            yield from self._close_window(key, start, now)
             yield from self._compare_versions(key.model)
 
-    def _ripe(self, key: ModelKey, now: int, last_points: int) -> list[int]:
-        state, timing = self._models[key], self._timing
-        silent = now - last_points >= timing.idle
-        return state.ripe_windows(max(state.memory.watermark, now - timing.lateness if silent else 0), timing)
-
-    def _close_window(self, key: ModelKey, start: int) -> Iterator[Signal]:
+    def _close_window(self, key: ModelKey, start: int, now: int) -> Iterator[Signal]:
         state, length = self._models[key], self._timing.window
         window, memory, end = state.close_window(start, self._timing), state.memory, start + length
         beside, before, began = self._memories(key.model), memory.challenge, memory.learning.start
@@ -88,6 +95,8 @@ class Closer:
             _log.exception("window %d of %s %s could not be judged", start, *key)
             self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="window")
             return
+        state.closed.keep(start, window.seen, memory.history)
+        memory.writers.forget(now, self._timing.idle)
         for reason, number in dropped.items():
             self._fates.count(reason, number)
         if memory.learning.start and not began:
@@ -103,7 +112,7 @@ class Closer:
         yield from said
         if before and memory.challenge is not before:
             memory.stand("comparison", ())
-            yield from end_challenge(key, before)
+            yield from self._end_challenge(key, before, memory.challenge)
 
     def _compare_versions(self, model: str) -> Iterator[Signal]:
         """Compare every version of ``model`` with its champion, as far as both have closed their windows."""
@@ -125,6 +134,14 @@ class Closer:
                 latest = max(signal.subject.end for signal in said)
                 memory.stand("comparison", [signal for signal in said if signal.subject.end == latest])
                 yield from said
+
+    def _end_challenge(self, key: ModelKey, before: Challenge, after: Challenge | None) -> Iterator[Signal]:
+        """Close what a comparison that is over has left open."""
+        if before.windows:
+            same = after is not None and after.champion == before.champion
+            reason = CloseReason.BASELINE_CHANGED if same else CloseReason.VERSION_GONE
+            last = before.windows[-1]
+            yield from end_comparison(Subject(*key, "", "metric", last.start, last.end), before, reason)
 
     def _memories(self, model: str) -> dict[str, Memory]:
         """Memory of each version of a model."""

@@ -24,7 +24,6 @@ from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
-    BaselineSignal,
     ConflictSignal,
     DriftSignal,
     Durations,
@@ -39,6 +38,7 @@ from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule, rows_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
+from tidegauge_processor.switching import switch_baseline
 from tidegauge_processor.traces import traces_of
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Policy, Stream
@@ -91,7 +91,7 @@ def close_window(
     """
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
-    used = in_use.baseline_in_use(sums, settled.told, baselines, memory.baseline, memory.learned)
+    used = in_use.baseline_in_use(sums, baselines, memory.baseline, memory.learned)
     if not used and (memory.baseline == memory.learned or rows_of(sums)):
         used = memory.learned
     baseline = baselines.get(used)
@@ -101,12 +101,7 @@ def close_window(
     subject = Subject(*key, used, source, start, end, origin)
     signals: list[Signal] = []
     if used and used != memory.baseline:
-        signals.append(BaselineSignal(subject, memory.baseline))
-        memory.baseline = used
-        memory.history.clear()
-        memory.expected.clear()
-        memory.labelled.clear()
-        memory.selected.clear()
+        signals += switch_baseline(subject, memory)
     seen = Points(sums, baseline, unreferenced=is_learned, known=baselines) if baseline else None
     known = comparison.counts(seen, baseline) if seen and baseline else {}
     signals += _left_out(subject, sums, seen, baseline, settled)
@@ -206,16 +201,22 @@ def _quality(
         yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get(series, 0.0))
 
 
-def _errors(subject: Subject, sums: Aggregates, memory: Memory, settled: Settled) -> Iterable[Signal]:
-    calls: dict[str, int] = {}
+def count_calls(sums: Aggregates, memory: Memory) -> tuple[Counter[str], int]:
+    """Calls by ``error.type``; and summaries that stand on other bounds than the durations that the memory takes up."""
+    calls: Counter[str] = Counter()
     durations: dict[str, list[NumericSummary]] = {}
     for stream, summary in sorted(sums.histograms.items(), key=lambda item: item[0]):
         if stream.metric == semconv.METRIC_PREDICTION_DURATION:
             error_type = memory.error_series(stream.dimension(semconv.ERROR_TYPE))
-            calls[error_type] = calls.get(error_type, 0) + summary.count
+            calls[error_type] += summary.count
             if isinstance(summary, NumericSummary):
                 durations.setdefault(error_type, []).append(summary)
-    settled.dropped["other_bins"] += add_durations(memory, durations)
+    return calls, add_durations(memory, durations)
+
+
+def _errors(subject: Subject, sums: Aggregates, memory: Memory, settled: Settled) -> Iterable[Signal]:
+    calls, left_out = count_calls(sums, memory)
+    settled.dropped["other_bins"] += left_out
     total = sum(calls.values())
     if not total:
         return

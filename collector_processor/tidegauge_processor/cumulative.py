@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -11,10 +12,12 @@ import numpy as np
 from tidegauge import semconv
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
 from tidegauge_processor.records import StreamKey, Summary
-from tidegauge_processor.same_cells import COMPARED
 from tidegauge_processor.state.aggregates import Aggregates, copy, has_same_bins, in_bins
 from tidegauge_processor.state.memory import Memory
-from tidegauge_processor.state.windows import Window
+from tidegauge_processor.state.windows import Snapshot, Source, Window
+
+Carried = MutableMapping[tuple[str, StreamKey], tuple[int, Snapshot]]
+"""What each cumulative stream of a writer had counted so far, and since which start."""
 
 _FORGOTTEN_AFTER: Final = 72
 """Windows without a word from a cumulative stream after which it is forgotten."""
@@ -29,7 +32,6 @@ class Settled:
         made: rows that writers say they predicted, of those who say so.
         source: ``span`` when any of it rests on spans.
         dropped: streams that could not be counted, by reason; under ``missing``, rows made that did not arrive.
-        told: points and calls by id of the baseline that they came with, of what baselines have cells for.
         compared: share of the rows that arrived whose counts are compared with a baseline.
     """
 
@@ -37,7 +39,6 @@ class Settled:
     made: int = 0
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
-    told: Counter[str] = field(default_factory=Counter)
     compared: float = 1.0
 
     @property
@@ -50,10 +51,10 @@ class Settled:
     def add(self, stream: StreamKey, value: Summary | int) -> None:
         """Add to a stream; where that has other bins, beside it."""
         held = self.sums.histograms.get(stream)
-        if held is None or isinstance(value, int) or has_same_bins(held, value):
-            self.sums.add(stream, value)
-        else:
-            self.sums.add(in_bins(stream, value), value)
+        if held is not None and not isinstance(value, int) and not has_same_bins(held, value):
+            stream = in_bins(stream, value)
+        self.sums.add(stream, value)
+        self.sums.tell(stream)
 
 
 def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
@@ -69,21 +70,13 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
     """
     settled = Settled()
     settled.sums += window.sums
-    settled.told.update(window.told)
     length = end - start
-    for source, latest in sorted(window.snapshots.items(), key=lambda item: item[0]):
-        stream = source.writer, source.stream
-        since, before = memory.carried.get(stream, (0, None))
-        memory.carried[stream] = source.start, latest
+    for source, gained in _gains(window, start, length, memory.carried):
         says_made = source.stream.metric == semconv.METRIC_SDK_PREDICTIONS
-        if before is None and source.start < start - length:  # counted long before anybody listened
-            if not says_made:
-                settled.dropped["unknown_before"] += 1
-            continue
-        gained = increase(latest.value, before.value if before and since == source.start else None)
-        if not says_made:
+        if gained is None:
+            settled.dropped["unknown_before"] += not says_made
+        elif not says_made:
             settled.add(source.stream, gained)
-            settled.told[source.stream.baseline] += source.stream.metric in COMPARED
         elif isinstance(gained, int):
             settled.made += gained
             settled.dropped["missing"] += max(gained - window.arrived.get(source.writer, 0), 0)
@@ -98,13 +91,66 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
     return settled
 
 
+def under_way(windows: Mapping[int, Window], length: int, carried: Carried) -> set[str]:
+    """Writers that have counted more rows than have arrived, up to the end of any of some open windows.
+
+    A row that is missing from a later window may belong to an earlier one: what a writer says counts all rows so far.
+
+    Args:
+        windows: by their start, ns since the epoch.
+        length: of a window, ns.
+        carried: what had been counted before.
+    """
+    known: Carried = ChainMap({}, carried)
+    lacking: Counter[str] = Counter()
+    found: set[str] = set()
+    for start, window in sorted(windows.items()):
+        unknown = set()
+        for source, gained in _gains(window, start, length, known, semconv.METRIC_SDK_PREDICTIONS):
+            if isinstance(gained, int):
+                lacking[source.writer] += gained
+            else:
+                unknown.add(source.writer)
+        for writer, rows in window.arrived.items():
+            lacking[writer] -= 0 if writer in unknown else rows
+        found |= (+lacking).keys()
+    return found
+
+
+def _gains(
+    window: Window,
+    start: int,
+    length: int,
+    carried: Carried,
+    only: str = "",
+) -> Iterator[tuple[Source, Summary | int | None]]:
+    """What each cumulative stream gained in a window; None where it had counted long before anybody listened.
+
+    Args:
+        window: what arrived.
+        start: of the window, ns since the epoch.
+        length: of the window, ns.
+        carried: what each stream had counted before; it moves on.
+        only: the metric to look at; all of them when empty.
+    """
+    asked = [item for item in window.snapshots.items() if only in ("", item[0].stream.metric)]
+    for source, latest in sorted(asked, key=lambda item: item[0]):
+        stream = source.writer, source.stream
+        since, before = carried.get(stream, (0, None))
+        carried[stream] = source.start, latest
+        if before is None and source.start < start - length:
+            yield source, None
+        else:
+            yield source, increase(latest.value, before.value if before and since == source.start else None)
+
+
 def _add_calls(settled: Settled, calls: Aggregates, measured: frozenset[str]) -> None:
     """Add what spans told, but never what their writer also measured."""
     for stream, value in [*calls.histograms.items(), *calls.counts.items()]:
         if stream.metric not in measured:
             settled.add(stream, value if isinstance(value, int) else copy(value))
             if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(value, int):
-                settled.told[stream.baseline] += value
+                settled.sums.tell(stream, value)  # a span each
 
 
 def increase(now: Summary | int, before: Summary | int | None) -> Summary | int:

@@ -12,17 +12,19 @@ from typing import Final
 
 from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError
-from tidegauge_processor import windowing
+from tidegauge_processor import late, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
+from tidegauge_processor.hearing import hear
 from tidegauge_processor.labels import LabelJudge
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.selections import SelectionJudge
 from tidegauge_processor.signals import Signal, Standing
+from tidegauge_processor.silence import Silence
 from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
@@ -84,11 +86,13 @@ class Engine:
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
         self._new_lengths = _check_lengths(units.pop(_LENGTHS, None), self._lengths)
         self._models = load_models(units)
+        self._last_seen = max((state.memory.last_seen for state in self._models.values()), default=0)
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
         self._said_disabled = False
         self._gone: set[str] = set()
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
+        self._silence = Silence(self._models, timing)
         self._selections = SelectionJudge(timing, baselines, policy, counter)
         self._labels = LabelJudge(timing, baselines, policy, counter)
 
@@ -121,6 +125,7 @@ class Engine:
     def advance(self, now: int) -> list[Signal]:
         """Close what is ripe at ``now`` (ns since the epoch) and return what there is to say, in order of time."""
         said = [*self._closer.close(now, self._last_points)]
+        said += self._silence.end(now, self._last_points, self._last_outcome)
         for key, state in self._models.items():
             said += self._judge_cohorts(key, state, now)
         self._forget_models(now - self._timing.retention)
@@ -158,7 +163,11 @@ class Engine:
             state.saved()
 
     def wake(self, now: int) -> None:
-        """Begin to measure silence at ``now``: a restart is no silence of the models."""
+        """Begin to measure silence at ``now``: a restart is no silence of the models, nor of their writers."""
+        if self._models:
+            self._closer.holds.wake(self._last_seen, now)
+        for state in self._models.values():
+            state.memory.writers.wake(self._last_seen, now, self._timing.idle)
         self._last_points = dict.fromkeys(self._models, now)
         self._last_outcome = dict.fromkeys(self._models, now)
 
@@ -187,22 +196,30 @@ class Engine:
             self._gone.update(self._models.pop(key).units())
             self._last_points.pop(key, None)
             self._last_outcome.pop(key, None)
+            self._closer.holds.forget(key)
             self._selections.forget(key)
             self._labels.forget(key)
 
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
-        state = self._state(key)
+        state, baselines = self._state(key), self._baselines
+        self._closer.holds.heard(key, self._last_points.get(key, now), now)
         self._last_points[key] = state.memory.last_seen = now
-        if windowing.late(start, state.memory.closed_until):
-            self._fates.count("late", len(payload.points) + len(payload.spans))
+        payload, last_words, missing = hear(state, payload, self._timing, now)
+        self._fates.count("new", last_words)
+        self._fates.count("missing", missing)
+        if not (payload.points or payload.spans):
             return
-        latest, known = self._baselines.of(key), self._baselines
-        declared = Declared(known, known.get(state.memory.learned))
-        for fate, number in windowing.merge(state.window(start), payload, latest, self._most_streams, declared).items():
+        declared = Declared(baselines, baselines.get(state.memory.learned))
+        if windowing.late(start, state.memory.closed_until):
+            fates = late.take_late(state, start, payload, declared, self._timing, self._most_streams)
+        else:
+            latest = baselines.of(key)
+            fates = windowing.merge(state.window(start), payload, latest, self._most_streams, declared)
+            end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
+            if not state.saw_points(end, now, self._timing.lateness):
+                self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
+        for fate, number in fates.items():
             self._fates.count(fate, number)
-        end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
-        if not state.saw_points(end, now, self._timing.lateness):
-            self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
 
     def _add_outcomes(self, key: ModelKey, outcomes: Sequence[Outcome], now: int) -> None:
         if not self._has_room(key, len(outcomes)):
@@ -236,7 +253,8 @@ class Engine:
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         mute = now - self._last_points.get(key, now) >= self._timing.idle
-        yield from self._selections.judge(state, now - self._timing.lateness if mute else 0)
+        until = min([now - self._timing.lateness, *state.windows])  # what waits for more is not complete
+        yield from self._selections.judge(state, until if mute else 0)
         silent = now - self._last_outcome.get(key, now) >= self._timing.idle
         yield from self._labels.judge(state, max(state.memory.label_watermark, now if silent else 0), now)
 

@@ -14,6 +14,7 @@ _COUNTERS: Final = {
     "duplicate": semconv.METRIC_PROCESSOR_DUPLICATE,
     "missing": semconv.METRIC_PROCESSOR_MISSING,
     "late": semconv.METRIC_PROCESSOR_LATE,
+    "merged": semconv.METRIC_PROCESSOR_LATE,
     "expired": semconv.METRIC_PROCESSOR_LATE,
 }
 
@@ -35,7 +36,7 @@ class Fates:
         name = _COUNTERS.get(fate)
         if name is None:
             self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, number, reason=fate)
-        elif fate in ("late", "expired"):
+        elif name == semconv.METRIC_PROCESSOR_LATE:
             self._counter.add(name, number, reason=fate)
         else:
             self._counter.add(name, number)

@@ -43,24 +43,19 @@ class Conflict(NamedTuple):
     streams: tuple[str, ...]
 
 
-def baseline_in_use(
-    sums: Aggregates, told: Mapping[str, int], known: Mapping[str, Baseline], in_force: str, learned: str
-) -> str:
+def baseline_in_use(sums: Aggregates, known: Mapping[str, Baseline], in_force: str, learned: str) -> str:
     """Id of the baseline that a window is compared with; empty when there is none.
 
     Args:
         sums: of the window.
-        told: number of its points by id of their baseline.
         known: baselines by id.
         in_force: id of the one that the window before was compared with; empty when there was none.
         learned: id of the one that was learned, for what comes without; empty when there is none.
     """
     points, rows = Counter[str](), Counter[str]()
-    for id, number in told.items():
-        points[id or learned] += number
     for stream in (*sums.histograms, *sums.counts):
         if stream.metric in COMPARED:
-            points.setdefault(stream.baseline or learned, 0)
+            points[stream.baseline or learned] += sums.told.get(stream, 0)
     for id, number in _rows_predicted(sums).items():
         rows[id or learned] += number
     most = max(points.values(), default=0)

@@ -142,19 +142,6 @@ def take_up(
         del known.exemplars[begin]
 
 
-def end_challenge(key: ModelKey, challenge: Challenge) -> Iterator[Signal]:
-    """Close what a comparison that is over has left open."""
-    left = challenge.incidents.dump()["open"]
-    if left and challenge.windows:
-        last = challenge.windows[-1]
-        subject = Subject(*key, "", "metric", last.start, last.end)
-        why = (f"the comparison with version {challenge.champion} has ended",)
-        id = f"{left['id']}-{challenge.champion}"
-        when = left["since"], left["change_point"]
-        state, traces = State(left["state"]), challenge.traces
-        yield IncidentSignal(subject, id, "closed", *when, state, why, traces, False, challenge.champion)
-
-
 def compare(
     key: ModelKey, memory: Memory, champion: Memory, baseline: Baseline, policy_of: Callable[[int], Policy]
 ) -> Iterator[Signal]:

@@ -28,6 +28,8 @@ def timing_of(config: Config) -> Timing:
         wait=config.labels.wait,
         retention=config.labels.retention,
         again=config.metrics_flush_interval,
+        hold=config.windows.hold,
+        live=not config.replay,
     )
 
 

@@ -12,10 +12,11 @@ from tidegauge_processor import comparison
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.learned import LEARNED, blind_features, learned_baseline
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.signals import BaselineSignal, DriftSignal, Signal, Subject
+from tidegauge_processor.signals import DriftSignal, Signal, Subject
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.memory import Memory
+from tidegauge_processor.switching import switch_baseline
 from tidegauge_processor.verdicts.state import State
 from tidegauge_processor.verdicts.types import Verdict
 
@@ -44,10 +45,7 @@ def learn(subject: Subject, sums: Aggregates, memory: Memory, rule: LearningRule
         )
     if memory.learning.is_complete(rule):
         baseline = learned_baseline(ModelKey(subject.model, subject.version), memory.learning, length, memory.task)
-        yield BaselineSignal(replace(subject, baseline=baseline.id, origin=LEARNED), memory.baseline, baseline)
-        memory.learned = memory.baseline = baseline.id
-        memory.history.clear()
-        memory.learning.clear()
+        yield from switch_baseline(replace(subject, baseline=baseline.id, origin=LEARNED), memory, baseline)
 
 
 def say_where_blind(verdict: Verdict, baseline: Baseline) -> Verdict:

@@ -53,9 +53,13 @@ class Child:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds:g} s: {self.output}") from None
 
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.terminate()
         return self.wait()
 
     def kill(self) -> None:

@@ -18,6 +18,8 @@ from tidegauge_processor.versions import VersionRule
 TIMING = Timing(window=HOUR, lateness=0, idle=HOUR, cohort=HOUR, wait=0, retention=90 * 24 * HOUR, again=60 * 10**9)
 LATER = 500_000 * HOUR
 """The wall clock of a processor that reads history."""
+SILENT = LATER + TIMING.idle
+"""The same when nobody has been heard of for so long that nobody is waited for."""
 
 
 class Restarted:
@@ -46,11 +48,11 @@ class Restarted:
         policy = Policy(scales=(1, 3))
         self.engine = Engine(TIMING, known, lambda _: policy, 1_000, Telemetry(), self.units, None, *self._rules)
 
-    def take(self, *requests: bytes) -> list[Signal]:
+    def take(self, *requests: bytes, now: int = LATER) -> list[Signal]:
         """Apply requests, say what is ripe, and store."""
         for request in requests:
-            self.engine.apply(windowing.decode(SignalKind.METRICS, request, HOUR), LATER)
-        said = self.engine.advance(LATER)
+            self.engine.apply(windowing.decode(SignalKind.METRICS, request, HOUR), now)
+        said = self.engine.advance(now)
         for signal in said:
             if isinstance(signal, BaselineSignal) and signal.learned:
                 self.stored[signal.learned.id] = signal.learned.to_bytes()

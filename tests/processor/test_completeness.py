@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tests.processor.requests import HOUR, SECOND, Writer
-from tests.processor.test_engine import LATER, Bench
+from tests.processor.test_engine import LATER, TIMING, Bench
 from tidegauge import ManualClock, Settings, monitor, semconv
 from tidegauge._export.encode import encode_metrics
 from tidegauge._process import PROCESS
@@ -50,7 +50,8 @@ def sent(sizes: list[int], instance: str = "writer") -> list[bytes]:
 def completeness(bench: Bench, *requests: bytes) -> dict[int, float | None]:
     """What is said of each hour of the day once it is over."""
     said: list[Signal] = bench.take(*requests)
-    said += bench.engine.advance(LATER + DAY)
+    for silence in (TIMING.idle, TIMING.idle + TIMING.hold):  # rows that are missing are waited for
+        said += bench.engine.advance(LATER + silence)
     return {
         (signal.subject.start - DAY) // HOUR: signal.completeness for signal in said if isinstance(signal, WindowSignal)
     }

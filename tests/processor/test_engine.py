@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from tests.processor.models import baseline, flush, hour, rows
-from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
+from tests.processor.requests import CUMULATIVE, DELTA, HOUR, SECOND, Writer
 from tidegauge import semconv
 from tidegauge.errors import ConfigurationError
 from tidegauge.summaries import NumericSummary
@@ -114,13 +114,14 @@ def test_data_after_a_silence_go_on_by_event_time() -> None:
     assert [signal.rows for signal in said if isinstance(signal, WindowSignal)] == [18]
 
 
-def test_late_points_and_duplicates_are_counted_and_change_nothing() -> None:
+def test_duplicates_are_counted_and_change_nothing_also_when_their_window_has_closed() -> None:
     bench = Bench()
     first, second = hours(0, 0)
     bench.take(first, first, second)
     assert bench.count(semconv.METRIC_PROCESSOR_DUPLICATE) == bench.count(semconv.METRIC_PROCESSOR_ACCEPTED) // 2
-    assert not bench.take(flush(rows(9, 3), hour(0) + 700 * SECOND))
-    assert bench.count(semconv.METRIC_PROCESSOR_LATE) > 0
+    assert not bench.take(first)
+    assert bench.count(semconv.METRIC_PROCESSOR_DUPLICATE) == bench.count(semconv.METRIC_PROCESSOR_ACCEPTED)
+    assert bench.count(semconv.METRIC_PROCESSOR_LATE) == 0
     assert totals(bench).rows == 400
 
 
@@ -311,16 +312,24 @@ def test_an_outcome_from_before_its_prediction_counts() -> None:
     assert sorted(state.cohorts[hour(0)].table().delay.tolist()) == [0, HOUR]
 
 
-def test_streams_on_other_bins_are_dropped_alone_and_counted() -> None:
+@pytest.mark.parametrize("temporality", [DELTA, CUMULATIVE])
+def test_calls_that_are_timed_in_other_buckets_count_as_calls_and_are_no_part_of_the_histogram(
+    temporality: int,
+) -> None:
     bench = Bench()
 
-    def calls(instance: str, *edges: float) -> bytes:
-        writer = Writer(instance=instance, temporality=CUMULATIVE)
+    def calls(instance: str, *edges: float, **labels: str) -> bytes:
+        writer = Writer(instance=instance, temporality=temporality)
         summary = NumericSummary.of(np.full(5, 0.05), Bins(np.array(edges)))
-        return writer.metrics(writer.histogram(semconv.METRIC_PREDICTION_DURATION, summary, hour(0), hour(0) + SECOND))
+        interval = hour(0), hour(0) + SECOND
+        return writer.metrics(writer.histogram(semconv.METRIC_PREDICTION_DURATION, summary, *interval, **labels))
 
-    said = bench.take(calls("a", 0.1, 1.0), calls("b", 0.2), *hours(0, 0))
+    bench.take(calls("a", 0.1, 1.0), calls("b", 0.2), calls("c", 0.2, error__type="OSError"), *hours(0))
+    said = bench.engine.advance(LATER + TIMING.idle)
     assert [signal.rows for signal in said if isinstance(signal, WindowSignal)] == [400]
+    (rate,) = [s.value for s in said if isinstance(s, RateSignal) and s.metric == semconv.METRIC_ERROR_RATE][:1]
+    assert rate == pytest.approx(1 / 3)
+    assert {error: sum(each.counts) for error, each in totals(bench).durations.items()} == {"": 5, "OSError": 5}
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 1
 
 

@@ -1,4 +1,4 @@
-"""Rows of one version that come with several baselines: added up where the cells are the same, else said and counted."""
+"""Rows of one version that come with several baselines: added up where the cells are the same, else said."""
 
 from __future__ import annotations
 
@@ -52,10 +52,14 @@ class Bench:
         policy = Policy(scales=(1, 3))
         self.engine = Engine(TIMING, shelf, lambda _: policy, 1_000, self.telemetry, {}, None, learning)
 
-    def take(self, *requests: bytes) -> list[Signal]:
+    def apply(self, *requests: bytes) -> None:
         for request in requests:
             self.engine.apply(windowing.decode(SignalKind.METRICS, request, HOUR), LATER)
-        return self.engine.advance(LATER)
+
+    def take(self, *requests: bytes) -> list[Signal]:
+        """Apply requests, and close all windows: nobody is waited for any more."""
+        self.apply(*requests)
+        return self.engine.advance(LATER + TIMING.idle)
 
     def count(self, name: str, reason: str = "") -> int:
         counts = self.telemetry.counts()
@@ -102,15 +106,15 @@ def test_rows_of_a_rolling_deployment_add_up_where_the_cells_are_the_same() -> N
             )
         )
     )
-    assert states(said, "feature")["income"] == [State.MATERIAL, State.MATERIAL]
-    assert [(found.rows, found.completeness) for found in windows(said)] == [(1000, None)] * 2
+    assert states(said, "feature")["income"] == [State.MATERIAL] * 3
+    assert [(found.rows, found.completeness) for found in windows(said)] == [(1000, None)] * 3
     assert not conflicts(said)
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 0
 
 
 def test_what_was_counted_in_other_cells_is_counted_said_and_lowers_completeness() -> None:
     bench = Bench(baseline(), other_cells())
-    said = bench.take(sent(baseline(), 0, 600, 1), refitted(0, 200, 2), sent(baseline(), 1, 1, 3))
+    said = bench.take(sent(baseline(), 0, 600, 1), refitted(0, 200, 2))
     (conflict,) = conflicts(said)
     assert (conflict.subject.baseline, conflict.other, conflict.rows) == (baseline().id, other_cells().id, 200)
     assert "income" in conflict.streams
@@ -126,7 +130,6 @@ def test_a_conflict_is_said_once_a_window_and_pair_as_an_event() -> None:
         *(refitted(0, 200, 2, instance=f"r{place}") for place in range(3)),
         sent("of nobody", 0, 100, 3),
         sent("", 0, 50, 4, instance="none"),
-        sent(baseline(), 1, 1, 5),
     )
     found = conflicts(said)
     assert [(each.other, each.rows) for each in found] == [(other_cells().id, 600), ("of nobody", 100), ("", 50)]
@@ -138,11 +141,11 @@ def test_a_conflict_is_said_once_a_window_and_pair_as_an_event() -> None:
 
 def test_a_baseline_is_in_use_by_what_came_with_it_and_not_by_what_a_few_points_claim() -> None:
     bench = Bench(baseline(), other_cells())
-    bench.take(sent(baseline(), 0, 400, 0))
+    bench.apply(sent(baseline(), 0, 400, 0))
     evil = Writer(instance="evil", baseline=other_cells().id)
     interval = hour(1), hour(1) + SECOND
     claim = evil.counter(semconv.METRIC_PREDICTIONS, 2**40, *interval, ml__prediction__class="0")
-    said = bench.take(sent(baseline(), 1, 400, 1, shift=2.0), evil.metrics(claim), sent(baseline(), 2, 400, 2))
+    said = bench.take(sent(baseline(), 1, 400, 1, shift=2.0), evil.metrics(claim))
     assert not [signal for signal in said if isinstance(signal, BaselineSignal) and signal.previous]
     assert states(said, "feature")["income"][-1] is State.MATERIAL
     assert [conflict.other for conflict in conflicts(said)] == [other_cells().id]
@@ -171,7 +174,6 @@ def test_the_one_in_force_stays_until_another_has_twice_its_rows() -> None:
         sent(baseline(), 0, 600, 0),
         *(request for at, (old, new) in enumerate([(500, 600), (300, 700), (0, 900)], 1)
           for request in ([sent(baseline(), at, old, at)] if old else []) + [refitted(at, new, at)]),
-        refitted(4, 1, 4),
     )  # fmt: skip
     assert [found.subject.baseline for found in windows(said)] == [baseline().id] * 2 + [other_cells().id] * 2
     assert [found.completeness for found in windows(said)] == [None, pytest.approx(500 / 1100), 0.7, None]
@@ -179,14 +181,14 @@ def test_the_one_in_force_stays_until_another_has_twice_its_rows() -> None:
 
 def test_a_known_baseline_goes_before_one_that_nobody_has_published() -> None:
     bench = Bench(baseline())
-    said = bench.take(sent("unheard of", 0, 900, 0), sent(baseline(), 0, 300, 1), sent(baseline(), 1, 1, 2))
+    said = bench.take(sent("unheard of", 0, 900, 0), sent(baseline(), 0, 300, 1))
     assert [(found.subject.baseline, found.completeness) for found in windows(said)] == [(baseline().id, 0.25)]
     assert states(said, "feature")["income"] == [State.OK]
 
 
 def test_rows_with_a_baseline_that_nobody_knows_are_counted() -> None:
     bench = Bench(baseline())
-    bench.take(sent("unheard of", 0, 900, 0), sent("unheard of", 1, 1, 2))
+    bench.take(sent("unheard of", 0, 900, 0))
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED, "unknown_baseline") == 900
 
 
@@ -199,16 +201,13 @@ def test_cumulative_points_and_a_restart_choose_alike() -> None:
         ]
 
     straight, cut = Bench(baseline(), other_cells()), Bench(baseline(), other_cells())
-    straight.take(*requests())
-    cut.take(*requests()[:2])
+    cut.apply(*requests()[:2])
     units = {key: data for key, data in cut.engine.dirty().items() if data is not None}
     again = Bench(baseline(), other_cells())
     policy = Policy(scales=(1, 3))
     shelf = Baselines({each.id: each for each in (baseline(), other_cells())})
     again.engine = Engine(TIMING, shelf, lambda _: policy, 1_000, again.telemetry, units)
-    again.take(requests()[2])
-    last = sent(baseline(), 1, 1, 2)
-    assert windows(again.take(last)) == windows(straight.take(last))
+    assert windows(again.take(requests()[2])) == windows(straight.take(*requests()))
 
 
 def test_joint_errors_add_up_only_where_the_components_are_the_same() -> None:
@@ -224,6 +223,6 @@ def test_joint_errors_add_up_only_where_the_components_are_the_same() -> None:
         errors = NumericSummary.of(np.ones(100), one.joint.error.bins)
         point = writer.histogram(semconv.METRIC_RECONSTRUCTION_ERROR, errors, hour(0), hour(0) + SECOND)
         requests.append(writer.metrics(point))
-    said = bench.take(*requests, sent(one, 1, 1, 0))
+    said = bench.take(*requests)
     (conflict,) = conflicts(said)
     assert (conflict.rows, conflict.streams) == (100, (semconv.METRIC_RECONSTRUCTION_ERROR,))

@@ -11,7 +11,7 @@ from tests.processor.restarted import Restarted
 from tests.processor.test_learning import unreferenced
 from tidegauge_processor.signals import DriftSignal, IncidentSignal, Signal
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
-from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.state import CloseReason, State
 from tidegauge_processor.versions import VersionRule
 
 COMPARED = VersionRule()
@@ -137,5 +137,6 @@ def test_a_version_that_is_gone_is_compared_with_no_more() -> None:
     assert [s for s in said if isinstance(s, IncidentSignal) and s.versus and s.change == "opened"]
     said = beside.take(*(of_version("8", hour(i), i) for i in (6, 7, 34)))
     (closed,) = [s for s in said if isinstance(s, IncidentSignal) and s.versus]
-    assert (closed.change, closed.streams) == ("closed", ("the comparison with version 7 has ended",))
+    assert (closed.change, closed.close_reason, closed.versus) == ("closed", CloseReason.VERSION_GONE, "7")
+    assert not closed.pages
     assert not [s for s in beside.engine.standing(0) if isinstance(s, DriftSignal) and s.versus]

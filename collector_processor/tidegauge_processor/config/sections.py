@@ -123,12 +123,15 @@ class Windows(Section):
     Attributes:
         duration: length of a window, a multiple of 10 seconds.
         allowed_lateness: how long a window waits for stragglers after later data was seen.
-        idle_timeout: by the wall clock; after so much silence the windows of a model close without later data.
+        idle_timeout: by the wall clock; a writer that is silent for so long is not waited for, and when all are, the
+            windows of a model close without later data.
+        hold: by the wall clock; how long a window waits for writers that are alive and for rows that they have counted.
     """
 
     duration: WindowLength = Duration.parse("1h")
     allowed_lateness: Time = Duration.parse("1m")
     idle_timeout: Annotated[Time, Field(ge=Duration.parse("1s"))] = Duration.parse("5m")
+    hold: Time = Duration.parse("15m")
 
 
 class Join(Section):

@@ -81,6 +81,8 @@ def _incident(signal: IncidentSignal) -> dict[str, Any]:
         semconv.INCIDENT_STREAMS: list(signal.streams),
         _NAMES[signal.cause][1]: signal.state.value,
     }
+    if signal.close_reason is not None:
+        found[semconv.INCIDENT_CLOSE_REASON] = signal.close_reason.value
     if signal.effect is not None:
         found[semconv.INCIDENT_PERFORMANCE] = str(signal.effect)
     if signal.traces:
@@ -97,7 +99,8 @@ def _conflict(signal: ConflictSignal) -> dict[str, Any]:
 
 def _opened(signal: IncidentSignal) -> str:
     beside = f" against version {signal.versus}" if signal.versus else ""
-    return f"{signal.subject.model} {signal.subject.version}{beside}: incident of {signal.cause} {signal.change}"
+    why = f" ({signal.close_reason.value.replace('_', ' ')})" if signal.close_reason else ""
+    return f"{signal.subject.model} {signal.subject.version}{beside}: incident of {signal.cause} {signal.change}{why}"
 
 
 def _changed(signal: BaselineSignal) -> str:

@@ -41,6 +41,7 @@ METRICS: Final = frozenset(
         semconv.METRIC_RECONSTRUCTION_ERROR,
         semconv.METRIC_VIOLATIONS,
         semconv.METRIC_SDK_PREDICTIONS,
+        semconv.METRIC_SDK_FINAL_PREDICTIONS,
     }
 )
 """The metrics that are read."""

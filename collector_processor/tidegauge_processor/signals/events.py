@@ -11,7 +11,7 @@ from tidegauge_processor.paging import pages
 from tidegauge_processor.performance.effect import Effect
 from tidegauge_processor.signals.subject import Subject
 from tidegauge_processor.verdicts.incidents import IncidentChange
-from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.state import CloseReason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class IncidentSignal:
         cause: what showed it: ``drift`` of what came in and went out, data ``quality``, ``labels`` that say that the
             model has become worse, or ``fairness`` between groups.
         effect: what is expected of the performance in the windows that showed it; None where nothing is known.
+        close_reason: why it closed; None while it is open.
     """
 
     subject: Subject
@@ -45,6 +46,7 @@ class IncidentSignal:
     versus: str = ""
     cause: Literal["drift", "quality", "labels", "fairness"] = "drift"
     effect: Effect | None = None
+    close_reason: CloseReason | None = None
 
     @classmethod
     def of(
@@ -67,6 +69,7 @@ class IncidentSignal:
             pages(change, effect),
             cause="quality" if change.cause == QUALITY else "drift",
             effect=effect,
+            close_reason=change.reason,
         )
 
 

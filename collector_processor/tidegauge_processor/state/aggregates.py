@@ -27,14 +27,16 @@ class Aggregates:
         counts: number by stream.
         exemplars: calls with the smallest and largest values, by stream; of a counter, where every value is 1, those
             with the smallest and largest trace ids, which is as good as any choice and the same in any order.
+        told: how many points told of a stream, where somebody counts them: what a sender claims is no measure.
     """
 
-    __slots__ = ("counts", "exemplars", "histograms")
+    __slots__ = ("counts", "exemplars", "histograms", "told")
 
     def __init__(self) -> None:
         self.histograms: dict[StreamKey, Summary] = {}
         self.counts: dict[StreamKey, int] = {}
         self.exemplars: dict[StreamKey, tuple[Exemplar, ...]] = {}
+        self.told: dict[StreamKey, int] = {}
 
     def __len__(self) -> int:
         return len(self.histograms) + len(self.counts)
@@ -58,16 +60,23 @@ class Aggregates:
         if exemplars:
             self.exemplars[stream] = _extremes((*self.exemplars.get(stream, ()), *exemplars))
 
+    def tell(self, stream: StreamKey, points: int = 1) -> None:
+        """Count points that told of a stream."""
+        self.told[stream] = self.told.get(stream, 0) + points
+
     def forget(self, stream: StreamKey) -> None:
         """Take out a histogram."""
         del self.histograms[stream]
         self.exemplars.pop(stream, None)
+        self.told.pop(stream, None)
 
     def __iadd__(self, other: Aggregates) -> Aggregates:
         for stream, summary in other.histograms.items():
             self.add(stream, summary, other.exemplars.get(stream, ()))
         for stream, count in other.counts.items():
             self.add(stream, count, other.exemplars.get(stream, ()))
+        for stream, points in other.told.items():
+            self.tell(stream, points)
         return self
 
     def dump(self) -> list[list[Any]]:
@@ -76,19 +85,20 @@ class Aggregates:
         for stream in sorted([*self.histograms, *self.counts]):
             value = self.histograms.get(stream)
             plain = self.counts[stream] if value is None else value.dump()
-            rows.append([*stream, plain, *([self.exemplars[stream]] if stream in self.exemplars else [])])
+            more = [self.told.get(stream, 0), *([self.exemplars[stream]] if stream in self.exemplars else [])]
+            rows.append([*stream, plain, *(more if any(more) else [])])
         return rows
 
     @classmethod
     def load(cls, rows: list[list[Any]]) -> Aggregates:
         """Read what `dump` wrote."""
         aggregates = cls()
-        for metric, baseline, dimensions, plain, *exemplars in rows:
-            aggregates.add(
-                load_stream(metric, baseline, dimensions),
-                plain if isinstance(plain, int) else load_summary(plain),
-                [Exemplar(*exemplar) for exemplar in (exemplars[0] if exemplars else ())],
-            )
+        for metric, baseline, dimensions, plain, *more in rows:
+            stream = load_stream(metric, baseline, dimensions)
+            exemplars = [Exemplar(*exemplar) for each in more[1:] for exemplar in each]
+            aggregates.add(stream, plain if isinstance(plain, int) else load_summary(plain), exemplars)
+            if more and more[0]:
+                aggregates.tell(stream, more[0])
         return aggregates
 
 

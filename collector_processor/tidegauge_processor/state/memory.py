@@ -24,6 +24,7 @@ from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.counted import dump_counted, load_counted
 from tidegauge_processor.state.learning import Learning
 from tidegauge_processor.state.windows import Snapshot
+from tidegauge_processor.state.writers import Writers
 from tidegauge_processor.verdicts.incidents import IncidentLog
 from tidegauge_processor.verdicts.types import Window
 
@@ -42,7 +43,8 @@ class Memory:
 
     Attributes:
         started: start of the first window that closed, ns since the epoch: where the cumulative counters begin.
-        watermark: event time up to which points are expected to be complete, ns since the epoch.
+        watermark: event time up to which points of the fastest writer are expected to be complete, ns since the epoch.
+        writers: who writes, and how far each has come.
         label_watermark: the same for outcomes.
         last_seen: when data last came, by the clock on the wall, ns since the epoch.
         closed_until: windows that start before have been judged.
@@ -85,6 +87,7 @@ class Memory:
     def __init__(self) -> None:
         self.started = 0
         self.watermark = 0
+        self.writers = Writers()
         self.label_watermark = 0
         self.last_seen = 0
         self.closed_until = 0
@@ -177,6 +180,7 @@ class Memory:
                 ]
                 for (writer, stream), (start, latest) in sorted(self.carried.items(), key=lambda item: item[0])
             ],
+            "writers": self.writers.dump(),
             "unjudged": sorted(self.unjudged),
             "metric_writers": sorted(self.metric_writers),
             "history": [dump_counted(window) for window in self.history],
@@ -220,6 +224,7 @@ class Memory:
         for writer, stream, start, end, value in plain["carried"]:
             latest = Snapshot(end, value if isinstance(value, int) else load_summary(value))
             memory.carried[writer, load_stream(*stream)] = (start, latest)
+        memory.writers = Writers.load(plain.get("writers", []))  # an earlier build knew none
         memory.unjudged = set(plain["unjudged"])
         memory.metric_writers = set(plain["metric_writers"])
         memory.history = [load_counted(window) for window in plain["history"]]

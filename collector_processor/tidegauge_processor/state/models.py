@@ -17,10 +17,11 @@ from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.aggregates import Aggregates
+from tidegauge_processor.state.closed import ClosedWindow, ClosedWindows
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
-Part = Literal["memory", "window", "cohort", "learning"]
+Part = Literal["memory", "window", "closed", "cohort", "learning"]
 
 FURTHEST_AHEAD: Final = 5 * 60 * 10**9
 """A clock that runs ahead by more than this (ns) is counted. None moves a watermark beyond the clock on the wall."""
@@ -33,11 +34,13 @@ class Timing:
     Attributes:
         window: length of a window.
         lateness: how long after its end a window waits for points that are late.
-        idle: silence after which the clock on the wall moves the watermark.
+        idle: silence after which a writer is not waited for, and that of all lets the clock on the wall close windows.
         cohort: length of a cohort of predictions.
         wait: how long after its end a cohort waits for labels before it is judged.
         retention: how long a cohort takes labels.
         again: how long a judged cohort waits, by the clock on the wall, before labels that came since are judged.
+        hold: how long a window that is due waits for writers and rows, by the clock on the wall.
+        live: whether the models' time is that of the clock on the wall; not in a replay of history.
     """
 
     window: int
@@ -47,6 +50,8 @@ class Timing:
     wait: int
     retention: int
     again: int
+    hold: int = 15 * 60 * 10**9
+    live: bool = False
 
     @property
     def patience(self) -> Patience:
@@ -65,6 +70,7 @@ class ModelState:
         self.key = key
         self.memory = Memory()
         self.windows: dict[int, Window] = {}
+        self.closed = ClosedWindows()
         self.cohorts: dict[int, Cohort] = {}
         self._dirty: set[tuple[Part, int]] = set()
 
@@ -215,6 +221,7 @@ class ModelState:
         """Keys of all parts that the store may have."""
         parts: set[tuple[Part, int]] = {("memory", 0), *self._dirty}
         parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
+        parts |= {("closed", start) for start in self.closed.windows}
         parts |= {("learning", slot) for slot in self.memory.learning.sums}
         return {self._unit(part, start) for part, start in parts}
 
@@ -222,6 +229,8 @@ class ModelState:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
         self._dirty |= {("learning", slot) for slot in self.memory.learning.touched}
         self.memory.learning.touched.clear()
+        self._dirty |= {("closed", start) for start in self.closed.touched}
+        self.closed.touched.clear()
         for part, start in sorted(self._dirty):
             yield self._unit(part, start), self._dump(part, start)
 
@@ -241,6 +250,8 @@ class ModelState:
             return self.memory.dump()
         if part == "window":
             return self.windows[start].dump() if start in self.windows else None
+        if part == "closed":
+            return self.closed.dump(start)
         if part == "learning":
             sums = self.memory.learning.sums.get(start)
             return None if sums is None else json.dumps(sums.dump()).encode()
@@ -258,6 +269,8 @@ def load_models(units: Mapping[str, bytes]) -> dict[ModelKey, ModelState]:
             state.memory = Memory.load(data)
         elif part == "window":
             state.windows[start] = Window.load(data)
+        elif part == "closed":
+            state.closed.windows[start] = ClosedWindow.load(data)
         elif part == "learning":
             state.memory.learning.sums[start] = Aggregates.load(json.loads(data))
         else:

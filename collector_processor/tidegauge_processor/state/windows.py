@@ -21,7 +21,6 @@ from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import WireError
 from tidegauge_processor.records import OVERFLOW, CallSpan, Payload, Point, StreamKey, Summary
-from tidegauge_processor.same_cells import COMPARED
 from tidegauge_processor.spans import summarise_calls
 from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, in_bins, load_stream, load_summary
 from tidegauge_processor.state.declared import Declared
@@ -60,10 +59,9 @@ class Window:
         arrived: rows of ``ml.predictions``, by writer.
         calls: sums of the calls known by their spans, by writer.
         call_ids: trace and span id of those calls.
-        told: delta points counted, of what baselines have cells for, by id of the baseline that they came with.
     """
 
-    __slots__ = ("_cumulative", "arrived", "call_ids", "calls", "seen", "snapshots", "sums", "told")
+    __slots__ = ("_cumulative", "arrived", "call_ids", "calls", "seen", "snapshots", "sums")
 
     def __init__(self) -> None:
         self.sums = Aggregates()
@@ -73,7 +71,6 @@ class Window:
         self.arrived: dict[str, int] = {}
         self.calls: dict[str, Aggregates] = {}
         self.call_ids: set[str] = set()
-        self.told: dict[str, int] = {}
 
     def merge(
         self, payload: Payload, baseline: Baseline | None, most_streams: int, declared: Declared | None = None
@@ -129,7 +126,6 @@ class Window:
             "arrived": sorted(self.arrived.items()),
             "calls": [[writer, sums.dump()] for writer, sums in sorted(self.calls.items())],
             "call_ids": sorted(self.call_ids),
-            "told": sorted(self.told.items()),
         }
         return json.dumps(plain, separators=(",", ":"), sort_keys=True).encode()
 
@@ -155,7 +151,6 @@ class Window:
         window.arrived = dict(plain["arrived"])
         window.calls = {writer: Aggregates.load(rows) for writer, rows in plain["calls"]}
         window.call_ids = set(plain["call_ids"])
-        window.told = dict(plain["told"])
         return window
 
     def _add_point(self, point: Point, declared: Declared, most_streams: int) -> str:
@@ -173,13 +168,12 @@ class Window:
             return fate.value
         if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(point.value, int):
             self.arrived[point.writer] = self.arrived.get(point.writer, 0) + point.value
-        if stream.metric in COMPARED:
-            self.told[stream.baseline] = self.told.get(stream.baseline, 0) + 1
         if no_room:
             if isinstance(point.value, int):
                 self.sums.add(stream._replace(dimensions=OVERFLOW), point.value)
             return "overflow"
         self.sums.add(stream, point.value, point.exemplars)
+        self.sums.tell(stream)
         return fate.value
 
     def _place(self, point: Point, declared: Declared) -> StreamKey | None:

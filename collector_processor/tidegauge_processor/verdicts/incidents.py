@@ -19,17 +19,16 @@ A window in which nothing could be judged is not a quiet one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from tidegauge_processor.verdicts.open_incident import Lasts, OpenIncident, rank
 from tidegauge_processor.verdicts.ranking import benjamini_hochberg, corrected_p, strength, strongest
-from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.state import CloseReason, State
 from tidegauge_processor.verdicts.types import Policy, Stream, Verdict, Window
 
 ChangePoint = Callable[[Verdict, int], int]
 """When what an alarm shows has begun, not before the time that is given; both in ns since the epoch."""
-Lasts = Callable[[Stream, int, int, int], bool]
-"""Whether the windows from the third time on look like those from the first to the second; ns since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class IncidentChange:
         ranking: the strongest verdict on each stream concerned, strongest first: the streams that alarmed and, while
             open, those on the Benjamini-Hochberg list of the window.
         cause: target of the stream that was strongest when it opened.
+        reason: why it closed; None while it is open.
     """
 
     kind: Literal["opened", "grew", "closed"]
@@ -58,6 +58,7 @@ class IncidentChange:
     change_point: int
     ranking: tuple[Verdict, ...]
     cause: str
+    reason: CloseReason | None = None
 
     @property
     def alarmed(self) -> frozenset[str]:
@@ -72,69 +73,6 @@ class IncidentChange:
     def sentences(self) -> tuple[str, ...]:
         """What the ranking says, a sentence for each stream."""
         return tuple(_sentence(verdict) for verdict in self.ranking)
-
-
-@dataclass(slots=True)
-class _Incident:
-    id: str
-    since: int
-    change_point: int
-    loud_until: int
-    cause: str
-    state: State = State.CHANGED
-    quiet: int = 0
-    strongest: dict[Stream, Verdict] = field(default_factory=dict)
-    finest: dict[Stream, int] = field(default_factory=dict)
-    loud: dict[Stream, tuple[int, int, int]] = field(default_factory=dict)
-    """Of each stream's last fresh alarms: start of the strongest, end (moved on while it lasts), and finest scale."""
-
-    @property
-    def leader(self) -> Verdict:
-        """The strongest alarm of all."""
-        return min(self.strongest.values(), key=_rank)
-
-    def is_fresh(self, alarm: Verdict) -> bool:
-        finest = self.finest.get(alarm.stream)
-        return finest is None or alarm.scale <= finest or alarm.start >= self.loud_until
-
-    def was_judged(self, verdict: Verdict) -> bool:
-        return verdict.state is State.OK and verdict.scale <= self.finest.get(verdict.stream, 0)
-
-    def take_up(self, alarms: Sequence[Verdict], window: Window) -> bool:
-        """Learn from alarms; whether the incident has grown."""
-        grown = False
-        fresh = [alarm for alarm in alarms if self.is_fresh(alarm)]
-        if fresh:
-            most = strongest(alarms)
-            for alarm in sorted(fresh, key=lambda alarm: -alarm.scale):
-                self.loud[alarm.stream] = most[alarm.stream].start, window.end, alarm.scale
-            self.loud_until, self.quiet = window.end, 0
-        for alarm in alarms:
-            grown |= alarm.stream not in self.finest
-            if alarm.state is State.MATERIAL and self.state is not State.MATERIAL:
-                self.state, grown = State.MATERIAL, True
-            known = self.strongest.get(alarm.stream)
-            if known is None or _rank(alarm) < _rank(known):
-                self.strongest[alarm.stream] = alarm
-        for alarm in fresh:
-            self.finest[alarm.stream] = min(alarm.scale, self.finest.get(alarm.stream, alarm.scale))
-        return grown
-
-    def lasts(self, lasts: Lasts, alarms: Sequence[Verdict], window: Window) -> bool:
-        """Whether a change may go on without a fresh alarm; if windows look like it, they are loud."""
-        lasting = {
-            stream: (since, window.end, scale)
-            for stream, (since, until, scale) in self.loud.items()
-            if lasts(stream, since, until, self.loud_until)
-        }
-        if lasting:
-            self.loud, self.loud_until, self.quiet = lasting, window.end, 0
-        return bool(lasting) or any(alarm.scale <= self.loud.get(alarm.stream, (0, 0, 0))[2] for alarm in alarms)
-
-
-def _rank(alarm: Verdict) -> tuple[Any, ...]:
-    """Sorts what an incident says of its streams: material claims first, then by evidence."""
-    return alarm.state is not State.MATERIAL, *strength(alarm), alarm.stream
 
 
 def _start(alarm: Verdict, earliest: int) -> int:
@@ -170,7 +108,7 @@ class IncidentLog:
     __slots__ = ("_open", "_settled_until")
 
     def __init__(self) -> None:
-        self._open: _Incident | None = None
+        self._open: OpenIncident | None = None
         self._settled_until = 0
 
     @property
@@ -210,9 +148,16 @@ class IncidentLog:
         if incident.loud_until < window.end:
             incident.quiet += any(incident.was_judged(verdict) for verdict in verdicts)
             if incident.quiet >= policy.quiet_windows and not incident.lasts(lasts, alarms, window):
-                self._open, self._settled_until = None, incident.loud_until
-                return [_change("closed", incident, window)]
+                return self.end(window, CloseReason.RECOVERED)
         return [_change("grew", incident, window, told)] if grown else []
+
+    def end(self, window: Window, reason: CloseReason) -> list[IncidentChange]:
+        """Close the open incident at the end of ``window``, for whatever reason; empty when there is none."""
+        incident, self._open = self._open, None
+        if incident is None:
+            return []
+        self._settled_until = incident.loud_until
+        return [_change("closed", incident, window, reason=reason)]
 
     def current(self, window: Window) -> IncidentChange | None:
         """What is known of the open incident at the end of ``window``; None when there is none."""
@@ -220,21 +165,21 @@ class IncidentLog:
 
     def dump(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"settled_until": self._settled_until, "open": _dump(self._open) if self._open else None}
+        return {"settled_until": self._settled_until, "open": self._open.dump() if self._open else None}
 
     @classmethod
     def load(cls, plain: dict[str, Any]) -> IncidentLog:
         """Read what `dump` wrote."""
         log = cls()
         log._settled_until = plain["settled_until"]
-        log._open = _load(plain["open"]) if plain["open"] else None
+        log._open = OpenIncident.load(plain["open"]) if plain["open"] else None
         return log
 
     def _begin(
         self, alarms: list[Verdict], verdicts: Sequence[Verdict], window: Window, change_point: ChangePoint
     ) -> IncidentChange:
         clearest = min(alarms, key=strength)
-        self._open = _Incident(
+        self._open = OpenIncident(
             f"{window.start:016x}", clearest.start, clearest.start, window.end, clearest.stream.target
         )
         self._open.take_up(alarms, window)
@@ -243,13 +188,17 @@ class IncidentLog:
 
 
 def _change(
-    kind: Literal["opened", "grew", "closed"], incident: _Incident, window: Window, verdicts: Sequence[Verdict] = ()
+    kind: Literal["opened", "grew", "closed"],
+    incident: OpenIncident,
+    window: Window,
+    verdicts: Sequence[Verdict] = (),
+    reason: CloseReason | None = None,
 ) -> IncidentChange:
     concerned = dict(incident.strongest)
     now = strongest(verdicts)
     for stream in benjamini_hochberg(corrected_p(verdicts)):
         concerned.setdefault(stream, now[stream])
-    ranking = tuple(sorted(concerned.values(), key=_rank))
+    ranking = tuple(sorted(concerned.values(), key=rank))
     return IncidentChange(
         kind=kind,
         id=incident.id,
@@ -260,6 +209,7 @@ def _change(
         change_point=incident.change_point,
         ranking=ranking,
         cause=incident.cause,
+        reason=reason,
     )
 
 
@@ -269,31 +219,3 @@ def _sentence(verdict: Verdict) -> str:
     state = verdict.state.value if verdict.state.alarming else "moved with the others"
     windows = "1 window" if verdict.scale == 1 else f"{verdict.scale} windows"
     return f"{verdict.stream}: {state}, {size}p {verdict.p_value:.2g} over {windows} of {verdict.rows} rows"
-
-
-def _dump(incident: _Incident) -> dict[str, Any]:
-    return {
-        "id": incident.id,
-        "since": incident.since,
-        "change_point": incident.change_point,
-        "loud_until": incident.loud_until,
-        "cause": incident.cause,
-        "state": incident.state.value,
-        "quiet": incident.quiet,
-        "streams": [
-            [incident.strongest[stream].dump(), incident.finest[stream], incident.loud.get(stream)]
-            for stream in sorted(incident.finest)
-        ],
-    }
-
-
-def _load(plain: dict[str, Any]) -> _Incident:
-    times = plain["since"], plain["change_point"], plain["loud_until"]
-    incident = _Incident(plain["id"], *times, plain["cause"], State(plain["state"]), plain["quiet"])
-    for row, finest, loud in plain["streams"]:
-        verdict = Verdict.load(row)
-        incident.strongest[verdict.stream] = verdict
-        incident.finest[verdict.stream] = finest
-        if loud is not None:
-            incident.loud[verdict.stream] = tuple(loud)
-    return incident

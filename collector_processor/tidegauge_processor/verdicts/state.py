@@ -1,4 +1,4 @@
-"""What is claimed about a stream."""
+"""What is claimed about a stream, and why a claim ends."""
 
 from __future__ import annotations
 
@@ -25,3 +25,16 @@ class State(StrEnum):
     def alarming(self) -> bool:
         """Whether the state is evidence of a change."""
         return self in (State.CHANGED, State.MATERIAL)
+
+
+class CloseReason(StrEnum):
+    """Why an incident closed."""
+
+    RECOVERED = "recovered"
+    """All is well again."""
+    BASELINE_CHANGED = "baseline_changed"
+    """What it was held against is no longer in force."""
+    NO_DATA = "no_data"
+    """There is nothing more to judge."""
+    VERSION_GONE = "version_gone"
+    """The version that it was compared with is no longer there to compare with."""
