@@ -8,7 +8,7 @@ READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench calibrate interop format lock clean
+.PHONY: help demo test lint bench calibrate servers interop format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ demo: $(READY) ## a real model on real flights: drift and errors found, with a p
 	$(BIN)/python examples/flights/demo.py
 
 test: $(READY) ## all tests but those that need a real peer
-	$(BIN)/pytest -m "not interop" -n logical --maxprocesses 8 --dist worksteal
+	$(BIN)/pytest -m "not interop and not servers" -n logical --maxprocesses 8 --dist worksteal
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check
@@ -33,6 +33,9 @@ bench: $(READY) ## measure, and print ratios
 
 calibrate: $(READY) ## false alarms and delays, simulated; half an hour; writes the tables into the README
 	$(BIN)/python -m tests.calibration --write
+
+servers: $(READY) ## stop the servers that people run: uvicorn, gunicorn, hypercorn, granian, Flask, Celery
+	$(BIN)/pytest -m servers tests/servers -n 2
 
 interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the first run
 	@tests/interop/peers/build

@@ -11,6 +11,7 @@ from tidegauge import semconv
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.counter import Counter
+from tidegauge_processor.cumulative import is_hollow
 from tidegauge_processor.ending import end_comparison
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.holding import Holds
@@ -82,6 +83,8 @@ class Closer:
     def _close_window(self, key: ModelKey, start: int, now: int) -> Iterator[Signal]:
         state, length = self._models[key], self._timing.window
         window, memory, end = state.close_window(start, self._timing), state.memory, start + length
+        if is_hollow(window, start, length, memory.carried):
+            return
         beside, before, began = self._memories(key.model), memory.challenge, memory.learning.start
         try:
             policy = self._shared_policy(key.model, start)

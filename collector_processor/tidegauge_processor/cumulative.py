@@ -91,29 +91,46 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
     return settled
 
 
-def under_way(windows: Mapping[int, Window], length: int, carried: Carried) -> set[str]:
-    """Writers that have counted more rows than have arrived, up to the end of any of some open windows.
+def is_hollow(window: Window, start: int, length: int, carried: Carried) -> bool:
+    """Whether a window holds nothing but counts of writers who have predicted nothing since."""
+    if len(window.sums) or window.seen or window.calls:
+        return False
+    gains = _gains(window, start, length, ChainMap({}, carried))
+    return all(source.stream.metric == semconv.METRIC_SDK_PREDICTIONS and not gained for source, gained in gains)
 
-    A row that is missing from a later window may belong to an earlier one: what a writer says counts all rows so far.
+
+def under_way(windows: Mapping[int, Window], length: int, carried: Carried) -> dict[str, int]:
+    """Writers that have counted more rows than have arrived, and since when some of these may have been predicted.
+
+    What a writer says counts all rows so far. So a row that is missing by a later window's count may belong to an
+    earlier one, but not to the time before the last count that had arrived in full.
 
     Args:
-        windows: by their start, ns since the epoch.
+        windows: open ones, by their start, ns since the epoch.
         length: of a window, ns.
         carried: what had been counted before.
     """
     known: Carried = ChainMap({}, carried)
     lacking: Counter[str] = Counter()
-    found: set[str] = set()
+    in_full: dict[str, int] = {}
+    found: dict[str, int] = {}
     for start, window in sorted(windows.items()):
+        ends: dict[str, int] = {}
         unknown = set()
         for source, gained in _gains(window, start, length, known, semconv.METRIC_SDK_PREDICTIONS):
+            writer = source.writer
+            ends[writer] = max(ends.get(writer, 0), window.snapshots[source].end)
             if isinstance(gained, int):
-                lacking[source.writer] += gained
+                lacking[writer] += gained
             else:
-                unknown.add(source.writer)
+                unknown.add(writer)
         for writer, rows in window.arrived.items():
             lacking[writer] -= 0 if writer in unknown else rows
-        found |= (+lacking).keys()
+        for writer, end in ends.items():
+            if lacking[writer] > 0:
+                found.setdefault(writer, in_full.get(writer, 0))
+            else:
+                in_full[writer] = end
     return found
 
 

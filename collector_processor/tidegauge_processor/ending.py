@@ -1,4 +1,4 @@
-"""Ends incidents although nobody says that all is well again: there is nothing left to say it of, or to hold it against.
+"""Ends incidents although nobody says that all is well again: there is nothing left to judge, or to hold it against.
 
 | reason | when |
 |---|---|

@@ -1,11 +1,11 @@
-"""What data say of those who wrote them: how far each has come, that one has ended, and how many rows it had predicted."""
+"""What data say of those who wrote them: how far each has come, that one has ended, and with how many rows."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
 from tidegauge import semconv
-from tidegauge_processor.records import Payload, Point, StreamKey
+from tidegauge_processor.records import CallSpan, Payload, Point, StreamKey
 from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.state.windows import Source
 
@@ -41,7 +41,8 @@ def hear(state: ModelState, payload: Payload, timing: Timing, now: int) -> Heard
     last_words: list[Point] = []
     for point in payload.points:
         (last_words if point.stream.metric == semconv.METRIC_SDK_FINAL_PREDICTIONS else counted).append(point)
-    for item in (*counted, *payload.spans):
+    items: list[Point | CallSpan] = [*counted, *payload.spans]
+    for item in items:
         ends[item.writer] = max(ends.get(item.writer, 0), item.end)
     for writer, end in ends.items():
         writers.heard(writer, end, now, timing.idle)
@@ -54,18 +55,16 @@ def hear(state: ModelState, payload: Payload, timing: Timing, now: int) -> Heard
 
 
 def _missing(state: ModelState, point: Point, timing: Timing) -> int:
-    """Rows that a writer had predicted at its end beyond those it told of before, if no window can tell of them.
+    """Rows that a writer had predicted at its end beyond those it told of before, if its last window has closed.
 
-    Where one can, they are missing there: in the writer's last window, or else in that of its end.
+    Otherwise they are counted there, and are missing unless they arrive.
     """
     source = Source(point.writer, _MADE, point.start)
     told = _told(state, source)
-    if not isinstance(point.value, int) or point.value <= max(told, 0):
+    start = (point.end - 1) - (point.end - 1) % timing.window
+    long_before = told < 0 and point.start < start - timing.window  # it counted when nobody listened yet
+    if not isinstance(point.value, int) or point.value <= max(told, 0) or long_before:
         return 0
-    own = (point.end - 1) - (point.end - 1) % timing.window
-    start = max((start for start in state.windows if start <= own), default=own)
-    if start not in state.windows and told < 0 and point.start < own - timing.window:
-        return 0  # it counted long before anybody listened
     if start < state.memory.closed_until:
         return point.value - max(told, 0)
     last = Point(_MADE, point.writer, point.start, point.end, point.value, cumulative=True)

@@ -82,7 +82,8 @@ class Holds:
         writers.caught_up(state.memory.closed_until, lacking)
         ready = []
         for start in due:
-            waits = {writer for writer in lacking if not writers.in_vain(writer)}
+            end = start + self._timing.window
+            waits = {writer for writer, since in lacking.items() if since < end and not writers.in_vain(writer)}
             waits.update(self._behind(state, start, now))
             if start > forced and (waits or self._may_follow(state.key, start, now)):
                 break

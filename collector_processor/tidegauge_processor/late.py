@@ -26,6 +26,7 @@ from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.intervals import Fate
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState, Timing
+from tidegauge_processor.state.windows import Snapshot
 from tidegauge_processor.verdicts.types import Stream, Window
 from tidegauge_processor.window_points import Points
 
@@ -33,6 +34,9 @@ MERGED: Final = "merged"
 """Fate of what still counts in merged windows."""
 LOST: Final = "late"
 """Fate of what does not."""
+
+_REMEMBERED: Final = 10
+"""Streams of one writer that are remembered, as a multiple of the limit."""
 
 
 def take_late(
@@ -51,7 +55,7 @@ def take_late(
         payload: points and spans.
         declared: known baselines, and the bins that histograms come in.
         timing: lengths of time.
-        most_streams: streams of a writer that are remembered; what is beyond is dropped.
+        most_streams: the limit of streams; what is far beyond it is dropped.
 
     Returns:
         How many items met each fate: `MERGED`, ``duplicate``, ``malformed``, ``overflow``, ``other_bins``, `LOST`.
@@ -89,7 +93,7 @@ def _add(
         return LOST
     if not isinstance(point.value, int) and declared.fits(point.stream, point.value) is False:
         return "other_bins"
-    if not closed.has_room(point.writer, point.stream, most_streams):
+    if not closed.has_room(point.writer, point.stream, _REMEMBERED * most_streams):
         return "overflow"
     fate = closed.add(point.writer, point.stream, point.start, point.end)
     if fate is not Fate.NEW:
@@ -109,14 +113,14 @@ def _is_comparable(stream: StreamKey, used: str, known: Mapping[str, Baseline]) 
 
 
 def _tell(point: Point, memory: Memory) -> str:
-    """What a writer has counted: the rows that come with it are no longer missing from the windows after."""
+    """What a writer has counted: the rows that come with it are not missing from the windows after."""
+    if point.stream.metric != semconv.METRIC_SDK_PREDICTIONS:
+        return LOST
     stream = point.writer, point.stream
     since, known = memory.carried.get(stream, (0, None))
-    if point.stream.metric != semconv.METRIC_SDK_PREDICTIONS or known is None or since != point.start:
-        return LOST
-    if point.end <= known.end:
+    if known is not None and (point.start, point.end) <= (since, known.end):
         return Fate.DUPLICATE.value
-    memory.carried[stream] = since, known._replace(end=point.end, value=point.value)
+    memory.carried[stream] = point.start, Snapshot(point.end, point.value)
     return MERGED
 
 

@@ -6,6 +6,7 @@ Decorate ``predict``; see drift, errors, data quality and performance as OTLP me
 from tidegauge._configure import configure, flush, shutdown
 from tidegauge._feedback import record_outcome
 from tidegauge._latest import last_prediction
+from tidegauge._lifespan import lifespan
 from tidegauge._monitor import monitor, prediction
 from tidegauge._outcomes import RecordedOutcomes, record_outcomes
 from tidegauge._prediction import Prediction
@@ -43,6 +44,7 @@ __all__ = [
     "configure",
     "flush",
     "last_prediction",
+    "lifespan",
     "monitor",
     "prediction",
     "record_outcome",

@@ -1,8 +1,9 @@
 """Calls waiting to be summarised, in intervals that never overlap.
 
 One interval is open at a time, for all models of the process. It ends at a multiple of the export interval, so that no
-delta spans two windows of the processor, or earlier when somebody flushes. A call is counted into the interval that is
-open when it is recorded; one that is stamped before it is counted all the same, and the lateness is counted.
+delta spans two windows of the processor, or earlier when somebody flushes. The first one is short, so that a process
+that lives for seconds is seen, and whoever tries the SDK sees something at once. A call is counted into the interval
+that is open when it is recorded; one that is stamped before it is counted all the same, and the lateness is counted.
 
 Rows are bounded: a call that would exceed the bound is dropped and counted, unless nothing else is waiting, so that a
 single batch of any size is seen. A call without rows weighs as much as one with one row. What a call weighs is settled
@@ -41,10 +42,12 @@ class Buffer:
         length: length of an interval, in nanoseconds.
         most_rows: rows that may wait.
         safety: counts what is dropped or late.
+        first: longest time that the first interval may last, in nanoseconds.
     """
 
-    def __init__(self, length: int, most_rows: int, safety: Safety) -> None:
+    def __init__(self, length: int, most_rows: int, safety: Safety, first: int | None = None) -> None:
         self._length = length
+        self._first = first
         self._most_rows = most_rows
         self._safety = safety
         self._lock = threading.Lock()
@@ -108,6 +111,12 @@ class Buffer:
             self.rows -= weight
 
     @property
+    def ends(self) -> int | None:
+        """When the open interval is over, in nanoseconds since the epoch; None when none is open."""
+        interval = self._open
+        return None if interval is None else interval.end
+
+    @property
     def waiting(self) -> int:
         """Closed intervals that have not been taken."""
         return len(self._closed)
@@ -117,7 +126,10 @@ class Buffer:
             self._finish(self._open.end)
         now = max(now, self._until)  # a clock that went back: go on where the last interval ended
         edge = now - now % self._length
-        self._open = Interval(max(edge, self._until), edge + self._length)
+        end = edge + self._length
+        if self._first is not None:
+            end, self._first = min(end, now + self._first), None
+        self._open = Interval(max(edge, self._until), end)
         return self._open
 
     def _finish(self, end: int) -> None:

@@ -8,13 +8,13 @@ from opentelemetry import trace
 from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
-from tidegauge._export import Exporters, exporter_from_environment
+from tidegauge._export import Exporters
 from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
-from tidegauge._resource import writer_resource
 from tidegauge._settings import Settings
+from tidegauge._spans import Spans
 from tidegauge.clock import Clock
 
 
@@ -46,28 +46,32 @@ def configure(
         before = PROCESS.use(None, settings)
     else:
         if not isinstance(trace.get_tracer_provider(), TracerProvider) and not _has_provider():
-            _set_provider(span_exporter)
+            PROCESS.spans = Spans(span_exporter)
         pipeline = Pipeline(settings, clock or time.time_ns, Exporters(metric_exporter, log_exporter))
         before = PROCESS.use(pipeline)
+        PROCESS.prepare(settings)
     if before is not None:
         before.shutdown(before.settings.shutdown_timeout)
 
 
 def flush(timeout: float = 30.0) -> bool:
-    """Summarise and send now everything that was recorded so far.
+    """Summarise and send now everything that was recorded so far; what fails is tried again until the time is up.
 
     Args:
         timeout: seconds to wait at most.
 
     Returns:
-        Whether everything was sent; what was not is kept and sent later.
+        Whether everything that was recorded since the last flush was sent. False also tells that something was dropped
+        since then; what was not sent is kept and sent later.
     """
     pipeline = PROCESS.pipeline
     return pipeline is None or pipeline.flush(timeout)
 
 
 def shutdown(timeout: float = 30.0) -> bool:
-    """Send everything and stop; done at the end of the interpreter by itself.
+    """Send everything and stop; done at the end of the process by itself.
+
+    Where nobody listens it gives up after half a second. What could not be sent is lost, and said in one line.
 
     Args:
         timeout: seconds to wait at most.
@@ -81,11 +85,3 @@ def shutdown(timeout: float = 30.0) -> bool:
 
 def _has_provider() -> bool:
     return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-
-
-def _set_provider(span_exporter: SpanExporter | None) -> None:
-    exporter = span_exporter or exporter_from_environment("traces")
-    provider = TracerProvider(resource=writer_resource())
-    if exporter is not None:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)

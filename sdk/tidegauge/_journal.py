@@ -71,6 +71,11 @@ class Journal:
             return
         self._put(batch)
 
+    @property
+    def waiting(self) -> int:
+        """Outcomes that have been gathered and not handed on."""
+        return len(self._feedback)
+
     def send(self) -> None:
         """Hand on what was gathered."""
         with self._lock:

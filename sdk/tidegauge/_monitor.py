@@ -107,6 +107,7 @@ def monitor(
             return cast("_Function", type(function)(decorate(function.__func__)))
         if not callable(function):
             raise ConfigurationError(f"monitor decorates a function or another callable, not {function!r}")
+        PROCESS.prepare()
         return cast("_Function", Calls(function, spec, options, features, output, prediction_id).wrapper())
 
     return decorate
@@ -150,6 +151,7 @@ def prediction(
     options = _options(
         names, segments, prediction_id, capture, details, allow, deny, hash, explain_option(explain, explain_rate)
     )
+    PROCESS.prepare()
     pipeline = active_pipeline() or PROCESS.idle()
     return Prediction(pipeline, pipeline.model(spec), options.completed(pipeline.settings))
 

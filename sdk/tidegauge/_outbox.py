@@ -4,6 +4,8 @@ A batch that was received although the answer got lost is sent a second time wit
 processor recognises; merging it into the next one would make it unrecognisable. The queue is bounded by the number of
 items in its batches: the oldest batch gives way to a new one, and is counted. A batch that can never be sent must not
 hold up those behind it: it is dropped, and counted by the reason.
+
+At the end of the process what is left is lost. Where nobody listens, the end does not wait for long.
 """
 
 from __future__ import annotations
@@ -13,16 +15,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from opentelemetry import context as otel_context
 
+from tidegauge._gate import GATE
 from tidegauge._safety import Safety
+from tidegauge.errors import TidegaugeError
 
 _Batch = TypeVar("_Batch")
 _FIRST_PAUSE: Final = 0.5
+_HURRIED_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 30.0
 _HALF: Final = 0.5
+_PATIENCE: Final = 0.5
+"""Seconds that the end of the process tries again while the connection is refused."""
 _SUPPRESS: Final = otel_context._SUPPRESS_INSTRUMENTATION_KEY
 
 
@@ -38,6 +45,10 @@ class RefusedError(Exception):
         self.reason = reason
 
 
+class UnreachableError(ConnectionError):
+    """Nobody listens at the other end."""
+
+
 @contextlib.contextmanager
 def suppressed() -> Iterator[None]:
     """Make no telemetry of our own sending."""
@@ -46,6 +57,12 @@ def suppressed() -> Iterator[None]:
         yield
     finally:
         otel_context.detach(token)
+
+
+class _Waiting(NamedTuple, Generic[_Batch]):
+    batch: _Batch
+    items: int
+    rows: int
 
 
 class Outbox(Generic[_Batch]):
@@ -65,10 +82,12 @@ class Outbox(Generic[_Batch]):
         self._safety = safety
         self._changed = threading.Condition()
         self._sending = threading.Lock()
-        self._queue: deque[tuple[_Batch, int]] = deque()
+        self._queue: deque[_Waiting[_Batch]] = deque()
         self._size = 0
-        self._attempts = 0
-        self._hurry = False
+        self._hurry = 0
+        self._unreachable = False
+        self._trouble = ""
+        self._ended_at: float | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -76,6 +95,17 @@ class Outbox(Generic[_Batch]):
     def size(self) -> int:
         """Items waiting."""
         return self._size
+
+    @property
+    def rows(self) -> int:
+        """Rows that the waiting batches tell of."""
+        with self._changed:
+            return sum(waiting.rows for waiting in self._queue)
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong at the latest attempt, in a few words; empty when it went well."""
+        return self._trouble
 
     @property
     def crowded(self) -> bool:
@@ -94,13 +124,13 @@ class Outbox(Generic[_Batch]):
                 thread.start()
                 self._thread = thread
 
-    def put(self, batch: _Batch, items: int) -> None:
-        """Queue a batch of so many items; never waits."""
+    def put(self, batch: _Batch, items: int, rows: int = 0) -> None:
+        """Queue a batch of so many items, which tell of so many rows; never waits."""
         gone = 0
         with self._changed:
             while self._queue and self._size + items > self._most:
                 gone += self._pop()
-            self._queue.append((batch, items))
+            self._queue.append(_Waiting(batch, items, rows))
             self._size += items
             self._changed.notify_all()
         if gone:
@@ -112,36 +142,50 @@ class Outbox(Generic[_Batch]):
             return self._changed.wait_for(lambda: self._has_room(share), timeout)
 
     def drain(self, timeout: float) -> bool:
-        """Try to send everything now.
-
-        Returns:
-            Whether everything was sent; False after the first failed attempt or after ``timeout`` seconds.
-        """
-        deadline = time.monotonic() + timeout
+        """Send everything, again and again where that fails; False when it took longer than ``timeout`` seconds."""
+        began = time.monotonic()
         if self._thread is None:
-            return self._drain_here(deadline)
+            return self._drain_here(began, timeout)
         with self._changed:
-            failed = self._attempts
-            self._hurry = True
+            self._hurry += 1
             self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: not self._queue or self._attempts > failed, max(deadline - time.monotonic(), 0)
-            )
+            try:
+                while self._queue and (left := self._left(began, timeout)) > 0:
+                    self._changed.wait(left)
+            finally:
+                self._hurry -= 1
             return not self._queue
 
-    def stop(self, timeout: float) -> bool:
-        """Send what can be sent within ``timeout`` seconds and end the thread."""
-        sent = self.drain(timeout)
+    def end(self) -> None:
+        """The process ends: try again soon, and without a word, since nothing will be kept for long."""
+        with self._changed:
+            if self._ended_at is None:
+                self._ended_at = time.monotonic()
+                self._hurry += 1
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End the thread; what still waits is never sent."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        return sent
 
-    def _drain_here(self, deadline: float) -> bool:
+    def _left(self, began: float, timeout: float) -> float:
+        """Seconds that a drain may still take."""
+        until = began + timeout
+        if self._ended_at is not None and self._unreachable:
+            until = min(until, self._ended_at + _PATIENCE)
+        return until - time.monotonic()
+
+    def _drain_here(self, began: float, timeout: float) -> bool:
+        pause = 0.0
         with suppressed():
             while self._queue:
-                if time.monotonic() > deadline or not self._send_first():
+                left = self._left(began, timeout)
+                if left <= 0:
                     return False
+                time.sleep(min(pause, left))
+                pause = 0.0 if self._send_first() else _HURRIED_PAUSE
         return True
 
     def _run(self) -> None:
@@ -151,8 +195,9 @@ class Outbox(Generic[_Batch]):
                 with self._changed:
                     if pause:
                         self._changed.wait_for(lambda: self._hurry or self._stopping, pause)
+                        if self._hurry:
+                            self._changed.wait_for(lambda: self._stopping, min(pause, _HURRIED_PAUSE))
                     self._changed.wait_for(lambda: self._queue or self._stopping)
-                    self._hurry = False
                     if self._stopping:
                         return
                 pause = 0.0 if self._send_first() else min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
@@ -162,38 +207,44 @@ class Outbox(Generic[_Batch]):
             with self._changed:
                 if not self._queue:
                     return True
-                batch, items = head = self._queue[0]
+                head = self._queue[0]
             refusal = ""
             try:
-                done = self._attempt(batch)
+                done = self._attempt(head.batch)
             except RefusedError as refused:
                 done, refusal = True, refused.reason
             with self._changed:
                 still_first = bool(self._queue) and self._queue[0] is head
-                if not done:
-                    self._attempts += 1
-                elif still_first:
+                if done and still_first:
                     self._pop()
                 self._changed.notify_all()
         if refusal and still_first:
-            self._safety.dropped(f"{self._name}_{refusal}", items)
+            self._safety.dropped(f"{self._name}_{refusal}", head.items)
         return done
 
     def _attempt(self, batch: _Batch) -> bool:
         try:
-            if self._send(batch):
-                return True
-            raise ConnectionError
+            with GATE.working():
+                done = self._send(batch)
+            if not done:
+                raise ConnectionError
         except RefusedError:
             raise
-        except Exception as error:
-            self._safety.failed(f"export_{self._name}", error, "the batch is kept and sent again")
+        except BaseException as error:
+            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
+                raise  # Ctrl-C in the application's own thread; ours outlives whatever an exporter raises
+            self._unreachable = isinstance(error, UnreachableError)
+            self._trouble = str(error) if isinstance(error, UnreachableError | TidegaugeError) else type(error).__name__
+            if self._ended_at is None:
+                self._safety.failed(f"export_{self._name}", error, "the batch is kept and sent again")
             return False
+        self._unreachable, self._trouble = False, ""
+        return True
 
     def _has_room(self, share: float) -> bool:
         return self._size <= share * self._most
 
     def _pop(self) -> int:
-        _, items = self._queue.popleft()
-        self._size -= items
-        return items
+        gone = self._queue.popleft()
+        self._size -= gone.items
+        return gone.items

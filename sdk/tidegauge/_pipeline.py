@@ -4,45 +4,42 @@ A pipeline has one thread that summarises when an interval is over (the flush) a
 live clock the flush wakes at the interval's edge. Under a `ManualClock` it is driven by the calls: the first call
 beyond an edge hands the finished interval over. A replay runs faster than life, so there, and only there, the call that
 crossed an edge waits for a moment when the flush falls behind: nobody is being served, and nothing is lost.
+
+Once the main thread has ended, Python gives no new threads. A call that finds none then does their work itself, once an
+interval and for a second at most: without it a consumer that outlives the main thread would never be seen.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from tidegauge import semconv
-from tidegauge._buffer import Buffer, Interval
+from tidegauge._buffer import Buffer
 from tidegauge._events import Feedback
 from tidegauge._explain import Explainer
-from tidegauge._export import (
-    MOST_POINTS,
-    VERSION,
-    Exporters,
-    LogSender,
-    MetricSender,
-    batches,
-    exporter_from_environment,
-    request,
-)
+from tidegauge._export import VERSION, Exporters
+from tidegauge._flush import FlushWork
+from tidegauge._flusher import Flusher
 from tidegauge._journal import Journal
 from tidegauge._model import Model, ModelSpec
-from tidegauge._outbox import Outbox, suppressed
-from tidegauge._points import Produced, counted, produce
+from tidegauge._outgoing import Outgoing
 from tidegauge._resource import writer_resource
 from tidegauge._safety import Safety
 from tidegauge._settings import Settings
-from tidegauge._summarise import ModelSummary
 from tidegauge.clock import Clock, ManualClock
 
 _MOST_INTERVALS_BEHIND: Final = 64
 _REPLAY_WAIT: Final = 600.0
+_FIRST_INTERVAL_NS: Final = 1_000_000_000
+_LAST_ROUNDS: Final = 3
+_MOST_IN_A_CALL: Final = 1.0
+"""Seconds that a call may send for, where no thread is to be had."""
 
 
 class Pipeline:
@@ -53,6 +50,9 @@ class Pipeline:
         clock: tells the time.
         exporters: where data go.
         provider: makes the spans; the application's global one by default.
+
+    Attributes:
+        started: called at the first record in a process.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Pipeline:
         self.tracer = trace.get_tracer(semconv.SCOPE_NAME, VERSION, provider, semconv.SCHEMA_URL)
         self._provider = provider
         self._replays = isinstance(clock, ManualClock)
+        self.started: Callable[[], None] = lambda: None
         self._off = False
         self._exporters = exporters or Exporters()
         self._models: dict[tuple[str, str], Model] = {}
@@ -77,22 +78,26 @@ class Pipeline:
         """Begin anew: rows that wait are the parent's to send, and threads do not live on in a child."""
         settings = self.settings
         self.safety = Safety()
-        self._metric_sender = MetricSender(lambda: self._exporters.metrics or exporter_from_environment("metrics"))
-        self._log_sender = LogSender(lambda: self._exporters.logs or exporter_from_environment("logs"))
-        self._points: Outbox[MetricsData] = Outbox(
-            "metrics", self._metric_sender.send, settings.queue_points, self.safety
-        )
-        self._events = Outbox("events", self._log_sender.send, settings.queue_events, self.safety)
-        self._buffer = Buffer(settings.export_interval_ns, settings.buffer_rows, self.safety)
-        self._journal = Journal(self._events, lambda: self.resource, settings.publish_interval, self.safety)
+        self._outgoing = Outgoing(self._exporters, settings, self.safety)
+        first = None if self._replays else _FIRST_INTERVAL_NS
+        self._buffer = Buffer(settings.export_interval_ns, settings.buffer_rows, self.safety, first)
+        self._journal = Journal(self._outgoing.events, lambda: self.resource, settings.publish_interval, self.safety)
         self.explainer = Explainer(self.record, self.clock, self.safety, self._replays)
-        self._working = threading.RLock()
+        self._flush_work = FlushWork(
+            self._buffer,
+            self._journal,
+            self._outgoing.points,
+            lambda: self.resource,
+            self.safety,
+            settings,
+            self._replays,
+        )
+        self._flusher = Flusher(self._round, self._outgoing.prepare, self._until_next, self.safety)
         self._registering = threading.Lock()
-        self._wake = threading.Event()
-        self._caught_up = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._started = False
+        self._cutting = False
+        self._lost_before = 0
         self._resource: Resource | None = None
-        self._reported: dict[str, dict[str, int]] = {}
         self._stopped = self._off
         if self._off:
             self.explainer.stop()
@@ -138,12 +143,15 @@ class Pipeline:
             return
         try:
             urgent = self._buffer.add(call)
-            if self._thread is None:
+            if not self._started:
                 self._start()
             if urgent:
-                self._wake.set()
-                if self._replays and self._thread is not None:
-                    self._keep_pace()
+                if self._flusher.runs:
+                    self._flusher.wake()
+                    if self._replays:
+                        self._keep_pace()
+                elif not self._replays:
+                    self._work_here()
         except Exception as error:
             self.safety.failed("record", error)
 
@@ -154,7 +162,7 @@ class Pipeline:
                 self.safety.dropped("stopped", 1)
             return
         try:
-            if self._thread is None:
+            if not self._started:
                 self._start()
             self._journal.record(feedback, _REPLAY_WAIT if self._replays else self.settings.outcome_wait, self._replays)
         except Exception as error:
@@ -166,134 +174,119 @@ class Pipeline:
         """Summarise and send everything that was recorded so far.
 
         Returns:
-            Whether everything was sent within ``timeout`` seconds.
+            Whether everything that was recorded since the last flush was sent, within ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
-        try:
-            self.explainer.drain(timeout / 2)
-            self._buffer.close(self.clock())
-            self._buffer.cut(self.clock())
-            self._work()
-            self._journal.send()
-        except Exception as error:
-            self.safety.failed("flush", error)
-        sent = [outbox.drain(max(deadline - time.monotonic(), 0)) for outbox in (self._events, self._points)]
-        return all(sent)
+        if not self.works:
+            self._outgoing.limit(deadline)
+        return self._flush(deadline, None)
 
-    def shutdown(self, timeout: float) -> bool:
-        """Flush and end the threads; True when everything was sent."""
+    def wake(self) -> None:
+        """Let a flush begin now; safe in a signal's handler."""
+        self._cutting = True
+        self._flusher.wake()
+
+    def hand_over(self, job: Callable[[], None]) -> bool:
+        """Let the flush thread do ``job``; False when there is none. Safe in a signal's handler."""
+        return self._flusher.hand_over(job)
+
+    @property
+    def works(self) -> bool:
+        """Whether the threads of this pipeline run."""
+        return self._flusher.runs
+
+    def shutdown(self, timeout: float, meanwhile: Callable[[float], None] | None = None) -> bool:
+        """Flush and end the threads, within ``timeout`` seconds; what is lost is said in one line.
+
+        Args:
+            timeout: seconds that all of it may take; half a second where nobody listens.
+            meanwhile: done while batches are on their way; takes the seconds that it may last.
+
+        Returns:
+            Whether everything was sent.
+        """
         if self._stopped:
             return True
         deadline = time.monotonic() + timeout
-        sent = self.flush(timeout)
+        self._outgoing.end(deadline)
+        sent = self._flush(deadline, meanwhile)
+        for _ in range(_LAST_ROUNDS):  # other threads may go on predicting
+            if self._buffer.rows and time.monotonic() < deadline:
+                sent = self._flush(deadline, None) and sent
         self._stopped = True
         self.explainer.stop()
-        self._wake.set()
-        for outbox in (self._events, self._points):
-            outbox.stop(max(deadline - time.monotonic(), 0))
-        for sender in (self._metric_sender, self._log_sender):
-            try:
-                sender.shutdown()
-            except Exception as error:
-                self.safety.failed("shutdown", error)
+        self._flusher.stop()
+        self._outgoing.stop()
+        self._say_what_is_lost()
         return sent
 
-    # --- the flush thread -------------------------------------------------------------------------------------------
+    def _flush(self, deadline: float, meanwhile: Callable[[float], None] | None) -> bool:
+        def left() -> float:
+            return max(deadline - time.monotonic(), 0)
+
+        self.explainer.drain(left() / 2)
+        done = self._flusher.ask(left())
+        if meanwhile is not None:
+            meanwhile(left() / 2)
+        sent = self._outgoing.drain(deadline)
+        lost, self._lost_before = self._lost_before, self.safety.lost
+        return done and sent and lost == self._lost_before
+
+    def _say_what_is_lost(self) -> None:
+        points, events = self._outgoing.points, self._outgoing.events
+        rows, others = self._buffer.rows + points.rows, events.size + self._journal.waiting
+        if rows or others:
+            self.safety.lose(rows, others, points.trouble or events.trouble or "no answer in time")
+
+    # --- threads ----------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         with self._registering:
-            if self._thread is None and not self._stopped:
-                try:
-                    _ = self.resource  # detecting it needs a thread pool, which an ending interpreter no longer gives
-                    self._points.start()
-                    self._events.start()
-                    thread = threading.Thread(target=self._run, name="tidegauge-flush", daemon=True)
-                    thread.start()
-                    self._thread = thread
-                except RuntimeError as error:  # the interpreter is ending: what waits is sent by its last flush
-                    self.safety.failed("thread", error)
-        self._wake.set()  # publish baselines at first use, not at the end of the first interval
+            if self._started or self._stopped:
+                return
+            _ = self.resource  # detecting it takes a while
+            self._start_threads()
+            self._started = True
+        self.started()
+        self._flusher.wake()  # publish baselines at first use, not at the end of the first interval
 
-    def _run(self) -> None:
-        with suppressed():
-            self._prepare()
-            while not self._stopped:
-                self._wake.wait(self._until_next())
-                self._wake.clear()
-                try:
-                    if not self._replays:
-                        self._buffer.close(self.clock())
-                    self._work()
-                    self._journal.send()
-                except Exception as error:
-                    self.safety.failed("flush", error)
-                with self._caught_up:
-                    self._caught_up.notify_all()
+    def _start_threads(self) -> None:
+        try:
+            self._outgoing.start()
+            self._flusher.start()
+        except RuntimeError as error:
+            self.safety.failed("thread", error, "calls send what they recorded themselves, once an interval")
 
-    def _prepare(self) -> None:
-        for sender in (self._metric_sender, self._log_sender):
-            try:
-                sender.exporter()
-            except Exception as error:
-                self.safety.failed("exporter", error)
+    def _round(self, everything: bool) -> None:
+        everything, self._cutting = everything or self._cutting, False
+        self._flush_work.do(list(self._models.values()), self.clock, everything)
+
+    def _work_here(self) -> None:
+        """Do what no thread does; the last interval is left to the end of the process."""
+        with self._registering:
+            self._start_threads()  # there may be some again
+        if self.works:
+            self._flusher.wake()
+            return
+        deadline = time.monotonic() + _MOST_IN_A_CALL
+        self._outgoing.limit(deadline)
+        self._flusher.ask(_MOST_IN_A_CALL)
+        self._outgoing.drain(deadline)
 
     def _until_next(self) -> float:
         length = self.settings.export_interval_ns
         if self._replays:
             return min(length / 1e9, 1.0)
-        return (length - self.clock() % length) / 1e9 + 0.001
+        now = self.clock()
+        due = length - now % length if (ends := self._buffer.ends) is None else max(ends - now, 0)
+        return due / 1e9 + 0.001
 
     def _keep_pace(self) -> None:
         deadline = time.monotonic() + _REPLAY_WAIT
         if self._is_behind():
-            with self._caught_up:
-                self._caught_up.wait_for(lambda: not self._is_behind(), _REPLAY_WAIT)
-        if self._points.crowded:
-            self._points.wait_for_room(max(deadline - time.monotonic(), 0))
+            self._flusher.wait_for(lambda: not self._is_behind(), _REPLAY_WAIT)
+        if self._outgoing.points.crowded:
+            self._outgoing.points.wait_for_room(max(deadline - time.monotonic(), 0))
 
     def _is_behind(self) -> bool:
         return self._buffer.waiting > _MOST_INTERVALS_BEHIND or self._buffer.rows * 2 > self.settings.buffer_rows
-
-    def _work(self) -> None:
-        with self._working:
-            self._journal.publish(list(self._models.values()), self.clock())
-            ready: list[Produced] = []
-            for interval, calls, weight, over in self._buffer.take():
-                try:
-                    self._summarise(interval, calls)
-                finally:
-                    self._buffer.done(weight)
-                if over:
-                    ready += self._points_of(interval)
-                if len(ready) >= MOST_POINTS:
-                    *full, ready = batches(ready)
-                    for batch in full:
-                        self._put(batch)
-            for batch in batches(ready):
-                self._put(batch)
-
-    def _summarise(self, interval: Interval, calls: Sequence[Any]) -> None:
-        self._journal.tell(calls, self.settings.prediction_events, self.settings.outcome_wait if self._replays else 0.0)
-        groups: dict[Model, list[Any]] = {}
-        for call in calls:
-            groups.setdefault(call.model, []).append(call)
-        for model, group in groups.items():
-            try:
-                summary = interval.summaries.get(model)
-                if summary is None:
-                    summary = interval.summaries[model] = ModelSummary(model)
-                summary.add(group)
-            except Exception as error:
-                self.safety.failed("summarise", error)
-
-    def _points_of(self, interval: Interval) -> list[Produced]:
-        points: list[Produced] = []
-        for summary in interval.summaries.values():
-            try:
-                points += produce(summary, interval.start, interval.end)
-            except Exception as error:
-                self.safety.failed("produce", error)
-        return points + counted(self.safety, self._reported, interval.start, interval.end)
-
-    def _put(self, points: Sequence[Produced]) -> None:
-        self._points.put(request(points, self.resource), len(points))

@@ -121,6 +121,12 @@ def counted(safety: Safety, reported: dict[str, dict[str, int]], start: int, end
     return points
 
 
+def rows_of(points: Iterable[Produced]) -> int:
+    """Rows predicted that the points tell of."""
+    counts = (point for metric, point in points if metric == semconv.METRIC_PREDICTIONS)
+    return sum(int(point.value) for point in counts if isinstance(point, NumberDataPoint))
+
+
 def metrics(points: Iterable[Produced]) -> list[Metric]:
     """Put the points of each metric together; all but one are deltas, all sums are monotonic."""
     groups: dict[tuple[str, type], list[Point]] = {}

@@ -2,6 +2,8 @@
 
 Decorators are made at import, long before the application configures anything, so they look the pipeline up at each
 call. It is made at the first call that needs one, with settings from the environment, unless `configure` came first.
+What must not happen in a call happens at decoration: an import that is under way when the process forks is never done
+in the child.
 This holder is the only state of the package that changes at run time.
 """
 
@@ -10,27 +12,61 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
+from collections.abc import Callable
 from typing import Final
 
+from tidegauge._children import before_exit
+from tidegauge._export import warm
+from tidegauge._gate import GATE
 from tidegauge._pipeline import Pipeline
 from tidegauge._settings import Settings
+from tidegauge._sigterm import Sigterm
+from tidegauge._spans import Spans
 from tidegauge.errors import TidegaugeError
 
 
 class Process:
-    """Holds the pipeline; takes care of forks and of the interpreter's end.
+    """Holds the pipeline; takes care of forks and of the process's end.
 
     Attributes:
         pipeline: the pipeline in use; None before the first use, and when the SDK is switched off.
         off: the SDK is switched off, or could not be set up.
+        spans: the tracer provider that `configure` has set; None when the application has its own.
     """
 
     def __init__(self) -> None:
         self.pipeline: Pipeline | None = None
         self.off = False
+        self.spans: Spans | None = None
         self._idle: Pipeline | None = None
         self._lock = threading.Lock()
         self._hooked = False
+        self._prepared = False
+        self._forked = False
+        self._sigterm = Sigterm(self)
+
+    def prepare(self, settings: Settings | None = None) -> None:
+        """Do what no call may do: import exporters, set the handler of SIGTERM. Never raises.
+
+        Args:
+            settings: those that hold from now on; when left out, only the first time does anything.
+        """
+        if settings is None:
+            if self._prepared:
+                return
+            settings = self.pipeline.settings if self.pipeline is not None else _quiet_settings()
+        self._prepared = True
+        if settings.disabled:
+            return
+        try:
+            warm()
+            if settings.sigterm:
+                self._sigterm.install()
+            else:
+                self._sigterm.remove()
+        except Exception as error:
+            self.idle().safety.failed("prepare", error)
 
     def current(self) -> Pipeline | None:
         """The pipeline, made at the first call; None when the SDK is switched off. Never raises."""
@@ -70,6 +106,7 @@ class Process:
             self.pipeline, self.off, self._idle = pipeline, off, None
 
     def _set_up(self) -> None:
+        self.prepare()
         try:
             settings = Settings.from_environment()
             self.off = settings.disabled
@@ -80,20 +117,60 @@ class Process:
             self.pipeline, self.off = None, True
             self.idle().safety.failed("set_up", error)
 
+    # --- forks and ends ---------------------------------------------------------------------------------------------
+
+    @property
+    def limit(self) -> float:
+        """Seconds that the end of the process may be held up."""
+        return 0.0 if self.pipeline is None else self.pipeline.settings.shutdown_timeout
+
+    def wake(self) -> None:
+        """Let a flush begin; takes no lock."""
+        if self.pipeline is not None:
+            self.pipeline.wake()
+
+    def hand_over(self, job: Callable[[], None]) -> bool:
+        """Let the flush thread do ``job``; False when there is none. Takes no lock."""
+        return self.pipeline is not None and self.pipeline.hand_over(job)
+
+    def end(self) -> None:
+        """The process ends: send everything, within one limit. May be called more than once."""
+        began = time.monotonic()
+        try:
+            if self.pipeline is not None:
+                self.pipeline.shutdown(self.limit, self._end_spans)
+            self._end_spans(max(began + self.limit - time.monotonic(), 0))
+        finally:
+            self._sigterm.release()
+
+    def _end_spans(self, timeout: float) -> None:
+        spans, self.spans = self.spans, None
+        if spans is not None:
+            spans.end(timeout)
+
     def _hook(self) -> None:
+        if self.pipeline is not None:
+            self.pipeline.started = self._started
         if self._hooked:
             return
         self._hooked = True
-        atexit.register(self._at_exit)
+        atexit.register(self.end)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+            os.register_at_fork(
+                before=GATE.before, after_in_parent=GATE.after_in_parent, after_in_child=self._after_fork
+            )
 
-    def _at_exit(self) -> None:
-        if self.pipeline is not None:
-            self.pipeline.shutdown(self.pipeline.settings.shutdown_timeout)
+    def _started(self) -> None:
+        """The first call of this process was recorded."""
+        before_exit(self.end)
+        if self._forked and self.pipeline is not None and self.pipeline.settings.sigterm:
+            self._sigterm.install()  # servers set their handlers anew in each worker
 
     def _after_fork(self) -> None:
+        GATE.after_in_child()
         self._lock = threading.Lock()
+        self._forked = True
+        self._sigterm.after_fork()
         for pipeline in (self.pipeline, self._idle):
             if pipeline is not None:
                 pipeline.after_fork()

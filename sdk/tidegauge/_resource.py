@@ -7,7 +7,7 @@ import uuid
 from typing import Final
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from tidegauge import semconv
 
@@ -23,7 +23,7 @@ def writer_resource(provider: trace.TracerProvider | None = None) -> Resource:
     Args:
         provider: the tracer provider whose resource is the application's.
     """
-    ours = Resource.create({})
+    ours = _detected()
     theirs = getattr(provider, "resource", None)
     resource = theirs if isinstance(theirs, Resource) else ours
     given = resource.attributes.get(semconv.SERVICE_INSTANCE_ID)
@@ -32,3 +32,10 @@ def writer_resource(provider: trace.TracerProvider | None = None) -> Resource:
         return resource
     unique = str(uuid.uuid4())
     return resource.merge(Resource({semconv.SERVICE_INSTANCE_ID: unique if given is None else f"{given}:{unique}"}))
+
+
+def _detected() -> Resource:
+    try:
+        return Resource.create({})
+    except RuntimeError:  # it detects in a thread pool, which Python refuses once the main thread has ended
+        return OTELResourceDetector().detect()

@@ -70,6 +70,22 @@ class Safety:
                 "Tidegauge dropped data (%s). Further drops for this reason are counted, not logged.", reason
             )
 
+    def lose(self, rows: int, events: int, why: str) -> None:
+        """Count and say what was still waiting when the process ended.
+
+        Args:
+            rows: rows predicted that were never sent.
+            events: outcomes and other events that were never sent.
+            why: what kept them, in words of our own.
+        """
+        self._count(self._drops, "exit", rows + events, "")
+        _logger.warning(
+            "Tidegauge lost %d predicted rows and %d events that could not be sent before the end: %s.",
+            rows,
+            events,
+            why,
+        )
+
     def came_late(self, rows: int) -> None:
         """Count rows whose time lay before an interval that had been closed; they were counted into the current one."""
         with self._lock:
@@ -86,6 +102,12 @@ class Safety:
         """What was dropped so far, by reason."""
         with self._lock:
             return dict(self._drops)
+
+    @property
+    def lost(self) -> int:
+        """How much was dropped so far, for whatever reason."""
+        with self._lock:
+            return self._drops.total()
 
     @property
     def late(self) -> int:

@@ -48,7 +48,8 @@ class Settings:
         prediction_details: send an event for each predicted row with its features and what came out, of all functions
             that do not say ``details=`` themselves, and not of those with ``capture="none"``.
         publish_interval: seconds between two publications of the same baseline.
-        shutdown_timeout: seconds that the end of the process may be held up by the last export.
+        shutdown_timeout: seconds that the end of the process may be held up, by all of it together.
+        sigterm: have everything sent when SIGTERM ends the process; see `tidegauge._sigterm`.
         disabled: do nothing at all; ``OTEL_SDK_DISABLED=true`` says the same.
 
     Raises:
@@ -72,6 +73,7 @@ class Settings:
     prediction_details: bool = _setting("TIDEGAUGE_PREDICTION_DETAILS", False, _flag)
     publish_interval: float = _setting("TIDEGAUGE_PUBLISH_INTERVAL", 3600.0, float)
     shutdown_timeout: float = _setting("TIDEGAUGE_SHUTDOWN_TIMEOUT", 5.0, float)
+    sigterm: bool = _setting("TIDEGAUGE_SIGTERM", True, _flag)
     disabled: bool = _setting("TIDEGAUGE_DISABLED", False, _flag)
 
     def __post_init__(self) -> None:

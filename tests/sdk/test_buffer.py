@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.sdk.builders import HOUR, by_name, small_baseline
+from tests.sdk.builders import HOUR, SECOND, by_name, small_baseline
 from tidegauge import Baseline, Settings, monitor, prediction
 from tidegauge._buffer import Buffer
 from tidegauge._model import Model
@@ -123,3 +123,20 @@ def test_a_later_baseline_holds():
             predict({"age": 30.0, "colour": "red"})
         published = [event["name"] for event in seen.events]
     assert published == ["ml.baseline.published"]
+
+
+def test_the_first_interval_is_short_and_intervals_meet_without_overlap():
+    buffer = Buffer(10 * SECOND, 100, Safety(), first=SECOND)
+    found = []
+    for seconds in (3.5, 4.4, 4.6, 9.9, 10.1, 25.0):
+        buffer.add(Call(1, HOUR + round(seconds * SECOND)))
+    buffer.close(HOUR + 30 * SECOND)
+    for interval, calls, _, _ in buffer.take():
+        found.append(((interval.start - HOUR) / SECOND, (interval.end - HOUR) / SECOND, len(calls)))
+    assert found == [(0.0, 4.5, 2), (4.5, 10.0, 2), (10.0, 20.0, 1), (20.0, 30.0, 1)]
+
+
+def test_the_first_interval_does_not_cross_an_edge():
+    buffer = Buffer(10 * SECOND, 100, Safety(), first=SECOND)
+    buffer.add(Call(1, HOUR + 9_500_000_000))
+    assert buffer.ends == HOUR + 10 * SECOND

@@ -186,7 +186,8 @@ def test_a_replay_waits_for_room_as_long_as_something_is_sent():
     outbox = Outbox("events", lambda batch: sent.extend(batch()) or True, 4_000, safety)
     outbox.start()
     Journal(outbox, lambda: None, 3600, safety).tell(calls, announce=False, wait=60)
-    assert outbox.stop(60)
+    assert outbox.drain(60)
+    outbox.stop()
     assert (len(sent), safety.drops, safety.failures) == (20_000, {}, {})
 
 

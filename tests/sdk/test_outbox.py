@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from tests.sdk.builders import HOUR, FlakyMetrics, by_name
-from tidegauge import ManualClock, Settings, monitor
+from tidegauge import ManualClock, Settings, monitor, prediction
 from tidegauge._export import Exporters
-from tidegauge._outbox import Outbox, RefusedError
+from tidegauge._outbox import Outbox, RefusedError, UnreachableError
 from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge._safety import Safety
@@ -49,7 +49,8 @@ def filled(receiver, started):
 def test_a_batch_that_can_never_be_sent_is_dropped_and_counted_and_the_rest_goes_on(started):
     receiver = Receiver([True, RefusedError("not_encodable"), True])
     outbox, safety = filled(receiver, started)
-    assert outbox.stop(10)
+    assert outbox.drain(10)
+    outbox.stop()
     assert receiver.seen == ["a", "b", "c"]
     assert safety.drops == {"metrics_not_encodable": 2}
     assert safety.failures == {}
@@ -60,10 +61,8 @@ def test_a_batch_that_can_never_be_sent_is_dropped_and_counted_and_the_rest_goes
 def test_a_batch_that_failed_is_sent_again_before_those_behind_it(started):
     receiver = Receiver([ConnectionError("no route"), False])
     outbox, safety = filled(receiver, started)
-    for _ in range(5):
-        if outbox.drain(10):
-            break
-    outbox.stop(1)
+    assert outbox.drain(10)
+    outbox.stop()
     assert receiver.seen == ["a", "a", "a", "b", "c"]
     assert safety.drops == {}
     assert safety.failures == {"export_metrics": 2}
@@ -109,7 +108,10 @@ def test_the_threads_of_the_outboxes_run_from_the_first_call():
             return 1.5
 
         predict({"x": 1.0})
-        assert [outbox._thread.is_alive() for outbox in (pipeline._points, pipeline._events)] == [True, True]
+        assert [
+            part._thread.is_alive()
+            for part in (pipeline._outgoing.points, pipeline._outgoing.events, pipeline._flusher)
+        ] == [True] * 3
 
 
 def test_rows_and_outcomes_after_the_end_are_counted():
@@ -122,3 +124,37 @@ def test_rows_and_outcomes_after_the_end_are_counted():
         PROCESS.pipeline.shutdown(10)
         assert predict({"x": 1.0}) == 1.5
         assert seen.drops == {"stopped": 1}
+
+
+def test_a_drain_tries_again_until_the_time_is_up():
+    receiver = Receiver([False] * 4)
+    outbox, _ = filled(receiver, started=True)
+    assert outbox.drain(60)
+    outbox.stop()
+    assert receiver.seen == ["a"] * 5 + ["b", "c"]
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["thread", "caller"])
+def test_the_end_gives_up_soon_where_nobody_listens_and_knows_what_is_lost(started, caplog):
+    safety = Safety()
+    outbox = Outbox("metrics", Receiver([UnreachableError("nobody listens there")] * 1_000), 100, safety)
+    if started:
+        outbox.start()
+    outbox.end()
+    outbox.put("a", 1, rows=7)
+    outbox.put("b", 1, rows=5)
+    assert not outbox.drain(3_600)  # or this test would last an hour
+    outbox.stop()
+    assert (outbox.rows, outbox.trouble) == (12, "nobody listens there")
+    assert caplog.text == ""
+
+
+def test_a_flush_is_not_true_when_rows_were_lost_since_the_last_one():
+    with capture(Settings(buffer_rows=2, export_interval=3600)) as seen:
+        PROCESS.pipeline._start = lambda: None  # nobody makes room
+        with prediction("m", version="1") as p:
+            p.features([{"x": 1.0}] * 2)
+        with prediction("m", version="1") as p:
+            p.features([{"x": 1.0}])
+        assert seen.drops == {"buffer_full": 1}
+        assert [seen.flush(), seen.flush()] == [False, True]

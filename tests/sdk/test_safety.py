@@ -40,7 +40,7 @@ BREAKS = {
     "baseline": ("tidegauge.baseline.Baseline.to_bytes", "publish"),
     "check": ("tidegauge._check.RowCheck.look", "span"),
     "summariser": ("tidegauge._summarise.ModelSummary.add", "summarise"),
-    "points": ("tidegauge._pipeline.produce", "produce"),
+    "points": ("tidegauge._flush.produce", "produce"),
     "buffer": ("tidegauge._buffer.Buffer.add", "record"),
     "tracer": ("opentelemetry.sdk.trace.Tracer.start_span", "span"),
     "model": ("tidegauge._pipeline.Pipeline.model", "begin"),

@@ -111,6 +111,7 @@ class Recorder:
             id=change.id,
             opened=known.opened if known else moment(said_at),
             closed=moment(said_at) if change.kind == "closed" else None,
+            close_reason=change.reason,
             change_point=moment(change.change_point),
             level="material" if change.state is State.MATERIAL else "changed",
             pages=pages(change, effect) or (known is not None and known.pages),

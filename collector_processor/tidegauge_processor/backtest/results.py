@@ -15,7 +15,7 @@ from tidegauge_processor import comparison
 from tidegauge_processor.backtest.evaluations import EvaluationRecord, LabelsRecord, ReliabilityRecord
 from tidegauge_processor.backtest.record import Number, Record
 from tidegauge_processor.performance.effect import Effect
-from tidegauge_processor.verdicts.state import State
+from tidegauge_processor.verdicts.state import CloseReason, State
 from tidegauge_processor.verdicts.types import Stream
 
 FORMAT: Final = "tidegauge.backtest/1"
@@ -91,6 +91,7 @@ class IncidentRecord(Record):
         id: key of the incident.
         opened: when it would have been said: the end of the window that showed it.
         closed: when its end would have been said; null while it is open.
+        close_reason: why it closed, which in a backtest is that all is well again; null while it is open.
         change_point: when the change most likely began.
         level: ``material`` when its size is surely above the floor, else ``changed``.
         pages: whether it was worth a page: material, and not only the inputs with performance surely unchanged.
@@ -101,6 +102,7 @@ class IncidentRecord(Record):
     id: str
     opened: datetime
     closed: datetime | None
+    close_reason: CloseReason | None
     change_point: datetime
     level: Literal["changed", "material"]
     pages: bool

@@ -89,9 +89,10 @@ class Writers:
 
         From the last goodbye on, time passes with the clock on the wall: others may follow.
         """
-        if not self._known or any(known.is_alive(now, idle) for known in self._known.values()):
+        gone = [known for known in self._known.values() if known.gone]
+        if not gone or any(known.is_alive(now, idle) for known in self._known.values()):
             return None
-        return max((known.end + now - known.heard for known in self._known.values() if known.gone), default=None)
+        return max(known.end for known in gone) + now - max(known.heard for known in gone)
 
     def give_up(self, writers: Collection[str]) -> None:
         """Wait no longer for writers until they have caught up."""

@@ -5,11 +5,14 @@ from tidegauge._export.exporters import (
     SCOPE,
     VERSION,
     Exporters,
+    Limited,
     LogSender,
     MetricSender,
     batches,
+    exporter_class,
     exporter_from_environment,
     request,
+    warm,
 )
 
 __all__ = [
@@ -17,9 +20,12 @@ __all__ = [
     "SCOPE",
     "VERSION",
     "Exporters",
+    "Limited",
     "LogSender",
     "MetricSender",
     "batches",
+    "exporter_class",
     "exporter_from_environment",
     "request",
+    "warm",
 ]

@@ -9,11 +9,12 @@ ready-made deltas, which the metrics API cannot take. The usual variables hold: 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points, version
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -30,6 +31,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tidegauge import semconv
+from tidegauge._export.limit import Limit
 from tidegauge._outbox import RefusedError
 from tidegauge._points import Produced, metrics
 from tidegauge.errors import ConfigurationError
@@ -41,7 +43,14 @@ MOST_POINTS: Final = 1_000
 """Points of one request."""
 
 _MOST_BYTES: Final = 3 << 20  # receivers of gRPC take 4 MiB unless they are told otherwise
-_PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+_PROTOCOLS: Final = ("grpc", "http/protobuf")
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An exporter whose requests can be given a limit in time."""
+
+    limit: Limit
 
 
 class _Stoppable(Protocol):
@@ -68,24 +77,45 @@ def exporter_from_environment(signal: str) -> Any:
     Raises:
         ConfigurationError: the protocol is unknown.
     """
+    make = exporter_class(signal)
+    return None if make is None else make()
+
+
+def exporter_class(signal: str) -> Callable[[], Any] | None:
+    """What makes the exporter for ``signal``, imported but not yet called; None when the signal is switched off.
+
+    Raises:
+        ConfigurationError: the protocol is unknown.
+    """
     asked = os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip().lower()
     if asked == "none":
         return None
     if asked == "console":
-        return _load(signal, "console")()
+        return _load(signal, "console")
     variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
     protocol = (os.environ.get(variable) or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "grpc").strip()
     if protocol not in _PROTOCOLS:
         raise ConfigurationError(f"{variable} must be one of {', '.join(_PROTOCOLS)}, not {protocol!r}")
-    if signal == "traces":
-        return _load(signal, _PROTOCOLS[protocol])()
     if protocol == "grpc":
         from tidegauge._export import over_grpc  # gRPC takes a while to import and is not always used
 
-        return over_grpc.GrpcMetricExporter() if signal == "metrics" else over_grpc.GrpcLogExporter()
+        return over_grpc.EXPORTERS[signal]
     from tidegauge._export import over_http
 
-    return over_http.HttpMetricExporter() if signal == "metrics" else over_http.HttpLogExporter()
+    return over_http.EXPORTERS[signal]
+
+
+def warm() -> None:
+    """Import now what sending metrics and events needs, and what tells who sends.
+
+    Raises:
+        ConfigurationError: the protocol is unknown.
+    """
+    Resource.create({})  # its detectors are plugins
+    made = [exporter_class(signal) for signal in ("metrics", "logs")]
+    for module in {sys.modules[make.__module__] for make in made if make is not None}:
+        if hasattr(module, "warm"):
+            module.warm()
 
 
 class _Sender(Generic[_Exporter]):
@@ -100,6 +130,7 @@ class _Sender(Generic[_Exporter]):
         self._lock = threading.Lock()
         self._made = False
         self._exporter: _Exporter | None = None
+        self._deadline: float | None = None
 
     def exporter(self) -> _Exporter | None:
         """The exporter, made when it is needed first."""
@@ -107,13 +138,22 @@ class _Sender(Generic[_Exporter]):
             if not self._made:
                 self._exporter = self._make()
                 self._made = True
+                self._apply_limit()
             return self._exporter
+
+    def limit(self, deadline: float) -> None:
+        """Let no request from now on take longer than until ``deadline``, by the monotonic clock."""
+        self._deadline = deadline
+        self._apply_limit()
 
     def shutdown(self) -> None:
         """Shut the exporter down when there is one."""
-        with self._lock:
-            if self._exporter is not None:
-                self._exporter.shutdown()
+        if self._exporter is not None:
+            self._exporter.shutdown()
+
+    def _apply_limit(self) -> None:
+        if isinstance(self._exporter, Limited):
+            self._exporter.limit.deadline = self._deadline
 
 
 class MetricSender(_Sender[MetricExporter]):

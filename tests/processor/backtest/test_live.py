@@ -135,6 +135,7 @@ def assert_same(found: Backtest, counted: dict[int, dict[Stream, Any]], expected
     for incident in found.incidents:
         last = [change for change in changes if change.id == incident.id][-1]
         assert (incident.level, incident.closed is not None) == (last.state.value, last.change == "closed")
+        assert incident.close_reason == last.close_reason
         assert len(incident.streams) == len(last.streams)
         assert int(incident.change_point.timestamp()) * 10**9 == last.change_point
 

@@ -90,6 +90,7 @@ def test_the_same_evaluations_changes_and_incidents(tmp_path: Path) -> None:
     for incident in ours:
         last = [each for each in labelled if each.id == incident.id][-1]
         assert (incident.level, incident.closed is not None) == (last.state.value, last.change == "closed")
+        assert incident.close_reason == last.close_reason
         assert int(incident.change_point.timestamp()) * 10**9 == last.change_point
         if incident.closed is None and last.cause == "labels":
             continue  # the backtest has tested the last cohort, for whose time to come nobody waits here
