@@ -119,7 +119,7 @@ class LabelJudge:
             return
         if (new := unreadable - memory.unreadable.get(start, 0)) > 0:
             memory.unreadable[start] = unreadable
-            self._fates.count("unreadable_outcome", new)
+            self._fates.count("unreadable_outcome", new, state.key.model)
         yield from said
         memory.stand_unless_older("cohort", said)
         memory.stand_unless_older("selection", said)

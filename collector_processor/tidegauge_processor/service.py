@@ -91,6 +91,7 @@ class Service:
                 join_of(config, self._store, self._telemetry),
                 learning_of(config),
                 lambda model: versions_of(config, model),
+                config.limits,
             )
             learned_files.write(config.storage.directory, baselines.values())
             self._resource = attributes.resource(resource_of(config.storage.directory))

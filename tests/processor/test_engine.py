@@ -16,6 +16,7 @@ from tidegauge.summaries import NumericSummary
 from tidegauge.summaries.bins import Bins
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.signals import (
@@ -42,10 +43,15 @@ LATER = hour(10_000)  # the wall clock of a processor that reads history
 class Bench:
     """An engine and what it counts."""
 
-    def __init__(self, units: dict[str, bytes] | None = None, timing: Timing = TIMING) -> None:
+    def __init__(
+        self, units: dict[str, bytes] | None = None, timing: Timing = TIMING, limits: Limits | None = None
+    ) -> None:
         self.telemetry = Telemetry()
         known = Baselines({baseline().id: baseline()})
-        self.engine = Engine(timing, known, lambda _: Policy(scales=(1, 3)), 1_000, self.telemetry, units or {})
+        policy = Policy(scales=(1, 3))
+        self.engine = Engine(
+            timing, known, lambda _: policy, 1_000, self.telemetry, units or {}, limits=limits or Limits()
+        )
 
     def take(self, *requests: bytes, kind: SignalKind = SignalKind.METRICS, now: int = LATER) -> list[Signal]:
         for request in requests:

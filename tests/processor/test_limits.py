@@ -14,7 +14,8 @@ from tidegauge import Baseline, semconv
 from tidegauge.baseline import CategoricalFeature
 from tidegauge.summaries import NumericSummary
 from tidegauge.summaries.bins import Bins
-from tidegauge_processor import engine, windowing
+from tidegauge_processor import windowing
+from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.otlp import attributes, encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.records import StreamKey
@@ -182,9 +183,8 @@ def test_error_types_beyond_the_limit_are_other(monkeypatch: pytest.MonkeyPatch)
     }
 
 
-def test_models_beyond_the_limit_are_counted_until_a_dead_one_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MOST_MODELS", 2)
-    bench = Bench(timing=replace(TIMING, retention=48 * HOUR))
+def test_models_beyond_the_limit_are_counted_until_a_dead_one_is_forgotten() -> None:
+    bench = Bench(timing=replace(TIMING, retention=48 * HOUR), limits=Limits(models=2))
     named = [Writer(model=f"model-{place}", baseline=baseline().id) for place in range(3)]
     bench.take(*(flush(rows(20, 1), hour(0), writer) for writer in named))
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) > 0

@@ -203,10 +203,16 @@ class Limits(Section):
     Attributes:
         identity_bytes: longest name of a model, version, feature, segment, writer, baseline or prediction, in UTF-8.
         request_nesting: how deep messages of a request may lie in one another; no parser takes more than 100.
+        models: models that are kept at once, by name; beyond, those that are silent make room, the longest first.
+        versions_per_model: versions of one model, likewise.
+        windows_ahead: windows of a model version that may begin later than the clock on the wall says.
     """
 
     identity_bytes: Count = 1024
     request_nesting: Annotated[int, Field(ge=10, le=100)] = 100  # attributes of exemplars lie nine deep
+    models: Count = 500
+    versions_per_model: Count = 20
+    windows_ahead: Count = 100
 
 
 class Drift(Section):
