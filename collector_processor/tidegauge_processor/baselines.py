@@ -1,27 +1,54 @@
 """The baselines that the processor knows: from a folder, from its own store, and from applications that publish them.
 
 A baseline is known by the digest of its content, so a repeat changes nothing and nothing can be mistaken for another.
-Published baselines come in parts, in any order, each possibly more than once.
+Published baselines come in parts (`parts`), and are kept as long as there is room for them (`shelf_room`).
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError
+from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.learned import is_learned
+from tidegauge_processor.parts import Parts
 from tidegauge_processor.records import BaselinePart, ModelKey
+from tidegauge_processor.shelf_room import BASELINES, ShelfRoom
 
 LARGEST: Final = 64 << 20
 """Bytes that a published baseline may have when unpacked."""
 
-_MOST_PENDING: Final = 32
+_LIMITS: Final = Limits()
+
+
+class RefusedError(BaselineError):
+    """A published baseline is not taken.
+
+    Attributes:
+        reason: what it is counted under.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Published(NamedTuple):
+    """A baseline that has become complete.
+
+    Attributes:
+        baseline: itself.
+        data: its JSON.
+        leaving: ids of those that had to go for it.
+    """
+
+    baseline: Baseline
+    data: bytes
+    leaving: tuple[str, ...]
 
 
 class Baselines(Mapping[str, Baseline]):
@@ -29,15 +56,20 @@ class Baselines(Mapping[str, Baseline]):
 
     Args:
         known: baselines read before.
+        limits: how much may be published.
+
+    Attributes:
+        parts: parts of those that are not complete yet.
     """
 
-    def __init__(self, known: Mapping[str, Baseline] | None = None) -> None:
+    def __init__(self, known: Mapping[str, Baseline] | None = None, limits: Limits = _LIMITS) -> None:
         self._known = dict(known or {})
         self._by_model = {ModelKey(b.model, b.version): b for b in self._known.values()}
-        self._pending: dict[str, dict[int, BaselinePart]] = {}
+        self._room = ShelfRoom(limits.baselines_mib << 20)
+        self.parts = Parts(limits.baseline_pending_mib << 20)
 
     @classmethod
-    def read(cls, folder: Path | None, stored: Mapping[str, bytes]) -> Baselines:
+    def read(cls, folder: Path | None, stored: Mapping[str, bytes], limits: Limits = _LIMITS) -> Baselines:
         """Read those in the store and those in ``folder`` (``*.json``); the folder's come last and so are in force.
 
         Of the stored ones those that were learned come first: one that somebody made stands above them.
@@ -46,13 +78,19 @@ class Baselines(Mapping[str, Baseline]):
             BaselineError: the folder or a file in it cannot be read.
         """
         found = sorted((Baseline.from_bytes(data) for data in stored.values()), key=lambda each: not is_learned(each))
+        published = {each.id: len(stored[each.id]) for each in found if not is_learned(each)}
         if folder is not None:
             if not folder.is_dir():
                 raise BaselineError(f"baselines: {folder} is not a folder; create it or take the key out")
             found += [Baseline.load(path) for path in sorted(folder.glob("*.json"))]
-        return cls({baseline.id: baseline for baseline in found})
+        baselines = cls({baseline.id: baseline for baseline in found}, limits)
+        for each in found[: len(stored)]:
+            if each.id in published and each.id not in {other.id for other in found[len(stored) :]}:
+                baselines._room.put(each.id, published[each.id])
+        return baselines
 
     def __getitem__(self, id: str) -> Baseline:
+        self._room.use(id)
         return self._known[id]
 
     def __iter__(self) -> Iterator[str]:
@@ -75,45 +113,52 @@ class Baselines(Mapping[str, Baseline]):
         self._known[baseline.id] = baseline
         self._by_model[ModelKey(baseline.model, baseline.version)] = baseline
 
-    def dump_pending(self) -> bytes | None:
-        """Parts of baselines that are not complete, as bytes; None when there are none."""
-        rows = [
-            [part.baseline, part.part, part.parts, base64.b64encode(part.body).decode()]
-            for parts in self._pending.values()
-            for part in parts.values()
-        ]
-        return json.dumps(rows).encode() if rows else None
-
-    def load_pending(self, data: bytes) -> None:
-        """Read what `dump_pending` wrote."""
-        for baseline, part, parts, body in json.loads(data):
-            self.add_part(BaselinePart(baseline, part, parts, base64.b64decode(body)))
-
-    def add_part(self, part: BaselinePart) -> Baseline | None:
+    def add_part(
+        self, part: BaselinePart, now: int = 0, in_force: Callable[[], Collection[str]] = frozenset
+    ) -> Published | None:
         """Take up a published part; the baseline when it is the last one missing.
 
+        Args:
+            part: the part.
+            now: the clock on the wall, ns since the epoch.
+            in_force: gives the ids of the baselines that windows are compared with, which are kept.
+
         Raises:
-            BaselineError: the parts together are not the baseline that they promise, or too many baselines wait for
-                parts, so that the oldest of them was given up.
+            RefusedError: the parts together are not the baseline that they promise, or there is no room for it.
         """
         known = self._known.get(part.baseline)
         if known is not None:
             self.add(known)  # published again, perhaps after another one: it is in force
             return None
-        parts = self._pending.setdefault(part.baseline, {})
-        parts[part.part] = part
-        if len(parts) < part.parts:
-            if len(self._pending) > _MOST_PENDING:
-                oldest = next(iter(self._pending))
-                del self._pending[oldest]
-                raise BaselineError(f"baseline {oldest} is given up: {_MOST_PENDING} others wait for their parts too")
-            return None
-        del self._pending[part.baseline]
-        baseline = Baseline.from_bytes(_unpacked(b"".join(parts[number].body for number in sorted(parts))))
-        if baseline.id != part.baseline:
-            raise BaselineError(f"baseline {part.baseline} was published with the content of {baseline.id}")
+        try:
+            packed = self.parts.add(part, now)
+            published = None if packed is None else self._complete(part.baseline, _unpacked(packed), in_force())
+        except BaselineError as error:
+            self.parts.refuse(part)
+            raise RefusedError(getattr(error, "reason", "baseline"), str(error)) from error
+        if published is not None:
+            self.parts.forget(part.baseline)
+        return published
+
+    def _complete(self, id: str, data: bytes, in_force: Collection[str]) -> Published:
+        leaving = self._room.leaving(len(data), in_force)
+        if leaving is None:
+            raise RefusedError(BASELINES, f"baseline {id}: those in use take up limits.{BASELINES}")
+        baseline = Baseline.from_bytes(data)
+        if baseline.id != id:
+            raise BaselineError(f"baseline {id} was published with the content of {baseline.id}")
+        for each in leaving:
+            self._remove(each)
+        self._room.put(id, len(data))
         self.add(baseline)
-        return baseline
+        return Published(baseline, data, tuple(leaving))
+
+    def _remove(self, id: str) -> None:
+        self._room.remove(id)
+        gone = self._known.pop(id)
+        key = ModelKey(gone.model, gone.version)
+        if self._by_model.get(key) == gone:
+            del self._by_model[key]
 
 
 def _unpacked(data: bytes) -> bytes:

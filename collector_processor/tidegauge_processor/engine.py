@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import BaselineError, ConfigurationError
+from tidegauge.errors import ConfigurationError
 from tidegauge.summaries import OTHER
 from tidegauge_processor import late, windowing
 from tidegauge_processor.ahead import WINDOWS_AHEAD, hold_back, make_room_ahead
@@ -23,7 +23,9 @@ from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.hearing import hear
 from tidegauge_processor.labels import LabelJudge
+from tidegauge_processor.parts import PREFIX
 from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.publishing import Publishing
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.room import Doorkeeper
 from tidegauge_processor.selections import SelectionJudge
@@ -37,7 +39,6 @@ from tidegauge_processor.state.roster import Roster
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
 
-_PENDING_BASELINES: Final = "pending baselines"
 _LENGTHS: Final = "lengths"
 """Keys of what belongs to no model; those of models are JSON lists."""
 
@@ -84,14 +85,12 @@ class Engine:
         self._fates = Fates(counter)
         self._join = join
         units = dict(units)
-        pending = units.pop(_PENDING_BASELINES, None)
-        if pending:
-            baselines.load_pending(pending)
-        self._had_pending = bool(pending)
+        baselines.parts.load({name: units.pop(name) for name in [*units] if name.startswith(PREFIX)})
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
         self._new_lengths = _check_lengths(units.pop(_LENGTHS, None), self._lengths)
         self._models = Roster(load_models(units))
         self._limits = limits
+        self._publishing = Publishing(baselines, self._models, self._fates)
         self._doorkeeper = Doorkeeper(self._models, limits, self._heard, timing.idle)
         self._last_seen = max((state.memory.last_seen for state in self._models.values()), default=0)
         self._last_points: dict[ModelKey, int] = {}
@@ -103,7 +102,7 @@ class Engine:
         self._selections = SelectionJudge(timing, baselines, policy, counter)
         self._labels = LabelJudge(timing, baselines, policy, counter)
 
-    def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
+    def apply(self, decoded: Decoded, now: int) -> dict[str, bytes | None]:
         """Take up one request.
 
         Args:
@@ -111,11 +110,11 @@ class Engine:
             now: the clock on the wall, ns since the epoch.
 
         Returns:
-            Baselines that have become complete, as bytes by id, for the store.
+            Baselines that have become complete, as bytes by id, for the store; None for one that had to go.
         """
         for model, number in hold_back(decoded, now).items():
             self._counter.add(semconv.METRIC_PROCESSOR_AHEAD, number, model=model)
-        found = self._add_baselines(decoded)
+        found = self._publishing.take(decoded.baselines, now)
         for (key, start), payload in decoded.payloads.items():
             if self._has_room(key, len(payload.points) + len(payload.spans), now):
                 self._add_payload(key, start, payload, now)
@@ -137,6 +136,7 @@ class Engine:
         said += self._silence.end(now, self._last_points, self._last_outcome)
         for key, state in self._models.items():
             said += self._judge_cohorts(key, state, now)
+        self._publishing.give_up(now)
         oldest = now - self._timing.retention  # nobody can say anything more about those that have no data since
         self._forget([key for key, state in self._models.items() if state.memory.last_seen < oldest])
         return said
@@ -151,9 +151,7 @@ class Engine:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
         found: dict[str, bytes | None] = dict.fromkeys(self._gone)
         found.update(part for state in self._models.values() for part in state.dirty())
-        pending = self._baselines.dump_pending()
-        if pending or self._had_pending:
-            found[_PENDING_BASELINES] = pending
+        found.update(self._baselines.parts.dirty())
         if self._new_lengths:
             found[_LENGTHS] = self._lengths
         return found
@@ -166,7 +164,7 @@ class Engine:
         """Say that all that was `dirty` or `joined` is durable."""
         if self._join:
             self._join.saved()
-        self._had_pending = self._baselines.dump_pending() is not None
+        self._baselines.parts.saved()
         self._new_lengths = False
         self._gone.clear()
         for state in self._models.values():
@@ -180,19 +178,6 @@ class Engine:
             state.memory.writers.wake(self._last_seen, now, self._timing.idle)
         self._last_points = dict.fromkeys(self._models, now)
         self._last_outcome = dict.fromkeys(self._models, now)
-
-    def _add_baselines(self, decoded: Decoded) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for part in decoded.baselines:
-            try:
-                baseline = self._baselines.add_part(part)
-            except BaselineError as error:
-                _log.warning("a published baseline is refused: %s", error)
-                self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, reason="baseline")
-                continue
-            if baseline is not None:
-                found[baseline.id] = baseline.to_bytes()
-        return found
 
     def _has_room(self, key: ModelKey, items: int, now: int) -> bool:
         room = self._doorkeeper.room_for(key, now)

@@ -72,14 +72,14 @@ class Service:
         self._clock = clock
         self._started = clock()
         self._telemetry = Telemetry()
-        self._unsaved: dict[str, bytes] = {}
+        self._unsaved: dict[str, bytes | None] = {}
         self._learned: list[Baseline] = []
         self._store = Store.open(
             config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
         )
         try:
             folder = Path(config.baselines) if config.baselines else None
-            baselines = Baselines.read(folder, self._store.baselines())
+            baselines = Baselines.read(folder, self._store.baselines(), config.limits)
             self._position, units = self._store.load()
             self._engine = Engine(
                 timing_of(config),
@@ -235,7 +235,7 @@ class Service:
         self._last_checkpoint = time.monotonic()
         try:
             for id, data in self._unsaved.items():
-                self._store.save_baseline(id, data)
+                self._store.save_baseline(id, data) if data is not None else self._store.remove_baseline(id)
             self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing, self._engine.joined())
         except StorageError as error:
             if self._writable:

@@ -199,13 +199,3 @@ def test_models_beyond_the_limit_are_counted_until_a_dead_one_is_forgotten() -> 
     before = bench.count(semconv.METRIC_PROCESSOR_DROPPED)
     bench.take(flush(rows(20, 3), hour(2), named[2]), now=LATER + 49 * HOUR)
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == before
-
-
-def test_a_baseline_that_never_becomes_complete_is_given_up_and_counted() -> None:
-    bench = Bench()
-    writer = Writer()
-    for place in range(33):
-        labels = {"ml__baseline__id": f"b{place}", "ml__baseline__part": 0, "ml__baseline__parts": 2}
-        event = writer.event(semconv.EVENT_BASELINE_PUBLISHED, SECOND, b"half", **labels)
-        bench.take(writer.logs(event), kind=SignalKind.LOGS)
-    assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 1

@@ -205,6 +205,8 @@ class Limits(Section):
         request_nesting: how deep messages of a request may lie in one another; no parser takes more than 100.
         models: models that are kept at once, by name; beyond, those that are silent make room, the longest first.
         versions_per_model: versions of one model, likewise.
+        baselines_mib: published baselines that are kept, as JSON; those that are in use stay.
+        baseline_pending_mib: parts of published baselines that wait for the rest; one writer may have half of them.
         windows_ahead: windows of a model version that may begin later than the clock on the wall says.
     """
 
@@ -212,6 +214,8 @@ class Limits(Section):
     request_nesting: Annotated[int, Field(ge=10, le=100)] = 100  # attributes of exemplars lie nine deep
     models: Count = 500
     versions_per_model: Count = 20
+    baselines_mib: Mebibytes = 1024
+    baseline_pending_mib: Mebibytes = 128
     windows_ahead: Count = 100
 
 

@@ -133,6 +133,7 @@ def _read_traces(request: ExportTraceServiceRequest, window: int, decoded: Decod
 def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
     for resource_logs in request.resource_logs:
         common = attributes(resource_logs.resource.attributes)
+        writer = _writer(common, resource_logs.resource)
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
                 if record.event_name not in _EVENTS:
@@ -141,7 +142,7 @@ def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded) -> None:
                 found = attributes(record.attributes)
                 try:
                     if record.event_name == semconv.EVENT_BASELINE_PUBLISHED:
-                        decoded.baselines.append(_baseline_part(found, record.body))
+                        decoded.baselines.append(_baseline_part(found, record.body, writer))
                     else:
                         _read_result(found, common, record, decoded)
                 except (KeyError, OverflowError, TypeError, ValueError) as error:
@@ -225,11 +226,11 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _baseline_part(found: Mapping[str, Any], body: AnyValue) -> BaselinePart:
+def _baseline_part(found: Mapping[str, Any], body: AnyValue, writer: str) -> BaselinePart:
     part, parts = int(found[semconv.BASELINE_PART]), int(found[semconv.BASELINE_PARTS])
     if not 0 <= part < parts <= 64 or not body.bytes_value:
         raise ValueError(f"part {part} of {parts} with {len(body.bytes_value)} bytes is no part of a baseline")
-    return BaselinePart(str(found[semconv.BASELINE_ID]), part, parts, body.bytes_value)
+    return BaselinePart(str(found[semconv.BASELINE_ID]), part, parts, body.bytes_value, writer)
 
 
 def _id(found: Mapping[str, Any]) -> str:

@@ -198,6 +198,11 @@ class Store:
         with self._transaction():
             self._connection.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?)", (id, data))
 
+    def remove_baseline(self, id: str) -> None:
+        """Forget a baseline; nothing happens when it is not there."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM baselines WHERE id = ?", (id,))
+
     def baselines(self) -> dict[str, bytes]:
         """All baselines by id."""
         with self._reading():
