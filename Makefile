@@ -4,11 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Tests that have a target of their own.
+APART := interop or servers or damage
 # Without bytecode, which the first import writes, each of the many processes here takes ten seconds to start.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench calibrate servers interop format lock clean
+.PHONY: help demo test damage servers outage lint bench calibrate interop format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -16,8 +18,14 @@ help: ## show this list
 demo: $(READY) ## a real model on real flights: drift and errors found, with a picture
 	$(BIN)/python examples/flights/demo.py
 
-test: $(READY) ## all tests but those that need a real peer
-	$(BIN)/pytest -m "not interop and not servers" -n logical --maxprocesses 8 --dist worksteal
+test: $(READY) ## all tests but those that need a real peer or take long
+	$(BIN)/pytest -m "not ($(APART))" -n logical --maxprocesses 8 --dist worksteal
+
+damage: $(READY) ## 80 flipped bits and 20 cuts in a real state: nothing is lost without a word
+	$(BIN)/pytest -m damage -n logical --maxprocesses 8 tests/processor/test_damage.py
+
+servers: $(READY) ## stop the servers that people run: uvicorn, gunicorn, hypercorn, granian, Flask, Celery
+	$(BIN)/pytest -m servers -n logical --maxprocesses 8 tests/servers
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check
@@ -34,12 +42,12 @@ bench: $(READY) ## measure, and print ratios
 calibrate: $(READY) ## false alarms and delays, simulated; half an hour; writes the tables into the README
 	$(BIN)/python -m tests.calibration --write
 
-servers: $(READY) ## stop the servers that people run: uvicorn, gunicorn, hypercorn, granian, Flask, Celery
-	$(BIN)/pytest -m servers tests/servers -n 2
-
-interop: $(READY) ## tests against a real OpenTelemetry Collector, built on the first run
+interop: $(READY) ## tests against a real OpenTelemetry Collector and Prometheus, built on the first run
 	@tests/interop/peers/build
 	$(BIN)/pytest -m interop tests/interop
+
+outage: $(READY) ## take the processor away for minutes and count every row; DOWN=25s for a short one
+	$(BIN)/python -m tests.outage $(or $(DOWN),200s 240s 30m)
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv .cache/lock

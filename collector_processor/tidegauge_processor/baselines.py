@@ -60,6 +60,7 @@ class Baselines(Mapping[str, Baseline]):
 
     Attributes:
         parts: parts of those that are not complete yet.
+        unreadable: what is wrong with the stored baselines that could not be read, by their ids.
     """
 
     def __init__(self, known: Mapping[str, Baseline] | None = None, limits: Limits = _LIMITS) -> None:
@@ -67,6 +68,7 @@ class Baselines(Mapping[str, Baseline]):
         self._by_model = {ModelKey(b.model, b.version): b for b in self._known.values()}
         self._room = ShelfRoom(limits.baselines_mib << 20)
         self.parts = Parts(limits.baseline_pending_mib << 20)
+        self.unreadable: dict[str, str] = {}
 
     @classmethod
     def read(cls, folder: Path | None, stored: Mapping[str, bytes], limits: Limits = _LIMITS) -> Baselines:
@@ -77,17 +79,24 @@ class Baselines(Mapping[str, Baseline]):
         Raises:
             BaselineError: the folder or a file in it cannot be read.
         """
-        found = sorted((Baseline.from_bytes(data) for data in stored.values()), key=lambda each: not is_learned(each))
+        found, unreadable = [], {}
+        for id, data in stored.items():
+            try:
+                found.append(Baseline.from_bytes(data))
+            except BaselineError as error:
+                unreadable[id] = str(error)
+        found.sort(key=lambda each: not is_learned(each))
         published = {each.id: len(stored[each.id]) for each in found if not is_learned(each)}
         if folder is not None:
             if not folder.is_dir():
                 raise BaselineError(f"baselines: {folder} is not a folder; create it or take the key out")
             found += [Baseline.load(path) for path in sorted(folder.glob("*.json"))]
-        baselines = cls({baseline.id: baseline for baseline in found}, limits)
-        for each in found[: len(stored)]:
-            if each.id in published and each.id not in {other.id for other in found[len(stored) :]}:
-                baselines._room.put(each.id, published[each.id])
-        return baselines
+        read = cls({baseline.id: baseline for baseline in found}, limits)
+        read.unreadable = unreadable
+        of_people = {each.id for each in found[len(stored) - len(unreadable) :]}
+        for id in published.keys() - of_people:
+            read._room.put(id, published[id])
+        return read
 
     def __getitem__(self, id: str) -> Baseline:
         self._room.use(id)

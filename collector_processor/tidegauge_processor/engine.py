@@ -34,7 +34,8 @@ from tidegauge_processor.silence import Silence
 from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
-from tidegauge_processor.state.models import ModelState, Timing, load_models
+from tidegauge_processor.state.loading import load_models, unreadable
+from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.state.roster import Roster
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
@@ -63,6 +64,9 @@ class Engine:
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
+
+    Attributes:
+        unreadable: what is wrong with the units that could not be read, by their keys; the rest goes on without them.
     """
 
     def __init__(
@@ -85,10 +89,17 @@ class Engine:
         self._fates = Fates(counter)
         self._join = join
         units = dict(units)
-        baselines.parts.load({name: units.pop(name) for name in [*units] if name.startswith(PREFIX)})
+        parts = {name: units.pop(name) for name in [*units] if name.startswith(PREFIX)}
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
-        self._new_lengths = _check_lengths(units.pop(_LENGTHS, None), self._lengths)
-        self._models = Roster(load_models(units))
+        stored = units.pop(_LENGTHS, None)
+        self._new_lengths = stored != self._lengths
+        models, self.unreadable = load_models(units)
+        self.unreadable |= baselines.parts.load(parts)
+        try:
+            _check_lengths(stored or self._lengths, self._lengths)
+        except (ValueError, TypeError) as error:
+            self.unreadable[_LENGTHS] = unreadable(error)
+        self._models = Roster(models)
         self._limits = limits
         self._publishing = Publishing(baselines, self._models, self._fates)
         self._doorkeeper = Doorkeeper(self._models, limits, self._heard, timing.idle)
@@ -176,8 +187,17 @@ class Engine:
             self._closer.holds.wake(self._last_seen, now)
         for state in self._models.values():
             state.memory.writers.wake(self._last_seen, now, self._timing.idle)
+            # A model whose memory was lost is not forgotten for that.
+            state.memory.last_seen = state.memory.last_seen or now
         self._last_points = dict.fromkeys(self._models, now)
         self._last_outcome = dict.fromkeys(self._models, now)
+
+    def touch_all(self) -> None:
+        """Say that the store may have lost anything: all that is in memory counts as changed."""
+        self._new_lengths = True
+        self._baselines.parts.touch_all()
+        for state in self._models.values():
+            state.touch_all()
 
     def _has_room(self, key: ModelKey, items: int, now: int) -> bool:
         room = self._doorkeeper.room_for(key, now)
@@ -263,10 +283,10 @@ class Engine:
         yield from self._labels.judge(state, max(state.memory.label_watermark, now if silent else 0), now)
 
 
-def _check_lengths(stored: bytes | None, wanted: bytes) -> bool:
-    """Whether the lengths are new to the state; windows of two lengths would overlap and count twice."""
-    if stored is None or stored == wanted:
-        return stored is None
+def _check_lengths(stored: bytes, wanted: bytes) -> None:
+    """Windows of two lengths would overlap and count twice."""
+    if stored == wanted:
+        return
     window, cohort = map(Duration, json.loads(stored))
     raise ConfigurationError(
         f"the state was made with windows.duration {window} and labels.window {cohort}: "

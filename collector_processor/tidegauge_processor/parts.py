@@ -116,6 +116,10 @@ class Parts:
             found[PREFIX + json.dumps([*key, number])] = None if body is None else head + body
         return found
 
+    def touch_all(self) -> None:
+        """Say that the store may have lost any part."""
+        self._changed |= {(key, number) for key, waiting in self._waiting.items() for number in waiting.bodies}
+
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._changed.clear()

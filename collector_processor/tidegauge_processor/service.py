@@ -21,7 +21,7 @@ from typing import Final
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError, StorageError
-from tidegauge_processor import learned_files, windowing
+from tidegauge_processor import learned_files, resuming, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
@@ -93,13 +93,15 @@ class Service:
                 lambda model: versions_of(config, model),
                 config.limits,
             )
+            resuming.set_aside(self._store, baselines, self._engine)
             learned_files.write(config.storage.directory, baselines.values())
-            self._resource = attributes.resource(resource_of(config.storage.directory))
+            self._resource = attributes.resource(resource_of(config.storage.directory, self._telemetry))
             self._replay_inbox()
         except BaseException:
             self._store.close()
             raise
         self._writable = True
+        self._rebuilt = self._store.rebuilt
         self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
         self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
         self._outgoing: Outgoing = []
@@ -155,8 +157,8 @@ class Service:
 
     def _replay_inbox(self) -> None:
         """Apply what was acknowledged after the last checkpoint."""
-        for number, kind, data in self._store.replay(self._position):
-            self._apply(number, windowing.decode(kind, data, self._config.windows.duration))
+        for number, decoded in resuming.replay(self._store, self._position, self._config.windows.duration):
+            self._apply(number, decoded)
         self._engine.wake(self._clock())
 
     def _run(self) -> None:
@@ -233,6 +235,9 @@ class Service:
     def _save(self) -> None:
         """Write a checkpoint; when that fails, what changed stays to be written with the next."""
         self._last_checkpoint = time.monotonic()
+        if self._rebuilt != self._store.rebuilt:
+            self._rebuilt = self._store.rebuilt
+            self._engine.touch_all()
         try:
             for id, data in self._unsaved.items():
                 self._store.save_baseline(id, data) if data is not None else self._store.remove_baseline(id)

@@ -49,13 +49,11 @@ class Silence:
         without_data = self._silent(now, self._timing.window, points)
         for key in sorted(without_data - self._without_data):
             state = self._models[key]
-            beside = {
-                other: ModelKey(key.model, other) for other in self._models.versions(key.model) if other != key.version
-            }
-            memories = {version: self._models[other].memory for version, other in beside.items()}
+            versions = self._models.versions(key.model)
+            memories = {version: other.memory for version, other in versions.items() if version != key.version}
             yield from end_alarm(self._subject(key, self._timing.window), state.memory, memories)
-            for other in (key, *beside.values()):
-                self._models[other].touch()
+            for each in versions.values():
+                each.touch()
         without_labels = without_data & self._silent(now, self._timing.cohort, points, outcomes)
         for key in sorted(without_labels - self._without_labels):
             state = self._models[key]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 from tidegauge import semconv
-from tidegauge.errors import StorageError
 from tidegauge_processor import __version__
 from tidegauge_processor.config import Config
+from tidegauge_processor.instance_id import instance_id
 from tidegauge_processor.otlp.sender import Sender
 from tidegauge_processor.state.join import Join, Limits
 from tidegauge_processor.state.learning import LearningRule
@@ -39,7 +38,7 @@ def join_of(config: Config, store: Store, telemetry: Telemetry) -> Join | None:
     if not settings.enabled:
         return None
     limits = Limits(settings.expiration, settings.max_predictions)
-    return Join(limits, store.joined, store.joined_until(), telemetry)
+    return Join(limits, store.joined, store.joined_until(), telemetry, lambda key, why: store.refuse("joins", key, why))
 
 
 def learning_of(config: Config) -> LearningRule:
@@ -70,17 +69,10 @@ def sender_of(config: Config, store: Store, telemetry: Telemetry) -> Sender | No
     )
 
 
-def resource_of(directory: Path) -> dict[str, str]:
-    """One resource for all signals, the same after a restart on the same state, on whatever host."""
-    path = directory / "instance-id"
-    try:
-        if not path.exists():
-            path.write_text(str(uuid.uuid4()))
-        instance = path.read_text().strip()
-    except OSError as error:
-        raise StorageError(f"cannot keep the processor's id in {path}: {error.strerror}") from error
+def resource_of(directory: Path, telemetry: Telemetry) -> dict[str, str]:
+    """One resource for all signals."""
     return {
         semconv.SERVICE_NAME: "tidegauge-processor",
-        semconv.SERVICE_INSTANCE_ID: instance,
+        semconv.SERVICE_INSTANCE_ID: instance_id(directory, telemetry),
         "service.version": __version__,
     }

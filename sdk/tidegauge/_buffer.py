@@ -117,6 +117,11 @@ class Buffer:
         return None if interval is None else interval.end
 
     @property
+    def until(self) -> int:
+        """End of the latest interval that is over, in nanoseconds since the epoch; 0 before there is one."""
+        return self._until
+
+    @property
     def waiting(self) -> int:
         """Closed intervals that have not been taken."""
         return len(self._closed)

@@ -32,14 +32,15 @@ def configure(
     used and ``span_exporter`` is ignored.
 
     Args:
-        settings: how the SDK works; read from ``TIDEGAUGE_*`` when left out.
+        settings: how the SDK works; read from ``TIDEGAUGE_*`` when left out; what cannot be read falls back to its
+            default with a line in the log.
         clock: tells the time; a `ManualClock` replays history.
         span_exporter: where spans go instead of OTLP.
         metric_exporter: where metrics go instead of OTLP.
         log_exporter: where events go instead of OTLP.
 
     Raises:
-        ConfigurationError: a setting or an environment variable is wrong.
+        ConfigurationError: an exporter or a provider of credentials that the environment names is not installed.
     """
     settings = settings or Settings.from_environment()
     if settings.disabled or Settings.from_environment().disabled:

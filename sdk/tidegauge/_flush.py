@@ -13,7 +13,7 @@ from tidegauge._export import MOST_POINTS, batches, request
 from tidegauge._journal import Journal
 from tidegauge._model import Model
 from tidegauge._outbox import Outbox
-from tidegauge._points import Produced, counted, produce, rows_of
+from tidegauge._points import Produced, counted, last_words, produce, rows_of
 from tidegauge._safety import Safety
 from tidegauge._settings import Settings
 from tidegauge._summarise import ModelSummary
@@ -68,6 +68,14 @@ class FlushWork:
         self._journal.publish(models, clock())
         self._summarise_waiting()
         self._journal.send()
+
+    def say_goodbye(self, models: Sequence[Model], now: int) -> None:
+        """Say of every model how many rows there were in all; nothing may come after."""
+        try:
+            for batch in batches(last_words(models, max(now, self._buffer.until))):
+                self._put(batch)
+        except Exception as error:
+            self._safety.failed("goodbye", error)
 
     def _summarise_waiting(self) -> None:
         ready: list[Produced] = []

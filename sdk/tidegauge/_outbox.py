@@ -38,15 +38,33 @@ class RefusedError(Exception):
 
     Args:
         reason: why, in a word of a small vocabulary.
+        advice: what is wrong and how to mend it.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, advice: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.advice = advice
 
 
-class UnreachableError(ConnectionError):
-    """Nobody listens at the other end."""
+class UnsentError(TidegaugeError):
+    """A batch did not arrive this time.
+
+    Args:
+        kind: what went wrong, in a word of a small vocabulary; each kind is logged once.
+        text: what is wrong and how to mend it.
+        pause: seconds that the receiver asks to be left alone.
+    """
+
+    def __init__(self, kind: str, text: str, pause: float = 0.0) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.pause = pause
+
+    @property
+    def absent(self) -> bool:
+        """Whether nobody is there to take it."""
+        return self.kind in ("refused", "unknown_host")
 
 
 @contextlib.contextmanager
@@ -85,7 +103,8 @@ class Outbox(Generic[_Batch]):
         self._queue: deque[_Waiting[_Batch]] = deque()
         self._size = 0
         self._hurry = 0
-        self._unreachable = False
+        self._absent = False
+        self._asked_pause = 0.0
         self._trouble = ""
         self._ended_at: float | None = None
         self._stopping = False
@@ -173,7 +192,7 @@ class Outbox(Generic[_Batch]):
     def _left(self, began: float, timeout: float) -> float:
         """Seconds that a drain may still take."""
         until = began + timeout
-        if self._ended_at is not None and self._unreachable:
+        if self._ended_at is not None and self._absent:
             until = min(until, self._ended_at + _PATIENCE)
         return until - time.monotonic()
 
@@ -181,11 +200,10 @@ class Outbox(Generic[_Batch]):
         pause = 0.0
         with suppressed():
             while self._queue:
-                left = self._left(began, timeout)
-                if left <= 0:
+                if self._left(began, timeout) <= pause:
                     return False
-                time.sleep(min(pause, left))
-                pause = 0.0 if self._send_first() else _HURRIED_PAUSE
+                time.sleep(pause)
+                pause = 0.0 if self._send_first() else max(_HURRIED_PAUSE, self._asked_pause)
         return True
 
     def _run(self) -> None:
@@ -194,9 +212,9 @@ class Outbox(Generic[_Batch]):
             while True:
                 with self._changed:
                     if pause:
-                        self._changed.wait_for(lambda: self._hurry or self._stopping, pause)
-                        if self._hurry:
-                            self._changed.wait_for(lambda: self._stopping, min(pause, _HURRIED_PAUSE))
+                        least = max(_HURRIED_PAUSE, self._asked_pause)
+                        self._changed.wait_for(lambda: self._stopping, least)
+                        self._changed.wait_for(lambda: self._hurry or self._stopping, pause - least)
                     self._changed.wait_for(lambda: self._queue or self._stopping)
                     if self._stopping:
                         return
@@ -208,18 +226,18 @@ class Outbox(Generic[_Batch]):
                 if not self._queue:
                     return True
                 head = self._queue[0]
-            refusal = ""
+            refusal = advice = ""
             try:
                 done = self._attempt(head.batch)
             except RefusedError as refused:
-                done, refusal = True, refused.reason
+                done, refusal, advice = True, refused.reason, refused.advice
             with self._changed:
                 still_first = bool(self._queue) and self._queue[0] is head
                 if done and still_first:
                     self._pop()
                 self._changed.notify_all()
         if refusal and still_first:
-            self._safety.dropped(f"{self._name}_{refusal}", head.items)
+            self._safety.dropped(f"{self._name}_{refusal}", head.items, advice)
         return done
 
     def _attempt(self, batch: _Batch) -> bool:
@@ -233,12 +251,13 @@ class Outbox(Generic[_Batch]):
         except BaseException as error:
             if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
                 raise  # Ctrl-C in the application's own thread; ours outlives whatever an exporter raises
-            self._unreachable = isinstance(error, UnreachableError)
-            self._trouble = str(error) if isinstance(error, UnreachableError | TidegaugeError) else type(error).__name__
+            self._absent = isinstance(error, UnsentError) and error.absent
+            self._asked_pause = min(error.pause, _LONGEST_PAUSE) if isinstance(error, UnsentError) else 0.0
+            self._trouble = str(error) if isinstance(error, TidegaugeError) else type(error).__name__
             if self._ended_at is None:
                 self._safety.failed(f"export_{self._name}", error, "the batch is kept and sent again")
             return False
-        self._unreachable, self._trouble = False, ""
+        self._absent, self._asked_pause, self._trouble = False, 0.0, ""
         return True
 
     def _has_room(self, share: float) -> bool:

@@ -214,6 +214,9 @@ class Pipeline:
             if self._buffer.rows and time.monotonic() < deadline:
                 sent = self._flush(deadline, None) and sent
         self._stopped = True
+        if not self._outgoing.points.size:  # else nobody listens
+            self._flush_work.say_goodbye(list(self._models.values()), self.clock())
+            self._outgoing.drain(deadline)
         self.explainer.stop()
         self._flusher.stop()
         self._outgoing.stop()

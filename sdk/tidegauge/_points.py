@@ -20,6 +20,7 @@ from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from tidegauge import semconv
 from tidegauge._histogram import Example, Histogram
+from tidegauge._model import Model
 from tidegauge._safety import Safety
 from tidegauge._summarise import ModelSummary
 from tidegauge.summaries import ExactSum, NumericSummary
@@ -31,6 +32,7 @@ Point: TypeAlias = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDa
 _UNIT_BITS: Final = 1126  # an ExactSum counts in units of 2**-1126
 _TELLING: Final = (semconv.ERROR_TYPE, semconv.FEATURE_NAME, semconv.PREDICTION_CLASS, semconv.PREDICTION_CHOSEN)
 """What tells the histograms of a metric apart; a metric has one of the first three at the most."""
+_CUMULATIVE: Final = (semconv.METRIC_SDK_PREDICTIONS, semconv.METRIC_SDK_FINAL_PREDICTIONS)
 _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_PREDICTION_DURATION: "s",
     semconv.METRIC_PREDICTIONS: "{prediction}",
@@ -40,6 +42,7 @@ _UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_FEATURE_OCCURRENCES: "{value}",
     semconv.METRIC_VIOLATIONS: "{violation}",
     semconv.METRIC_SDK_PREDICTIONS: "{prediction}",
+    semconv.METRIC_SDK_FINAL_PREDICTIONS: "{prediction}",
     semconv.METRIC_SDK_DROPPED: "{item}",
     semconv.METRIC_SDK_FAILURES: "{failure}",
     semconv.METRIC_SDK_LATE: "{row}",
@@ -121,6 +124,14 @@ def counted(safety: Safety, reported: dict[str, dict[str, int]], start: int, end
     return points
 
 
+def last_words(models: Iterable[Model], end: int) -> Iterator[Produced]:
+    """The last point of every model that anything was told of: all rows that were predicted until ``end``, in ns."""
+    for model in models:
+        if model.since is not None:
+            point = NumberDataPoint(model.identity, model.since, max(end, model.since + 1), model.made)
+            yield Produced(semconv.METRIC_SDK_FINAL_PREDICTIONS, point)
+
+
 def rows_of(points: Iterable[Produced]) -> int:
     """Rows predicted that the points tell of."""
     counts = (point for metric, point in points if metric == semconv.METRIC_PREDICTIONS)
@@ -128,7 +139,7 @@ def rows_of(points: Iterable[Produced]) -> int:
 
 
 def metrics(points: Iterable[Produced]) -> list[Metric]:
-    """Put the points of each metric together; all but one are deltas, all sums are monotonic."""
+    """Put the points of each metric together; nearly all are deltas, all sums are monotonic."""
     groups: dict[tuple[str, type], list[Point]] = {}
     for metric, point in points:
         groups.setdefault((metric, type(point)), []).append(point)
@@ -139,7 +150,7 @@ def metrics(points: Iterable[Produced]) -> list[Metric]:
 
 def _data(name: str, kind: type, points: list[Point]) -> HistogramData | ExponentialHistogram | Sum:
     delta = AggregationTemporality.DELTA
-    temporality = AggregationTemporality.CUMULATIVE if name == semconv.METRIC_SDK_PREDICTIONS else delta
+    temporality = AggregationTemporality.CUMULATIVE if name in _CUMULATIVE else delta
     if kind is HistogramDataPoint:
         return HistogramData([point for point in points if isinstance(point, HistogramDataPoint)], delta)
     if kind is ExponentialHistogramDataPoint:

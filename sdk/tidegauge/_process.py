@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tidegauge._children import before_exit
+from tidegauge._children import before_exit, is_child
 from tidegauge._export import warm
 from tidegauge._gate import GATE
 from tidegauge._pipeline import Pipeline
@@ -62,7 +62,7 @@ class Process:
         try:
             warm()
             if settings.sigterm:
-                self._sigterm.install()
+                self._sigterm.install(over_default=not is_child())
             else:
                 self._sigterm.remove()
         except Exception as error:
@@ -163,8 +163,8 @@ class Process:
     def _started(self) -> None:
         """The first call of this process was recorded."""
         before_exit(self.end)
-        if self._forked and self.pipeline is not None and self.pipeline.settings.sigterm:
-            self._sigterm.install()  # servers set their handlers anew in each worker
+        if (self._forked or is_child()) and self.pipeline is not None and self.pipeline.settings.sigterm:
+            self._sigterm.install_in_child()
 
     def _after_fork(self) -> None:
         GATE.after_in_child()

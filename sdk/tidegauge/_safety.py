@@ -3,7 +3,8 @@
 The user's predict comes first: what goes wrong on our side is counted, logged once per stage and kind, and swallowed
 here. What is logged names the exception's type and the places that it came through, but not its text and not its
 traceback: both may quote the values that a model was given. Only a `TidegaugeError` is quoted: its words are ours,
-tell names, shapes and types, and say how to mend it. Code on the way of a call has the form::
+tell names, shapes and types, and say how to mend it. One with a ``kind`` is logged once for each of these, as an export
+that fails for another reason than before. Code on the way of a call has the form::
 
     try:
         ...
@@ -54,20 +55,28 @@ class Safety:
             error: what happened.
             note: words of our own that say more, free of the model's values.
         """
-        if self._count(self._failures, stage, 1, type(error).__qualname__):
+        if self._count(self._failures, stage, 1, getattr(error, "kind", type(error).__qualname__)):
             _logger.warning(
                 "Tidegauge could not do a part of its work (%s): %s%s. Predictions are not affected. "
                 "Further failures of this kind are counted, not logged.",
                 stage,
                 str(error) if isinstance(error, TidegaugeError) else f"{type(error).__name__}{_places(error)}",
-                f": {note}" if note else "",
+                f"; {note}" if note else "",
             )
 
-    def dropped(self, reason: str, count: int) -> None:
-        """Count what was given up because a bound was reached, and log the first time for each reason."""
+    def dropped(self, reason: str, count: int, advice: str = "") -> None:
+        """Count what was given up, and log the first time for each reason.
+
+        Args:
+            reason: why, in a word of a small vocabulary.
+            count: rows, points or events.
+            advice: what is wrong and how to mend it, free of the model's values.
+        """
         if self._count(self._drops, reason, count, "") and count:
             _logger.warning(
-                "Tidegauge dropped data (%s). Further drops for this reason are counted, not logged.", reason
+                "Tidegauge dropped data (%s)%s. Further drops for this reason are counted, not logged.",
+                reason,
+                f": {advice}" if advice else "",
             )
 
     def lose(self, rows: int, events: int, why: str) -> None:

@@ -7,8 +7,9 @@ and raise the signal again, as uvicorn does. So a handler of ours is set at deco
 - Over a handler of the application's, it has everything sent in the background and calls that handler. It then blocks
   the signal in the main thread until the end of the process: a signal raised there again waits for `atexit`. One sent
   by somebody else is still delivered. Programs that the main thread starts after that inherit the block.
-- It is never set over a handler that the application installs later, nor where the signal is ignored. A forked worker
-  is the exception: its server sets handlers anew, so ours is set again at its first call, and calls them.
+- It is never set over a handler that the application installs later, nor where the signal is ignored.
+- A forked worker has what was there before. Its server sets handlers anew, so ours is set at its first call, and calls
+  them. A child of multiprocessing that never predicts keeps the default, too: its parent waits for it to end.
 
 A handler runs between any two instructions of the main thread, which may hold a lock. So nothing here takes one: the
 flush thread does the work, and the handler waits for it only where the interrupted code holds no lock that it needs.
@@ -26,6 +27,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, Protocol
+
+from tidegauge._wakeup import Wakeup
 
 _LOCKING: Final = ("tidegauge", "opentelemetry", "logging", "threading", "queue")
 """Packages whose code may hold a lock that the flush thread needs."""
@@ -65,16 +68,30 @@ class Sigterm:
         self._finished = threading.Event()
         self._waits = False
         self._held = False
+        self._handled = 0
+        self._watched = False
 
-    def install(self) -> None:
-        """Set the handler, in the main thread only; does nothing where it is set, or the signal is ignored."""
+    def install(self, over_default: bool = True) -> None:
+        """Set the handler, in the main thread only; does nothing where it is set, or the signal is ignored.
+
+        Args:
+            over_default: also where the signal's default holds.
+        """
         if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
             return
         earlier = signal.getsignal(signal.SIGTERM)
         if earlier in (None, signal.SIG_IGN, self._handle):  # None: set by something that is not Python
             return
-        signal.signal(signal.SIGTERM, self._handle)
-        self._earlier = earlier
+        if callable(earlier) or over_default:
+            signal.signal(signal.SIGTERM, self._handle)
+            self._earlier = earlier
+
+    def install_in_child(self) -> None:
+        """The same, at the first call of a process whose parent may wait for it to end."""
+        self.install()
+        if not self._watched and signal.getsignal(signal.SIGTERM) == self._handle and not callable(self._earlier):
+            self._watched = True
+            Wakeup(signal.SIGTERM, lambda: self._handled).start()
 
     def remove(self) -> None:
         """Put back what was there, where nobody else has set a handler since."""
@@ -91,7 +108,11 @@ class Sigterm:
             self._unblock()
 
     def after_fork(self) -> None:
-        """A child waits for nothing."""
+        """A child has the handler that was there before, and waits for nothing."""
+        self.remove()
+        if self._watched:
+            self._watched = False
+            signal.set_wakeup_fd(-1)
         self._ending = self._waits = False
         self._finished = threading.Event()
         if self._held:
@@ -99,6 +120,7 @@ class Sigterm:
             self._unblock()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._handled += 1
         if callable(self._earlier):
             self._hold()
             self._ended.wake()

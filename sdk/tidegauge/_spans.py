@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from tidegauge._export import Limited, exporter_from_environment
+from tidegauge._export import OtlpSpanExporter, exporter_from_environment
 from tidegauge._resource import writer_resource
 
 _PATIENCE: Final = 0.5
-"""Seconds for a batch that is being tried again while the connection is refused."""
+"""Seconds for a batch that is being tried again while nobody is there."""
 
 
 class Spans:
@@ -35,10 +36,9 @@ class Spans:
         """Send the spans that wait within ``timeout`` seconds, and stop; spans that end later are lost."""
         if self._processor is None:
             return
-        if isinstance(self._exporter, Limited):
-            limit = self._exporter.limit
-            limit.ending = True
-            if limit.refused:
+        if isinstance(self._exporter, OtlpSpanExporter):
+            self._exporter.limit.deadline = time.monotonic() + timeout
+            if self._exporter.absent:
                 timeout = min(timeout, _PATIENCE)
         processor: Any = self._processor
         batches = getattr(processor, "_batch_processor", None)  # the only one that takes a limit

@@ -122,6 +122,8 @@ def capture(
     try:
         yield Captured(pipeline, spans, metrics, events)
     finally:
+        pipeline.flush(_PATIENCE)
+        metrics.ended = True  # the block ends, not the process: its last words are none of the test's business
         pipeline.shutdown(_PATIENCE)
         PROCESS.restore(before, off)
 
@@ -146,9 +148,11 @@ class _Metrics(MetricExporter):
     def __init__(self) -> None:
         super().__init__()
         self.received: list[MetricsData] = []
+        self.ended = False
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 0, **kwargs: Any) -> MetricExportResult:
-        self.received.append(metrics_data)
+        if not self.ended:
+            self.received.append(metrics_data)
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 0) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent import futures
 from typing import Self, TypeVar
@@ -31,10 +32,11 @@ _RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 class Sink(grpc.GenericRpcHandler):
     """Keeps every request in the order of arrival; passes each on unchanged when ``forward`` names an address.
 
-    It takes requests of up to ``largest`` bytes.
+    It takes requests of up to ``largest`` bytes, and waits for ``pause`` seconds between that and its answer.
     """
 
-    def __init__(self, forward: str | None = None, *, largest: int = _LIMIT) -> None:
+    def __init__(self, forward: str | None = None, pause: float = 0.0, *, largest: int = _LIMIT) -> None:
+        self._pause = pause
         self._requests: list[Request] = []
         self._arrived = threading.Condition()
         self._onward = grpc.insecure_channel(forward, options=_OPTIONS) if forward else None
@@ -71,6 +73,7 @@ class Sink(grpc.GenericRpcHandler):
         with self._arrived:
             self._requests.append(EXPORT[method].FromString(body))
             self._arrived.notify_all()
+        time.sleep(self._pause)
         return answer
 
     def __enter__(self) -> Self:

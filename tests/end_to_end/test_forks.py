@@ -59,6 +59,36 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(sys.argv[1])) as pool:
         list(pool.map(work, range(20)))
 """
+UNNOTICED = """
+import multiprocessing
+
+def signalled():
+    time.sleep(1)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # so nothing interrupts the main thread
+
+def work():
+    predict({"a": 0.0})
+    threading.Thread(target=signalled, daemon=True).start()
+    multiprocessing.get_context("fork").Semaphore(0).acquire()
+
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join()
+print(child.exitcode)
+"""
+IDLE = """
+import multiprocessing
+
+def work():
+    os._exit(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+
+if __name__ == "__main__":
+    predict({"a": 0.0})
+    child = multiprocessing.get_context(sys.argv[1]).Process(target=work)
+    child.start()
+    child.join()
+    print(child.exitcode)
+"""
 POOLS = {"multiprocessing": POOL, "executor": EXECUTOR}
 TERMINATED = """
 import multiprocessing
@@ -133,3 +163,16 @@ def test_rows_of_a_child_that_is_terminated_arrive() -> None:
     with Sink() as sink:
         assert run(PREDICT + TERMINATED, f"http://{sink.endpoint}") == (0, "-15\n")
         assert rows(sink.requests) == 1
+
+
+def test_a_child_notices_a_signal_that_nothing_tells_its_main_thread() -> None:
+    with Sink() as sink:
+        assert run(PREDICT + UNNOTICED, f"http://{sink.endpoint}") == (0, "-15\n")
+        assert rows(sink.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_that_does_not_predict_has_the_default(method: str, tmp_path: Path) -> None:
+    with Sink() as sink:
+        endpoint = f"http://{sink.endpoint}"
+        assert run(PREDICT + IDLE, endpoint, method, file=tmp_path / "program.py") == (0, "1\n")

@@ -11,7 +11,10 @@ from tests.house.packages import Module, modules, parse
 
 MODULES = modules()
 
-WIRE = ("google", "grpc", "grpc_health", "grpc_status", "opentelemetry.proto", "opentelemetry.exporter")
+WIRE = (
+    *("google", "grpc", "grpc_health", "grpc_status", "opentelemetry.proto", "opentelemetry.exporter"),
+    "requests",
+)
 CLOCKS_AND_IO = (
     *("asyncio", "concurrent", "datetime", "http", "io", "logging", "multiprocessing", "os", "pathlib", "queue"),
     *("random", "selectors", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading"),
@@ -21,7 +24,7 @@ SHARED = tuple(
     f"tidegauge.{part}"
     for part in (
         *("semconv", "errors", "statistics", "summaries", "columns", "baseline", "receipt", "score_codes"),
-        *("observation", "examples"),
+        *("observation", "examples", "peer"),
     )
 )
 

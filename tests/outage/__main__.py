@@ -35,7 +35,7 @@ def _of(down: float, *, kill: bool) -> Outage:
     """Lengths of a minute where minutes are to be had, else as short as they may be."""
     if down >= 120:
         return Outage(down, kill=kill)
-    return Outage(down, window=10, interval=2, idle=20, before=12, after=14, kill=kill)
+    return Outage(down, window=10, interval=2, idle=40, before=12, after=14, kill=kill)
 
 
 def _say(text: str) -> None:

@@ -26,7 +26,6 @@ from tidegauge import semconv
 Between = Callable[[str, Path], AbstractContextManager[str]]
 """What stands between applications and processor: takes the processor's address, gives theirs."""
 
-_DIRECT: Between = lambda receiver, folder: nullcontext(receiver)  # noqa: E731
 _STAGGER = 3.7
 """Seconds between the beginnings of two applications."""
 _PATIENCE = 300.0
@@ -96,7 +95,12 @@ class Account:
         )
 
 
-def run(outage: Outage, folder: Path, between: Between = _DIRECT, say: Callable[[str], None] = print) -> Account:
+def nothing(receiver: str, folder: Path) -> AbstractContextManager[str]:
+    """Applications send straight to the processor."""
+    return nullcontext(receiver)
+
+
+def run(outage: Outage, folder: Path, between: Between = nothing, say: Callable[[str], None] = print) -> Account:
     """Let it happen, wait until the last window is judged, and account for all rows."""
     baseline = write_baseline(CreditHistory(), folder)
     receiver = free_endpoint()

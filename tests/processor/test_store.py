@@ -127,82 +127,23 @@ def test_a_second_process_is_turned_away_and_harms_nothing(opened: Callable[...,
         "stop it, or choose another state directory"
     )
     assert store.append([(M, b"two")]) == range(2, 3)
-    assert sorted(file.name for file in path.parent.iterdir()) == [FILE_NAME, f"{FILE_NAME}-wal"]
-
-
-def overwrite(path: Path, offset: int, data: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(data)
-
-
-@pytest.mark.parametrize(
-    ("damage", "finding"),
-    [
-        (lambda path: path.write_bytes(b"this was a database once" * 1000), "file is not a database"),
-        (lambda path: overwrite(path, 16384, bytes(3 * 16384)), ""),
-    ],
-    ids=["header", "pages"],
-)
-def test_a_damaged_file_is_set_aside_loudly_and_replaced(
-    opened: Callable[..., Store],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-    damage: Callable[[Path], object],
-    finding: str,
-) -> None:
-    path = tmp_path / "state" / FILE_NAME
-    for attempt in (1, 2):
-        store = opened()
-        store.append([(M, bytes(10_000))])
-        store.close()
-        damage(path)
-        damaged = path.read_bytes()
-        counts = Counts()
-        store = opened(counter=counts)
-        assert store.load() == (0, {})
-        assert store.append([(M, b"one")]) == range(1, 2)
-        store.close()
-        aside = path.with_name(f"{FILE_NAME}.damaged-{attempt}")
-        assert aside.read_bytes() == damaged
-        assert f"{path} is damaged ({finding}" in caplog.text
-        assert f"set aside as {aside.name}, starting with empty state" in caplog.text
-        assert counts() == {"tidegauge.store.rebuilt{}": 1}
-
-
-def test_the_log_of_a_damaged_file_goes_with_it(opened: Callable[..., Store], tmp_path: Path) -> None:
-    """What was acknowledged last stands in the log only; whoever wants to save it finds it beside the damaged file."""
-    program = """if True:
-        import os, sys
-        from tidegauge_processor.otlp.kinds import SignalKind
-        from tidegauge_processor.state.store import Store
-        store = Store.open(sys.argv[1])
-        store.append([(SignalKind.METRICS, bytes(20_000_000))])  # enough to write the log back into the file
-        store.append([(SignalKind.METRICS, b"acknowledged last")])
-        os.kill(os.getpid(), 9)
-    """
-    subprocess.run([sys.executable, "-c", program, tmp_path / "state"], check=False)
-    path = tmp_path / "state" / FILE_NAME
-    log = path.with_name(f"{FILE_NAME}-wal").read_bytes()
-    assert b"acknowledged last" in log
-    overwrite(path, 0, b"not a database")
-    assert opened().load() == (0, {})
-    assert path.with_name(f"{FILE_NAME}.damaged-1-wal").read_bytes() == log
+    assert {file.name for file in path.parent.iterdir()} == {FILE_NAME, f"{FILE_NAME}-wal", "tidegauge.marks"}
 
 
 def test_a_newer_format_is_left_alone(opened: Callable[..., Store], tmp_path: Path) -> None:
     opened().close()
     path = tmp_path / "state" / FILE_NAME
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA user_version = 4")
+        connection.execute("CREATE TABLE something_new (value)")
     connection.close()
     with pytest.raises(StorageError) as caught:
         opened()
     assert str(caught.value) == (
-        f"{path} was written by a newer Tidegauge (format 3, this one knows 2): "
+        f"{path} was written by a newer Tidegauge (format 4, this one knows 3): "
         "upgrade, or choose another state directory"
     )
-    assert [file.name for file in path.parent.iterdir()] == [FILE_NAME]
+    assert {file.name for file in path.parent.iterdir()} == {FILE_NAME, "tidegauge.marks"}
 
 
 def test_a_directory_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
@@ -267,17 +208,3 @@ def test_a_closed_store_says_so(opened: Callable[..., Store]) -> None:
         store.append([(M, b"one")])
     with pytest.raises(StorageError, match="closed database"):
         list(store.replay(0))
-
-
-def test_a_file_of_the_first_format_is_taken_over(opened: Callable[..., Store], tmp_path: Path) -> None:
-    store = opened()
-    store.append([(SignalKind.LOGS, b"a")])
-    store.checkpoint(1, {"credit-risk 7": b"state"}, [])
-    store.close()
-    with sqlite3.connect(tmp_path / "state" / FILE_NAME) as connection:
-        connection.execute("DROP TABLE joins")
-        connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    store = opened()
-    assert store.load() == (1, {"credit-risk 7": b"state"})
-    assert (store.join_size(), store.joined_until()) == (0, {})

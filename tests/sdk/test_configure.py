@@ -1,62 +1,43 @@
-"""Settings, exporters chosen by the environment, the writer's identity, the end of the process."""
+"""Exporters chosen by the environment, the writer's identity, the end of the process."""
 
+import re
 import subprocess
 import sys
 from concurrent import futures
 
 import grpc
 import pytest
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetrics
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogs
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from tests.receivers import Metrics, grpc_server
 from tests.sdk.builders import HOUR, small_baseline
 from tidegauge import ConfigurationError, ManualClock, Settings, last_prediction, monitor, record_outcome
 from tidegauge._export import exporter_from_environment
+from tidegauge._export.otlp import OtlpLogExporter, OtlpMetricExporter
+from tidegauge._export.over_grpc import GrpcWire
+from tidegauge._export.over_http import HttpWire
 from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge._resource import writer_resource
 
 
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({"TIDEGAUGE_EXPORT_INTERVAL": "soon"}, "export_interval (TIDEGAUGE_EXPORT_INTERVAL) cannot be read as float"),
-        ({"TIDEGAUGE_EXPORT_INTERVAL": "7"}, "must divide an hour or be whole hours"),
-        ({"TIDEGAUGE_BUFFER_ROWS": "0"}, "buffer_rows (TIDEGAUGE_BUFFER_ROWS) must be above 0"),
-        ({"TIDEGAUGE_EXPORT_INTERVAL": "nan"}, "export_interval (TIDEGAUGE_EXPORT_INTERVAL) must be a finite number"),
-        ({"TIDEGAUGE_EXPORT_INTERVAL": "inf"}, "export_interval (TIDEGAUGE_EXPORT_INTERVAL) must be a finite number"),
-        ({"TIDEGAUGE_OUTCOME_WAIT": "1e300"}, "outcome_wait (TIDEGAUGE_OUTCOME_WAIT) must be a finite number"),
-        ({"TIDEGAUGE_CAPTURE": "all"}, "must be one of summary, values, none"),
-        ({"TIDEGAUGE_DISABLED": "maybe"}, "disabled (TIDEGAUGE_DISABLED) cannot be read as bool"),
-    ],
-)
-def test_a_wrong_setting_is_one_clear_line(environment, message):
-    with pytest.raises(ConfigurationError) as caught:
-        Settings.from_environment(environment)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_key_is_read_and_never_shown():
-    settings = Settings.from_environment({"TIDEGAUGE_RECEIPT_KEY": "secret"})
-    assert settings.receipt_key == b"secret"
-    assert "secret" not in repr(settings)
-
-
 def test_exporters_follow_the_environment(monkeypatch):
-    for signal, protocol, kind in (("metrics", "grpc", GrpcMetrics), ("logs", "http/protobuf", HttpLogs)):
+    for signal, protocol, kind, wire in (
+        ("metrics", "grpc", OtlpMetricExporter, GrpcWire),
+        ("logs", "http/protobuf", OtlpLogExporter, HttpWire),
+    ):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
         exporter = exporter_from_environment(signal)
         assert isinstance(exporter, kind)
+        assert isinstance(exporter._wire, wire)
         exporter.shutdown()
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     assert exporter_from_environment("metrics") is None
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "carrier-pigeon")
-    with pytest.raises(ConfigurationError, match="must be one of grpc, http/protobuf, not 'carrier-pigeon'"):
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "nobody")
+    with pytest.raises(ConfigurationError, match="no provider of credentials 'nobody' is installed: correct OTEL_PYTH"):
         exporter_from_environment("logs")
 
 
@@ -110,7 +91,9 @@ def test_points_and_events_arrive_over_grpc(monkeypatch):
         pipeline.shutdown(5)
         PROCESS.restore(before, off)
         server.stop(None)
-    (request,) = receiver.metrics
+    request, last_word = receiver.metrics
+    (said,) = last_word.resource_metrics[0].scope_metrics[0].metrics
+    assert (said.name, said.sum.data_points[0].as_int) == ("tidegauge.sdk.final_predictions", 1)
     (resource,) = request.resource_metrics
     (scope,) = resource.scope_metrics
     assert (scope.scope.name, scope.schema_url) == ("tidegauge", "https://tidegauge.dev/schemas/0.1.0")
@@ -147,21 +130,43 @@ predict({"x": 2.0})
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("interval", ["soon", "nan", "inf", "1e300"])
-def test_a_wrong_environment_switches_off_and_does_not_reach_predict(interval, monkeypatch, caplog):
-    before, off = PROCESS.pipeline, PROCESS.off
-    monkeypatch.setenv("TIDEGAUGE_EXPORT_INTERVAL", interval)
-    try:
-        PROCESS.restore(None, False)
+@pytest.mark.parametrize("door", ["", "tidegauge.configure()"], ids=["at the first call", "configure"])
+def test_a_wrong_environment_neither_stops_the_application_nor_the_monitoring(door, tmp_path):
+    program = f"""
+import tidegauge
+{door}
 
-        @monitor("m", version="1")
-        def predict(row):
-            return 1.5
+@tidegauge.monitor("m", version="1")
+def predict(row):
+    return 1.5
 
-        assert predict({"x": 1.0}) == 1.5
-        assert "TIDEGAUGE_EXPORT_INTERVAL" in caplog.text
-    finally:
-        PROCESS.restore(before, off)
+print([predict({{"x": 2.0}}) for _ in range(3)], tidegauge.flush())
+"""
+    service = Metrics()
+    with grpc_server(service) as port:
+        environment = {
+            "PATH": "",
+            "TIDEGAUGE_EXPORT_INTERVAL": "soon",
+            "TIDEGAUGE_DISABLED": "maybe",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"127.0.0.1:{port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpcs",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "a while",
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "a while",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "zip",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, cwd=tmp_path
+        )
+    assert done.stdout == "[1.5, 1.5, 1.5] True\n", done.stderr
+    names = {m.name for r in service.taken for rm in r.resource_metrics for s in rm.scope_metrics for m in s.metrics}
+    assert "ml.predictions" in names
+    lines = [line for line in done.stderr.splitlines() if line.startswith("Tidegauge")]
+    wrong = {"TIDEGAUGE_EXPORT_INTERVAL", "TIDEGAUGE_DISABLED", "OTEL_EXPORTER_OTLP_PROTOCOL"}
+    wrong |= {"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_COMPRESSION"}
+    wrong |= {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"} if door else set()
+    said = [re.match(r"Tidegauge cannot use (\w+)='.*': it takes .*\. It goes on with .*\.$", line) for line in lines]
+    assert sorted(found[1] for found in said if found) == sorted(wrong), done.stderr
 
 
 def test_a_tracer_provider_that_does_not_exist_switches_off_and_does_not_reach_predict(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from tests.sdk.builders import HOUR, FlakyMetrics, by_name
 from tidegauge import ManualClock, Settings, monitor, prediction
 from tidegauge._export import Exporters
-from tidegauge._outbox import Outbox, RefusedError, UnreachableError
+from tidegauge._outbox import Outbox, RefusedError, UnsentError
 from tidegauge._pipeline import Pipeline
 from tidegauge._process import PROCESS
 from tidegauge._safety import Safety
@@ -137,7 +137,7 @@ def test_a_drain_tries_again_until_the_time_is_up():
 @pytest.mark.parametrize("started", [True, False], ids=["thread", "caller"])
 def test_the_end_gives_up_soon_where_nobody_listens_and_knows_what_is_lost(started, caplog):
     safety = Safety()
-    outbox = Outbox("metrics", Receiver([UnreachableError("nobody listens there")] * 1_000), 100, safety)
+    outbox = Outbox("metrics", Receiver([UnsentError("refused", "nobody listens there")] * 1_000), 100, safety)
     if started:
         outbox.start()
     outbox.end()

@@ -137,9 +137,9 @@ def test_a_full_queue_of_points_drops_the_oldest(predict):
         pipeline.flush(5)
         pipeline.shutdown(1)
         PROCESS.use(before)
-    sent = [
-        {point["start"] // HOUR for point in batch if point["kind"] != "cumulative_sum"} for batch in exporter.attempts
-    ]
+    *batches, last_word = exporter.attempts
+    assert [point["name"] for point in last_word] == ["tidegauge.sdk.final_predictions"]
+    sent = [{point["start"] // HOUR for point in batch if point["kind"] != "cumulative_sum"} for batch in batches]
     assert sent[0] == {1}
     assert sent[-1] == {3}
     assert all(len(batch) <= 10 for batch in exporter.attempts)

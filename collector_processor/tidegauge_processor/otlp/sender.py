@@ -20,6 +20,7 @@ from tidegauge.errors import StorageError
 from tidegauge_processor.counter import UNCOUNTED, Counter
 from tidegauge_processor.otlp import responses, retry_info
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.reasons import Reasons
 from tidegauge_processor.state.store import Store
 
 TRANSIENT: Final = frozenset(
@@ -93,7 +94,8 @@ class Sender:
         self._woken = True
         self._stopping = threading.Event()
         self._call: grpc.Future[bytes] | None = None
-        self._reachable = True
+        self._reasons = Reasons(endpoint, insecure=insecure, timeout=timeout)
+        self._trouble: tuple[grpc.StatusCode, str] | None = None
         self._channel = _channel(endpoint, insecure, compression, initial_interval, max_interval)
         self._exports = {kind: self._channel.unary_unary(kind.method, None, None) for kind in SignalKind}
         self._thread = threading.Thread(target=self._run, name="tidegauge-sender")
@@ -147,7 +149,8 @@ class Sender:
             self._counter.add(semconv.METRIC_EXPORTER_SENT, kind=kind)
         else:
             self._counter.add(semconv.METRIC_EXPORTER_DROPPED, kind=kind, reason=failed.reason)
-            _log.error("%s refuses %s for good: %s: %s", self._endpoint, kind, failed.reason, failed.message)
+            why = [text for text in (failed.message, self._reasons.advice(failed.code, failed.message)) if text]
+            _log.error("%s refuses %s for good: %s: %s", self._endpoint, kind, failed.reason, "; ".join(why))
         self._remove(number)
         return True
 
@@ -199,12 +202,13 @@ class Sender:
         self._stopping.wait(seconds)
 
     def _report(self, failed: _Failed | None) -> None:
-        """Log when the back end goes away and when it is there again, not every attempt in between."""
-        if failed is not None and self._reachable:
-            _log.warning("signals wait for %s: %s: %s", self._endpoint, failed.reason, failed.message)
-        elif failed is None and not self._reachable:
+        """Log when the back end goes away, why it does, and when it is there again; not every attempt in between."""
+        trouble = None if failed is None else (failed.code, self._reasons.advice(failed.code, failed.message))
+        if failed is not None and trouble is not None and trouble != self._trouble:
+            _log.warning("signals wait for %s: %s: %s", self._endpoint, failed.reason, trouble[1] or failed.message)
+        elif failed is None and self._trouble is not None:
             _log.info("%s takes signals again", self._endpoint)
-        self._reachable = failed is None
+        self._trouble = trouble
 
 
 def _channel(endpoint: str, insecure: bool, compression: str, initial: float, longest: float) -> grpc.Channel:

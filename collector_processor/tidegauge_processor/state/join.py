@@ -80,6 +80,7 @@ class Join:
         find: gives the bytes of a key from the store; None when it is not there.
         latest: time of the latest half by model, as the store has it, ns since the epoch.
         counter: counts outcomes that met their prediction.
+        refuse: takes a key whose bytes cannot be read, and what is wrong with them.
 
     Example:
         >>> from tidegauge_processor.counter import UNCOUNTED
@@ -92,12 +93,18 @@ class Join:
     """
 
     def __init__(
-        self, limits: Limits, find: Callable[[bytes], bytes | None], latest: Mapping[str, int], counter: Counter
+        self,
+        limits: Limits,
+        find: Callable[[bytes], bytes | None],
+        latest: Mapping[str, int],
+        counter: Counter,
+        refuse: Callable[[bytes, str], None] = lambda key, why: None,
     ) -> None:
         self._limits = limits
         self._find = find
         self._latest = dict(latest)
         self._counter = counter
+        self._refuse = refuse
         self._changed: dict[bytes, _Entry] = {}
 
     def add_prediction(self, key: ModelKey, made: Made, now: int) -> tuple[Met, str | None]:
@@ -171,10 +178,14 @@ class Join:
         stored = self._find(place)
         if stored is None:
             return _Entry(model, True)
-        touched, made, said = json.loads(stored)
-        if self._is_past(model, touched):  # the store forgets it at the next checkpoint only
-            return _Entry(model, False)
-        return _Entry(model, False, touched, made, said)
+        try:
+            touched, made, said = json.loads(stored)
+            if self._is_past(model, touched):  # the store forgets it at the next checkpoint only
+                return _Entry(model, False)
+            return _Entry(model, False, touched, dict(made), dict(said))
+        except (ValueError, TypeError) as error:
+            self._refuse(place, f"it cannot be read: {error}")
+            return _Entry(model, True)
 
     def _touch(self, place: bytes, entry: _Entry, time: int) -> None:
         entry.touched = max(entry.touched, time)

@@ -7,7 +7,7 @@ different pipelines and one may be far ahead of the other when history is replay
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,8 +16,7 @@ from tidegauge_processor.performance.complete import Patience
 from tidegauge_processor.performance.outcomes import Outcome
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import ModelKey
-from tidegauge_processor.state.aggregates import Aggregates
-from tidegauge_processor.state.closed import ClosedWindow, ClosedWindows
+from tidegauge_processor.state.closed import ClosedWindows
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
 
@@ -223,13 +222,13 @@ class ModelState:
             self.memory.unreadable.pop(start, None)
         return gone
 
+    def touch_all(self) -> None:
+        """Say that the store may have lost any part."""
+        self._dirty |= self._parts()
+
     def units(self) -> set[str]:
         """Keys of all parts that the store may have."""
-        parts: set[tuple[Part, int]] = {("memory", 0), *self._dirty}
-        parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
-        parts |= {("closed", start) for start in self.closed.windows}
-        parts |= {("learning", slot) for slot in self.memory.learning.sums}
-        return {self._unit(part, start) for part, start in parts}
+        return {self._unit(part, start) for part, start in self._parts() | self._dirty}
 
     def dirty(self) -> Iterator[tuple[str, bytes | None]]:
         """Key and bytes of each part that has changed since it was last `saved`; None for a part that is gone."""
@@ -243,6 +242,12 @@ class ModelState:
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._dirty.clear()
+
+    def _parts(self) -> set[tuple[Part, int]]:
+        parts: set[tuple[Part, int]] = {("memory", 0)}
+        parts |= {("window", start) for start in self.windows} | {("cohort", start) for start in self.cohorts}
+        parts |= {("closed", start) for start in self.closed.windows}
+        return parts | {("learning", slot) for slot in self.memory.learning.sums}
 
     def _unit(self, part: Part, start: int) -> str:
         return json.dumps([*self.key, part, start])
@@ -262,23 +267,3 @@ class ModelState:
             sums = self.memory.learning.sums.get(start)
             return None if sums is None else json.dumps(sums.dump()).encode()
         return json.dumps(self.cohorts[start].dump()).encode() if start in self.cohorts else None
-
-
-def load_models(units: Mapping[str, bytes]) -> dict[ModelKey, ModelState]:
-    """Read what `ModelState.dirty` gave."""
-    models: dict[ModelKey, ModelState] = {}
-    parts = [(*json.loads(name), data) for name, data in units.items()]
-    for model, version, part, start, data in sorted(parts, key=lambda row: row[2] != "memory"):  # the memory first
-        key = ModelKey(model, version)
-        state = models.setdefault(key, ModelState(key))
-        if part == "memory":
-            state.memory = Memory.load(data)
-        elif part == "window":
-            state.windows[start] = Window.load(data)
-        elif part == "closed":
-            state.closed.windows[start] = ClosedWindow.load(data)
-        elif part == "learning":
-            state.memory.learning.sums[start] = Aggregates.load(json.loads(data))
-        else:
-            state.cohorts[start] = Cohort.load(json.loads(data))
-    return models

@@ -10,18 +10,33 @@ The file is locked for as long as it is open. One connection serves all threads,
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from sqlite3 import Connection
+from typing import Final
 
 from tidegauge import semconv
 from tidegauge.errors import StorageError
 from tidegauge_processor.counter import UNCOUNTED, Counter
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.state import database
+from tidegauge_processor.state.database import FILE_NAME, Database, checkpoints
+from tidegauge_processor.state.database import position as positions
+from tidegauge_processor.state.database.checkpoints import Checkpoint, Content
+from tidegauge_processor.state.database.losses import Losses
+from tidegauge_processor.state.database.marks import Marks
+from tidegauge_processor.state.database.position import Position, share
+from tidegauge_processor.state.database.rows import (
+    BASELINES,
+    INBOX,
+    JOINS,
+    OUTBOX,
+    TABLES,
+    UNITS,
+    Row,
+    Table,
+    checksum,
+    holds,
+)
 from tidegauge_processor.state.join import Changes
 
 DEFAULT_OUTBOX_LIMIT: Final = 10_000
@@ -33,6 +48,9 @@ class Store:
 
     Every method that touches the file raises ``StorageError`` when it cannot be read or written; after a failed write
     the file is as it was before, and the next write may succeed.
+
+    Attributes:
+        rebuilt: how often the file was damaged while it was in use. What was not written since then may be missing.
 
     Example:
         >>> import tempfile
@@ -53,20 +71,16 @@ class Store:
         >>> store.close(); directory.cleanup()
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, counter: Counter, outbox_limit: int) -> None:
-        self._path = path
-        self._connection = connection
+    def __init__(self, path: Path, counter: Counter, outbox_limit: int) -> None:
         self._counter = counter
         self._outbox_limit = outbox_limit
-        self._lock = threading.RLock()
-        self._outbox_size: int
-        self._join_size: int
-        with self._reading():
-            (position,) = connection.execute("SELECT value FROM position").fetchone()
-            (last,) = connection.execute("SELECT max(id) FROM inbox").fetchone()
-            (self._outbox_size,) = connection.execute("SELECT count(*) FROM outbox").fetchone()
-            (self._join_size,) = connection.execute("SELECT count(*) FROM joins").fetchone()
-        self._next_id = max(position, last or 0) + 1  # an id is never given twice, not even after the inbox was emptied
+        self._losses = Losses(path.parent, counter)
+        self._position = self._checkpoints = self._promised = 0
+        self._content = Content({}, 0, 0)
+        self._next_id = 1
+        self.rebuilt = 0
+        self._database = Database(path, self._losses, self._take_up_rebuilt)
+        self._take_up()
 
     @classmethod
     def open(
@@ -74,44 +88,47 @@ class Store:
     ) -> Store:
         """Open the store in ``directory``, which is made when missing, and lock it until ``close``.
 
-        A damaged file is renamed aside, logged and counted, and an empty one takes its place: what the processor needs
-        it learns again, and the damaged one is left for people to look at.
+        A damaged file is renamed aside, logged and counted, and a new one is made of the rows that still hold. A row
+        that does not hold its checksum is set aside alone, whenever it is read.
 
         Args:
             directory: where the file lies or shall lie.
-            counter: counts rebuilt files and dropped signals.
+            counter: counts what is lost, rebuilt files and dropped signals.
             outbox_limit: most requests in the outbox; beyond it the oldest are dropped.
 
         Raises:
             StorageError: another process has it open, a newer version wrote it, or it cannot be opened.
         """
-        path = Path(directory) / database.FILE_NAME
+        path = Path(directory) / FILE_NAME
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot make the state directory {path.parent}: {error.strerror}") from error
-        connection, aside = database.connect(path)
-        if aside is not None:
-            counter.add(semconv.METRIC_STORE_REBUILT)
-        return cls(path, connection, counter, outbox_limit)
+        return cls(path, counter, outbox_limit)
 
     def append(self, entries: Sequence[tuple[SignalKind, bytes]]) -> range:
         """Add requests to the inbox in one transaction; they are durable on return. Gives their ids, in order."""
-        with self._lock:
+        with self._database.lock:
             ids = range(self._next_id, self._next_id + len(entries))
-            rows = ((number, kind.value, data) for number, (kind, data) in zip(ids, entries, strict=True))
-            with self._transaction():
-                self._connection.executemany("INSERT INTO inbox (id, kind, data) VALUES (?, ?, ?)", rows)
+            rows = [
+                (number, kind.value, data, checksum(INBOX.name, number, kind.value, data))
+                for number, (kind, data) in zip(ids, entries, strict=True)
+            ]
+            self._database.write(
+                lambda run: run.executemany("INSERT INTO inbox (id, kind, data, checksum) VALUES (?, ?, ?, ?)", rows)
+            )
             self._next_id = ids.stop
+            self._mark()
         return ids
 
     def replay(self, after: int) -> Iterator[tuple[int, SignalKind, bytes]]:
         """Requests of the inbox behind position ``after``, in order; one at a time, for they may be large."""
-        while (
-            row := self._row("SELECT id, kind, data FROM inbox WHERE id > ? ORDER BY id LIMIT 1", after)
-        ) is not None:
-            after, kind, data = row
-            yield after, SignalKind(kind), data
+        while rows := self._read(INBOX, "WHERE id > ? ORDER BY id LIMIT 1", after):
+            number = rows[0].number
+            self._losses.requests(range(max(after, self._position) + 1, number))
+            after = number
+            for _, kind, data in (row.values for row in self._usable(INBOX, rows)):
+                yield number, SignalKind(kind), data
 
     def checkpoint(
         self,
@@ -134,144 +151,149 @@ class Store:
         Raises:
             ValueError: the inbox has never held ``position``.
         """
-        with self._lock:
+        with self._database.lock:
             if position >= self._next_id:
                 raise ValueError(f"position {position} is ahead of the inbox, which ends at {self._next_id - 1}")
-            with self._transaction():
-                self._connection.execute("UPDATE position SET value = ?", (position,))
-                self._connection.execute("DELETE FROM inbox WHERE id <= ?", (position,))
-                self._connection.executemany(
-                    "INSERT INTO units VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data",
-                    ((key, data) for key, data in units.items() if data is not None),
-                )
-                self._connection.executemany(
-                    "DELETE FROM units WHERE key = ?", ((key,) for key, data in units.items() if data is None)
-                )
-                self._connection.executemany(
-                    "INSERT INTO outbox (kind, data) VALUES (?, ?)", ((kind.value, data) for kind, data in outbox)
-                )
-                size = self._outbox_size + len(outbox)
-                dropped = max(0, size - self._outbox_limit)
-                self._connection.execute(
-                    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?)", (dropped,)
-                )
-                join_size, evicted = self._write_join(join) if join else (self._join_size, {})
-            self._outbox_size, self._join_size = size - dropped, join_size
-        if dropped:
-            self._counter.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason="outbox_full")
-        for reason, (keys, waiting) in evicted.items():
+            number = self._checkpoints + 1
+            written = Checkpoint(position, number, units, outbox, join)
+            done = self._database.write(
+                lambda run: checkpoints.write(run, written, self._content, self._outbox_limit, self._losses)
+            )
+            self._content, self._position, self._checkpoints = done.content, position, number
+            self._mark()
+        if done.dropped:
+            self._counter.add(semconv.METRIC_EXPORTER_DROPPED, done.dropped, reason="outbox_full")
+        for reason, (keys, waiting) in done.evicted.items():
             if keys:
                 self._counter.add(semconv.METRIC_JOIN_EVICTED, keys, reason=reason)
             if waiting:
                 self._counter.add(semconv.METRIC_JOIN_MISSES, waiting)
-        return dropped
+        return done.dropped
 
     def load(self) -> tuple[int, dict[str, bytes]]:
         """Position and units of the last checkpoint."""
-        with self._reading():
-            (position,) = self._connection.execute("SELECT value FROM position").fetchone()
-            return position, dict(self._connection.execute("SELECT key, data FROM units"))
+        rows = self._read(UNITS, "")
+        usable = self._usable(UNITS, rows)
+        if sum(share(row.checksum) for row in usable) != self._promised and len(usable) == len(rows):
+            if UNITS.name not in self._losses.tables:
+                self._losses.missing(UNITS, [])
+            self._remove(UNITS, [])
+        return self._position, {row.values[0]: row.values[1] for row in usable}
 
     def outbox(self, limit: int) -> list[tuple[int, SignalKind, bytes]]:
         """The oldest ``limit`` signals that are not yet sent, in order."""
-        with self._reading():
-            rows = self._connection.execute(
-                "SELECT id, kind, data FROM outbox ORDER BY id LIMIT ?", (limit,)
-            ).fetchall()
-        return [(number, SignalKind(kind), data) for number, kind, data in rows]
+        while rows := self._read(OUTBOX, "ORDER BY id LIMIT ?", limit):
+            if usable := self._usable(OUTBOX, rows):
+                return [(row.number, SignalKind(row.values[0]), row.values[1]) for row in usable]
+        return []
 
     def sent(self, ids: Iterable[int]) -> None:
         """Remove signals from the outbox; ids that are no longer there are passed over."""
-        with self._lock:
-            removed = 0
-            with self._transaction():
-                for number in ids:
-                    removed += self._connection.execute("DELETE FROM outbox WHERE id = ?", (number,)).rowcount
-            self._outbox_size -= removed
+        numbers = [(number,) for number in ids]
+        with self._database.lock:
+            removed = self._database.write(
+                lambda run: run.executemany("DELETE FROM outbox WHERE id = ?", numbers).rowcount
+            )
+            self._content = self._content._replace(outbox=self._content.outbox - removed)
 
     def outbox_size(self) -> int:
         """Number of signals that are not yet sent."""
-        return self._outbox_size
+        return self._content.outbox
 
     def save_baseline(self, id: str, data: bytes) -> None:
         """Keep a baseline under the digest of its content."""
-        with self._transaction():
-            self._connection.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?)", (id, data))
+        row = (id, data, checksum(BASELINES.name, id, data))
+        self._database.write(lambda run: run.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?, ?)", row))
 
     def remove_baseline(self, id: str) -> None:
         """Forget a baseline; nothing happens when it is not there."""
-        with self._transaction():
-            self._connection.execute("DELETE FROM baselines WHERE id = ?", (id,))
+        self._database.write(lambda run: run.execute("DELETE FROM baselines WHERE id = ?", (id,)))
 
     def baselines(self) -> dict[str, bytes]:
         """All baselines by id."""
-        with self._reading():
-            return dict(self._connection.execute("SELECT id, data FROM baselines"))
+        return {row.values[0]: row.values[1] for row in self._usable(BASELINES, self._read(BASELINES, ""))}
+
+    def refuse(self, table: str, key: str | bytes | int, why: str) -> None:
+        """Set a row aside that holds its checksum and cannot be read: another version wrote it, or there is a bug."""
+        (of,) = (each for each in TABLES if each.name == table)
+        for row in self._read(of, f"WHERE {of.key} = ?", key):
+            self._losses.row(of, row, why, "unreadable")
+            self._remove(of, [row])
 
     def joined(self, key: bytes) -> bytes | None:
         """What the join has under a key; None when there is nothing."""
-        row = self._row("SELECT data FROM joins WHERE key = ?", key)
-        return None if row is None else row[0]
+        for row in self._usable(JOINS, self._read(JOINS, "WHERE key = ?", key)):
+            data: bytes = row.values[-1]
+            return data
+        return None
 
     def joined_until(self) -> dict[str, int]:
         """Time of the latest prediction or outcome in the join by model, ns since the epoch."""
-        with self._reading():
-            return dict(self._connection.execute("SELECT model, max(touched) FROM joins GROUP BY model"))
+        query = "SELECT model, max(touched) FROM joins GROUP BY model"
+        return self._database.read(lambda run: dict(run.execute(query)))
 
     def join_size(self) -> int:
         """Number of keys in the join."""
-        return self._join_size
+        return self._content.joins
 
     def close(self) -> None:
         """Close and unlock the file. Whatever is called later raises ``StorageError``."""
-        with self._reading():
-            self._connection.close()
+        self._database.close()
 
-    def _write_join(self, join: Changes) -> tuple[int, dict[str, tuple[int, int]]]:
-        """Size afterwards; and what had to go by reason, as keys and outcomes among them that were still waiting."""
-        run, size = self._connection.execute, self._join_size
-        for key, is_new, *values in join.entries:
-            size += is_new
-            run(
-                "INSERT INTO joins (key, model, touched, waiting, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) "
-                "DO UPDATE SET touched = excluded.touched, waiting = excluded.waiting, data = excluded.data",
-                (key, *values),
-            )
-        expired = [self._forget("model = ? AND touched <= ?", model, time) for model, time in join.expired.items()]
-        keys, waiting = sum(keys for keys, _ in expired), sum(waiting for _, waiting in expired)
-        excess = max(0, size - keys - join.most)
-        full = (
-            self._forget("number IN (SELECT number FROM joins ORDER BY number LIMIT ?)", excess) if excess else (0, 0)
-        )
-        return size - keys - full[0], {"expired": (keys, waiting), "full": full}
+    def _take_up(self) -> None:
+        """Find out where everything stands, and how much there is."""
+        self._position, self._checkpoints, self._promised, joined = self._database.position
+        run = self._connection
+        (last,) = run.execute("SELECT max(id) FROM inbox").fetchone()
+        # An id is never given twice, not even after the inbox was emptied.
+        self._next_id = max(self._next_id, self._position + 1, (last or 0) + 1)
+        self._content = _content(run)
+        if joined != self._content.joins:
+            if JOINS.name not in self._losses.tables:
+                self._losses.missing(JOINS, [], abs(joined - self._content.joins))
+            self._remove(JOINS, [])
 
-    def _forget(self, which: str, *values: object) -> tuple[int, int]:
-        counted = self._connection.execute(f"SELECT count(*), total(waiting) FROM joins WHERE {which}", values)
-        keys, waiting = counted.fetchone()
-        if keys:
-            self._connection.execute(f"DELETE FROM joins WHERE {which}", values)
-        return keys, int(waiting)
+    @property
+    def _connection(self) -> Connection:
+        return self._database.connection
 
-    def _row(self, query: str, *values: int | bytes) -> tuple[Any, ...] | None:
-        with self._reading():
-            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
-            return row
+    def _take_up_rebuilt(self) -> None:
+        self.rebuilt += 1
+        self._take_up()
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise StorageError(f"cannot use the state in {self._path}: {error}") from error
+    def _usable(self, table: Table, rows: Sequence[Row]) -> list[Row]:
+        """The rows that hold their checksums; the others are set aside and removed, so that nobody misses them."""
+        held = [holds(table, row) for row in rows]
+        failed = [row for row, good in zip(rows, held, strict=True) if not good]
+        for row in failed:
+            self._losses.row(table, row, "it does not hold its checksum", "checksum")
+        if failed:
+            self._remove(table, failed)
+        return [row for row, good in zip(rows, held, strict=True) if good]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._reading():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:  # something above failed, the commit perhaps
-                    self._connection.execute("ROLLBACK")
+    def _remove(self, table: Table, rows: Sequence[Row]) -> None:
+        """Remove rows, and say in the position what is there now."""
+
+        def remove(run: Connection) -> Content:
+            run.executemany(f"DELETE FROM {table.name} WHERE rowid = ?", [(row.number,) for row in rows])
+            left = _content(run)
+            sums = sum(map(share, left.units.values()))
+            positions.write(run, Position(self._position, self._checkpoints, sums, left.joins))
+            return left
+
+        with self._database.lock:
+            self._content = self._database.write(remove)
+
+    def _read(self, table: Table, which: str, *values: object) -> list[Row]:
+        query = f"{table.select} {which}"
+        return [Row.of(plain) for plain in self._database.read(lambda run: run.execute(query, values).fetchall())]
+
+    def _mark(self) -> None:
+        self._database.mark(Marks(self._next_id - 1, self._checkpoints, self._position))
+
+
+def _content(run: Connection) -> Content:
+    (outbox,) = run.execute("SELECT count(*) FROM outbox").fetchone()
+    (joined,) = run.execute("SELECT count(*) FROM joins").fetchone()
+    units = {key: own if isinstance(own, int) else 0 for key, own in run.execute("SELECT key, checksum FROM units")}
+    return Content(units, outbox, joined)

@@ -5,26 +5,24 @@ from tidegauge._export.exporters import (
     SCOPE,
     VERSION,
     Exporters,
-    Limited,
     LogSender,
     MetricSender,
     batches,
-    exporter_class,
     exporter_from_environment,
     request,
     warm,
 )
+from tidegauge._export.otlp import OtlpSpanExporter
 
 __all__ = [
     "MOST_POINTS",
     "SCOPE",
     "VERSION",
     "Exporters",
-    "Limited",
     "LogSender",
     "MetricSender",
+    "OtlpSpanExporter",
     "batches",
-    "exporter_class",
     "exporter_from_environment",
     "request",
     "warm",

@@ -1,15 +1,14 @@
 """Exporters: chosen by OpenTelemetry's environment variables, or given by the application.
 
 Metrics and events leave through exporters of our own, not through the application's ``MeterProvider``: the points are
-ready-made deltas, which the metrics API cannot take. The usual variables hold: ``OTEL_EXPORTER_OTLP_ENDPOINT``,
-``OTEL_EXPORTER_OTLP_PROTOCOL`` (``grpc`` or ``http/protobuf``), ``OTEL_METRICS_EXPORTER`` and ``OTEL_LOGS_EXPORTER``
-(``otlp``, ``console`` or ``none``; whatever else the application uses, ours is OTLP), and their variants by signal.
+ready-made deltas, which the metrics API cannot take. The usual variables hold: those that `endpoint` reads, and
+``OTEL_METRICS_EXPORTER`` and ``OTEL_LOGS_EXPORTER`` (``otlp``, ``console`` or ``none``; whatever else the application
+uses, ours is OTLP).
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from tidegauge import semconv
+from tidegauge._export.endpoint import GRPC, Endpoint, endpoint
 from tidegauge._export.limit import Limit
-from tidegauge._outbox import RefusedError
+from tidegauge._outbox import RefusedError, UnsentError
 from tidegauge._points import Produced, metrics
 from tidegauge.errors import ConfigurationError
 
@@ -43,7 +43,6 @@ MOST_POINTS: Final = 1_000
 """Points of one request."""
 
 _MOST_BYTES: Final = 3 << 20  # receivers of gRPC take 4 MiB unless they are told otherwise
-_PROTOCOLS: Final = ("grpc", "http/protobuf")
 
 
 @runtime_checkable
@@ -75,47 +74,37 @@ def exporter_from_environment(signal: str) -> Any:
         The exporter; None when the signal is switched off.
 
     Raises:
-        ConfigurationError: the protocol is unknown.
-    """
-    make = exporter_class(signal)
-    return None if make is None else make()
-
-
-def exporter_class(signal: str) -> Callable[[], Any] | None:
-    """What makes the exporter for ``signal``, imported but not yet called; None when the signal is switched off.
-
-    Raises:
-        ConfigurationError: the protocol is unknown.
+        ConfigurationError: what the environment asks for is not installed.
     """
     asked = os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip().lower()
     if asked == "none":
         return None
     if asked == "console":
-        return _load(signal, "console")
-    variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
-    protocol = (os.environ.get(variable) or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "grpc").strip()
-    if protocol not in _PROTOCOLS:
-        raise ConfigurationError(f"{variable} must be one of {', '.join(_PROTOCOLS)}, not {protocol!r}")
-    if protocol == "grpc":
-        from tidegauge._export import over_grpc  # gRPC takes a while to import and is not always used
-
-        return over_grpc.EXPORTERS[signal]
-    from tidegauge._export import over_http
-
-    return over_http.EXPORTERS[signal]
+        return _load(signal, "console")()
+    end = endpoint(signal)
+    return _protocol(end).exporter(end)
 
 
 def warm() -> None:
-    """Import now what sending metrics and events needs, and what tells who sends.
-
-    Raises:
-        ConfigurationError: the protocol is unknown.
-    """
+    """Import now what sending metrics and events needs, and what tells who sends."""
     Resource.create({})  # its detectors are plugins
-    made = [exporter_class(signal) for signal in ("metrics", "logs")]
-    for module in {sys.modules[make.__module__] for make in made if make is not None}:
-        if hasattr(module, "warm"):
-            module.warm()
+    for signal in ("metrics", "logs"):
+        asked = os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").strip().lower()
+        if asked == "console":
+            _load(signal, "console")
+        elif asked != "none":
+            _protocol(endpoint(signal))
+
+
+def _protocol(end: Endpoint) -> Any:
+    """The module that speaks the endpoint's protocol; each takes a while to import, and one is not used."""
+    if end.protocol == GRPC:
+        from tidegauge._export import over_grpc
+
+        return over_grpc
+    from tidegauge._export import over_http
+
+    return over_http
 
 
 class _Sender(Generic[_Exporter]):
@@ -160,16 +149,18 @@ class MetricSender(_Sender[MetricExporter]):
     """Sends batches of metric data."""
 
     def send(self, data: MetricsData) -> bool:
-        """Send one batch; False when it has to be sent again."""
+        """Send one batch; it has to be sent again after any exception but `RefusedError`."""
         exporter = self.exporter()
-        return exporter is None or exporter.export(data) is MetricExportResult.SUCCESS
+        if exporter is not None and exporter.export(data) is not MetricExportResult.SUCCESS:
+            raise _failed(exporter)
+        return True
 
 
 class LogSender(_Sender[LogRecordExporter]):
     """Sends batches of events, made into log records only now, outside the application's threads."""
 
     def send(self, batch: Callable[[], Sequence[ReadableLogRecord]]) -> bool:
-        """Send one batch; False when it has to be sent again."""
+        """Send one batch; it has to be sent again after any exception but `RefusedError`."""
         exporter = self.exporter()
         if exporter is None:
             return True
@@ -177,7 +168,13 @@ class LogSender(_Sender[LogRecordExporter]):
             records = batch()
         except Exception as error:
             raise RefusedError("not_encodable") from error
-        return exporter.export(records) is LogRecordExportResult.SUCCESS
+        if exporter.export(records) is not LogRecordExportResult.SUCCESS:
+            raise _failed(exporter)
+        return True
+
+
+def _failed(exporter: object) -> UnsentError:
+    return UnsentError("exporter", f"{type(exporter).__name__} reports a failure, see what it has logged itself")
 
 
 def batches(points: Iterable[Produced]) -> Iterator[list[Produced]]:
@@ -213,9 +210,9 @@ def _most_bytes(produced: Produced) -> int:
     return size
 
 
-def _load(signal: str, name: str) -> Callable[[], Any]:
+def _load(signal: str, name: str) -> Callable[..., Any]:
     found = entry_points(group=f"opentelemetry_{signal}_exporter", name=name)
     if not found:
         raise ConfigurationError(f"no {signal} exporter {name!r} is installed: pip install opentelemetry-exporter-otlp")
-    made: Callable[[], Any] = next(iter(found)).load()
+    made: Callable[..., Any] = next(iter(found)).load()
     return made

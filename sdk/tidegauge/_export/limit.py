@@ -1,8 +1,4 @@
-"""How long the requests of an exporter may take, and whether anybody takes them.
-
-OpenTelemetry's exporters try again by themselves, for ten seconds, while the process that wants to end waits. So our
-exporters look here before each request and tell here how it went.
-"""
+"""How long the requests of an exporter may take, told by whoever ends the process."""
 
 from __future__ import annotations
 
@@ -10,24 +6,17 @@ import time
 
 
 class Limit:
-    """Shared by an exporter and whoever ends it.
+    """Looked at before each request.
 
     Attributes:
         deadline: when every request must be over, by the monotonic clock, in seconds; None: the exporter's own timeout.
-        ending: the process ends: a refused connection is not tried again.
-        refused: the latest connection was refused.
     """
 
-    __slots__ = ("deadline", "ending", "refused")
+    __slots__ = ("deadline",)
 
     def __init__(self) -> None:
         self.deadline: float | None = None
-        self.ending = False
-        self.refused = False
 
-    def seconds(self, timeout: float | None) -> float | None:
+    def seconds(self, timeout: float) -> float:
         """What is left of ``timeout`` seconds under this limit, never less than a moment."""
-        if self.deadline is None:
-            return timeout
-        left = max(self.deadline - time.monotonic(), 0.001)
-        return left if timeout is None else min(timeout, left)
+        return timeout if self.deadline is None else min(timeout, max(self.deadline - time.monotonic(), 0.001))

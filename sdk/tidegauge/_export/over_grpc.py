@@ -1,34 +1,40 @@
-"""OpenTelemetry's gRPC exporters with our encoder in place of theirs; imported only where gRPC is used.
+"""OTLP over gRPC: one attempt, and what its failure means; imported only where gRPC is used.
 
-Endpoint, TLS, headers, compression, timeout and retries are all theirs. Should a later version no longer ask for the
-translation, its own encoder takes over and nothing but speed changes. One thing theirs does not tell: whether a failure
-is for good. So their stub is watched, and a status that OTLP calls not retryable becomes a `RefusedError`.
+OpenTelemetry's own exporters log each attempt, try again what no attempt can mend, and tell neither why nor whether a
+failure is for good.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
-from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExportResult
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # it is sent without types
 
-from tidegauge._export.encode import encode_logs, encode_metrics
-from tidegauge._export.limit import Limit
-from tidegauge._outbox import RefusedError, UnreachableError
+from tidegauge._export.credentials import (
+    USER_AGENT,
+    Certificates,
+    certificates,
+    headers,
+    provided,
+)
+from tidegauge._export.endpoint import Endpoint
+from tidegauge._export.otlp import exporter_of
+from tidegauge._export.reasons import Reasons
+from tidegauge._outbox import RefusedError, UnsentError
 
-_NOBODY: Final = ("Connection refused", "DNS resolution failed")  # gRPC has no code of its own for this
+# gRPC imports these with its first channel and its first call, in the thread that sends. A fork meanwhile would leave a
+# child without them.
+for _name in ("grpc._channel", "grpc._simple_stubs", "grpc.experimental"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
+
+_OPTIONS: Final = [("grpc.primary_user_agent", USER_AGENT)]
 _RETRY_INFO: Final = "google.rpc.retryinfo-bin"
 _RETRYABLE: Final = frozenset(
     {
@@ -40,149 +46,123 @@ _RETRYABLE: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-
-
-class GrpcMetricExporter(OTLPMetricExporter):
-    """Sends metrics over gRPC."""
-
-    def __init__(self) -> None:
-        self.limit = Limit()
-        super().__init__()
-
-    def export(
-        self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **kwargs: Any
-    ) -> MetricExportResult:
-        """Send one batch.
-
-        Raises:
-            RefusedError: it can never be sent.
-            UnreachableError: nobody listens.
-        """
-        with _connecting_anew(self):
-            return super().export(metrics_data, timeout_millis or 10_000, **kwargs)
-
-    def _translate_data(self, data: MetricsData) -> ExportMetricsServiceRequest:
-        return encode_metrics(data)
-
-    def _initialize_channel_and_stub(self) -> None:
-        connect: Any = super()._initialize_channel_and_stub
-        connect()
-        self._client: Any = _Watched(self._client, self.limit, self._endpoint)
-
-
-class GrpcLogExporter(OTLPLogExporter):
-    """Sends events over gRPC."""
-
-    def __init__(self) -> None:
-        self.limit = Limit()
-        super().__init__()
-
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Send one batch.
-
-        Raises:
-            RefusedError: it can never be sent.
-            UnreachableError: nobody listens.
-        """
-        with _connecting_anew(self):
-            return super().export(batch)
-
-    def _translate_data(self, data: Sequence[ReadableLogRecord]) -> ExportLogsServiceRequest:
-        return encode_logs(data)
-
-    def _initialize_channel_and_stub(self) -> None:
-        connect: Any = super()._initialize_channel_and_stub
-        connect()
-        self._client: Any = _Watched(self._client, self.limit, self._endpoint)
-
-
-class GrpcSpanExporter(OTLPSpanExporter):
-    """Sends spans over gRPC, as OpenTelemetry does; only the end of the process is ours."""
-
-    def __init__(self) -> None:
-        self.limit = Limit()
-        super().__init__()
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send one batch."""
-        try:
-            return super().export(spans)
-        except UnreachableError:
-            return SpanExportResult.FAILURE
-
-    def _initialize_channel_and_stub(self) -> None:
-        connect: Any = super()._initialize_channel_and_stub
-        connect()
-        self._client: Any = _Limited(self._client, self.limit, self._endpoint)
-
-
-EXPORTERS: Final[Mapping[str, Callable[[], Any]]] = {
-    "metrics": GrpcMetricExporter,
-    "logs": GrpcLogExporter,
-    "traces": GrpcSpanExporter,
+_CAUSES: Final = {
+    grpc.StatusCode.UNAUTHENTICATED: "credentials",
+    grpc.StatusCode.PERMISSION_DENIED: "rights",
+    grpc.StatusCode.UNIMPLEMENTED: "path",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "size",
+}
+_METHODS: Final = {
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 }
 
 
-def warm() -> None:
-    """Import what gRPC imports at its first channel and at its first call."""
-    for name in ("grpc._channel", "grpc._simple_stubs", "grpc.experimental"):
-        with contextlib.suppress(ImportError):  # of a later version, which has other parts
-            importlib.import_module(name)
+def exporter(endpoint: Endpoint) -> Any:
+    """The exporter for ``endpoint``.
+
+    Raises:
+        ConfigurationError: credentials that the environment asks for are not there.
+    """
+    return exporter_of(GrpcWire(endpoint), endpoint)
 
 
-@contextlib.contextmanager
-def _connecting_anew(exporter: Any) -> Iterator[None]:
-    """Have a new channel after a refused connection: an old one waits for up to two minutes before it tries again."""
-    try:
-        yield
-    except UnreachableError:
-        exporter._channel.close()
-        exporter._initialize_channel_and_stub()
-        raise
+class GrpcWire:
+    """Sends requests of one signal.
 
+    Args:
+        endpoint: where they go.
 
-class _Limited:
-    """A stub that keeps to the limit."""
+    Raises:
+        ConfigurationError: credentials that the environment asks for are not there.
+    """
 
-    def __init__(self, stub: Any, limit: Limit, endpoint: str) -> None:
-        self._stub = stub
-        self._limit = limit
+    def __init__(self, endpoint: Endpoint) -> None:
+        files = certificates(endpoint.signal)
         self._endpoint = endpoint
+        self._headers = tuple(headers(endpoint.signal).items())
+        self._credentials = _credentials(endpoint, files) if endpoint.tls else None
+        self._reasons = Reasons(endpoint, files.authority)
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._closed = False
 
-    def Export(self, request: Any, *, timeout: float | None = None, **options: Any) -> Any:  # noqa: N802 - gRPC's name
-        self._limit.refused = False
+    def send(self, data: bytes, timeout: float) -> None:
+        """Make one attempt of ``timeout`` seconds.
+
+        Raises:
+            UnsentError: it failed this time.
+            RefusedError: it can never be sent.
+        """
         try:
-            return self._stub.Export(request, timeout=self._limit.seconds(timeout), **options)
+            self._call(data, timeout)
         except grpc.RpcError as error:
-            self._limit.refused = _is_refused(error)
-            if self._limit.refused and self._limit.ending:
-                raise self._unreachable() from None
-            raise
+            if self._closed:  # which cancels the attempt
+                raise UnsentError("stopped", "the exporter was shut down") from None
+            raise self._failure(error) from None
+        except ValueError:  # gRPC's word for a channel that was closed
+            if not self._closed:
+                raise
+            raise UnsentError("stopped", "the exporter was shut down") from None
 
-    def _unreachable(self) -> UnreachableError:
-        return UnreachableError(f"nobody listens at {self._endpoint}")
+    def close(self) -> None:
+        """End the connection, and with it an attempt that is being made."""
+        self._closed = True
+        self._disconnect()
+
+    def _call(self, data: bytes, timeout: float) -> None:
+        with self._lock:
+            if self._closed:
+                raise UnsentError("stopped", "the exporter was shut down")
+            if self._channel is None:
+                self._channel = self._connect()
+            export = self._channel.unary_unary(_METHODS[self._endpoint.signal], None, None)
+        export(data, timeout=timeout, metadata=self._headers)
+
+    def _connect(self) -> grpc.Channel:
+        gzip = self._endpoint.compression == "gzip"
+        compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+        if self._credentials is None:
+            return grpc.insecure_channel(self._endpoint.address, _OPTIONS, compression)
+        return grpc.secure_channel(self._endpoint.address, self._credentials, _OPTIONS, compression)
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _failure(self, error: Any) -> Exception:
+        code, details = error.code(), str(error.details())
+        pause = _pause(error)
+        if code is grpc.StatusCode.UNAVAILABLE and not pause:
+            self._disconnect()  # a channel that has failed refuses calls for a while by itself
+            return self._reasons.unanswered(details)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return self._reasons.late()
+        if code in _RETRYABLE or pause is not None:
+            return self._reasons.busy(code.name, pause or 0.0)
+        return RefusedError(f"refused_{code.name.lower()}", self._reasons.refused(code.name, _CAUSES.get(code, "")))
 
 
-class _Watched(_Limited):
-    """A stub that also tells what is for good, and never tries a refused connection again: the outbox does."""
-
-    def Export(self, request: Any, *, timeout: float | None = None, **options: Any) -> Any:  # noqa: N802 - gRPC's name
-        try:
-            return super().Export(request, timeout=timeout, **options)
-        except grpc.RpcError as error:
-            if self._limit.refused:
-                raise self._unreachable() from None
-            if _is_for_good(error):
-                raise RefusedError(f"refused_{error.code().name.lower()}") from None
-            raise
+def _pause(error: Any) -> float | None:
+    """Seconds that the receiver asks to be left alone; None when it does not say."""
+    data = dict(error.trailing_metadata() or ()).get(_RETRY_INFO)
+    if data is None:
+        return None
+    try:
+        nanoseconds: int = RetryInfo.FromString(data).retry_delay.ToNanoseconds()
+    except DecodeError:
+        return None
+    return max(nanoseconds / 1e9, 0.0)
 
 
-def _is_refused(error: Any) -> bool:
-    return error.code() is grpc.StatusCode.UNAVAILABLE and any(word in (error.details() or "") for word in _NOBODY)
-
-
-def _is_for_good(error: Any) -> bool:
-    code = error.code()
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # a moment's pressure, or a message that is too large
-        return _RETRY_INFO not in dict(error.trailing_metadata() or ())
-    return code not in _RETRYABLE
+def _credentials(endpoint: Endpoint, files: Certificates) -> grpc.ChannelCredentials:
+    made: grpc.ChannelCredentials | None = provided("GRPC", endpoint.signal, grpc.ChannelCredentials)
+    if made is not None:
+        return made
+    authority, client, key = (
+        None if path is None else Path(path).read_bytes() for path in (files.authority, files.client, files.key)
+    )
+    return grpc.ssl_channel_credentials(authority, key, client)

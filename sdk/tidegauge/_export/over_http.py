@@ -1,152 +1,134 @@
-"""OpenTelemetry's HTTP exporters with our encoder in place of theirs; imported only where HTTP is used.
+"""OTLP over HTTP: one attempt, and what its failure means; imported only where HTTP is used.
 
-Theirs answer every failure alike, also those that are for good: a batch that cannot be encoded, or a status that OTLP
-calls not retryable. So their client is asked directly. Endpoint, TLS, headers, compression, timeout and retries are all
-theirs. Should a later version have no such client, its own ``export`` takes over.
+OpenTelemetry's own exporters log each attempt, try again what no attempt can mend, and tell neither why nor whether a
+failure is for good.
 """
 
 from __future__ import annotations
 
-import importlib
-import socket
-from collections.abc import Callable, Mapping, Sequence
+import email.utils
+import gzip
+import netrc  # noqa: F401 - requests imports it in the thread that sends, which is no good where others fork
+import time
+import zlib
+from collections.abc import Callable
+from http.client import responses
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExportResult
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+import requests
 
-from tidegauge._export.encode import encode_logs, encode_metrics
-from tidegauge._export.limit import Limit
-from tidegauge._outbox import RefusedError, UnreachableError
+from tidegauge._export.credentials import USER_AGENT, certificates, headers, provided
+from tidegauge._export.endpoint import Endpoint
+from tidegauge._export.otlp import exporter_of
+from tidegauge._export.reasons import Reasons
+from tidegauge._outbox import RefusedError
 
 _RETRYABLE: Final = (429, 502, 503, 504)
+_CAUSES: Final = {401: "credentials", 403: "rights", 404: "path", 405: "path", 413: "size"}
+_COMPRESSED: Final[dict[str, Callable[[bytes], bytes]]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
-class HttpMetricExporter(OTLPMetricExporter):
-    """Sends metrics over HTTP."""
+def exporter(endpoint: Endpoint) -> Any:
+    """The exporter for ``endpoint``.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.limit = _limited(self, always=True)
-
-    def export(
-        self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **kwargs: Any
-    ) -> MetricExportResult:
-        """Send one batch.
-
-        Raises:
-            RefusedError: it can never be sent.
-            UnreachableError: nobody listens.
-        """
-        client = getattr(self, "_client", None)
-        if client is None:
-            return super().export(metrics_data, timeout_millis or 10_000, **kwargs)
-        sent = _send(client, encode_metrics(metrics_data).SerializeToString())
-        return MetricExportResult.SUCCESS if sent else MetricExportResult.FAILURE
+    Raises:
+        ConfigurationError: credentials that the environment asks for are not there.
+    """
+    return exporter_of(HttpWire(endpoint), endpoint)
 
 
-class HttpLogExporter(OTLPLogExporter):
-    """Sends events over HTTP."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.limit = _limited(self, always=True)
-
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        """Send one batch.
-
-        Raises:
-            RefusedError: it can never be sent.
-            UnreachableError: nobody listens.
-        """
-        client = getattr(self, "_client", None)
-        if client is None:
-            return super().export(batch)
-        sent = _send(client, encode_logs(batch).SerializeToString())
-        return LogRecordExportResult.SUCCESS if sent else LogRecordExportResult.FAILURE
-
-
-class HttpSpanExporter(OTLPSpanExporter):
-    """Sends spans over HTTP, as OpenTelemetry does; only the end of the process is ours."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.limit = _limited(self, always=False)
-
-
-EXPORTERS: Final[Mapping[str, Callable[[], Any]]] = {
-    "metrics": HttpMetricExporter,
-    "logs": HttpLogExporter,
-    "traces": HttpSpanExporter,
-}
-
-
-def warm() -> None:
-    """Import what the client imports when it is made and at its first request; nothing is connected."""
-    HttpMetricExporter().shutdown()
-    for name in ("netrc", "encodings.idna"):
-        importlib.import_module(name)
-
-
-class _LimitedTransport:
-    """A transport that keeps to the limit, and does not try a refused connection again at the end.
+class HttpWire:
+    """Sends requests of one signal.
 
     Args:
-        transport: sends a request.
-        limit: how long that may take.
-        endpoint: where it goes.
-        always: a refused connection is never tried again: the outbox does.
+        endpoint: where they go.
+
+    Raises:
+        ConfigurationError: credentials that the environment asks for are not there.
     """
 
-    def __init__(self, transport: Any, limit: Limit, endpoint: str, always: bool) -> None:
-        self._transport = transport
-        self._limit = limit
+    def __init__(self, endpoint: Endpoint) -> None:
+        files = certificates(endpoint.signal)
         self._endpoint = endpoint
-        self._always = always
+        self._session = provided("HTTP", endpoint.signal, requests.Session) or requests.Session()
+        self._authority = files.authority
+        if files.client:
+            self._session.cert = (files.client, files.key) if files.key else files.client
+        given = {"content-type": "application/x-protobuf", "user-agent": USER_AGENT}
+        self._headers = {**given, **headers(endpoint.signal)}
+        self._compress = _COMPRESSED.get(endpoint.compression)
+        if self._compress is not None:
+            self._headers["content-encoding"] = endpoint.compression
+        self._reasons = Reasons(endpoint, files.authority)
+        self._answered = False
 
-    def request(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-        self._limit.refused = False
-        result = self._transport.request(*args, timeout=self._limit.seconds(timeout), **options)
-        self._limit.refused = result.error is not None and _is_refused(result.error)
-        if self._limit.refused and (self._always or self._limit.ending):
-            raise UnreachableError(f"nobody listens at {self._endpoint}")
-        return result
+    def send(self, data: bytes, timeout: float) -> None:
+        """Make one attempt of ``timeout`` seconds.
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        Raises:
+            UnsentError: it failed this time.
+            RefusedError: it can never be sent.
+        """
+        body = data if self._compress is None else self._compress(data)
+        try:
+            response = self._post(body, timeout)
+        except requests.ReadTimeout:
+            raise self._reasons.late() from None
+        except (requests.RequestException, OSError) as error:
+            raise self._reasons.unanswered(_sign(error)) from None
+        self._answered = True
+        if not 200 <= response.status_code < 300:
+            raise self._failure(response)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()
+
+    def _post(self, body: bytes, timeout: float) -> requests.Response:
+        try:
+            return self._post_once(body, timeout)
+        except requests.ConnectionError as error:
+            if not self._answered or isinstance(error, requests.Timeout):
+                raise
+        return self._post_once(body, timeout)  # a connection that was kept open may have been closed by the other side
+
+    def _post_once(self, body: bytes, timeout: float) -> requests.Response:
+        end = self._endpoint
+        return self._session.post(
+            end.url,
+            data=body,
+            headers=self._headers,
+            timeout=timeout,
+            allow_redirects=False,
+            verify=self._authority,  # said of the session, REQUESTS_CA_BUNDLE would go before it
+        )
+
+    def _failure(self, response: requests.Response) -> Exception:
+        status = response.status_code
+        said = f"{status} {responses.get(status, '')}".strip()
+        if status in _RETRYABLE:
+            return self._reasons.busy(said, _pause(response.headers.get("retry-after", "")))
+        cause = "redirect" if 300 <= status < 400 else _CAUSES.get(status, "")
+        return RefusedError(f"refused_{status}", self._reasons.refused(said, cause))
 
 
-def _limited(exporter: Any, always: bool) -> Limit:
-    limit = Limit()
-    client = getattr(exporter, "_client", None)
-    if client is not None and hasattr(client, "_transport"):
-        client._transport = _LimitedTransport(client._transport, limit, exporter._endpoint, always)
-    return limit
+def _sign(error: BaseException) -> str:
+    """Names of the exceptions that led to this one, latest first: the same for the same failure."""
+    names = []
+    cause: BaseException | None = error
+    while cause is not None:
+        names.append(type(cause).__name__)
+        cause = cause.__cause__ or cause.__context__
+    return " ".join(names)
 
 
-def _is_refused(error: BaseException) -> bool:
-    """Whether nobody listens: somewhere below is the system's own error."""
-    seen: list[BaseException] = []
-    pending: list[Any] = [error]
-    while pending:
-        found = pending.pop()
-        if not isinstance(found, BaseException) or found in seen:
-            continue
-        if isinstance(found, ConnectionRefusedError | socket.gaierror):
-            return True
-        seen.append(found)
-        pending += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]
-    return False
-
-
-def _send(client: Any, data: bytes) -> bool:
-    result = client.export(data)
-    if isinstance(result.error, UnreachableError):
-        raise result.error
-    if not result.success and result.status_code is not None and result.status_code not in _RETRYABLE:
-        raise RefusedError(f"refused_{result.status_code}")
-    return bool(result.success)
+def _pause(text: str) -> float:
+    """Seconds that the receiver asks to be left alone, given as such or as a date (RFC 9110, 10.2.3); 0 without."""
+    try:
+        return max(float(text), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return 0.0
