@@ -10,7 +10,7 @@ APART := interop or servers or damage
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test damage servers outage lint bench calibrate interop format lock clean
+.PHONY: help demo test damage servers outage lint bench calibrate interop pythons lowest newest format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -31,6 +31,8 @@ lint: $(READY) ## style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin
+	$(BIN)/mypy --platform win32
 
 format: $(READY) ## put the code into the house's format
 	$(BIN)/ruff check --fix
@@ -49,10 +51,19 @@ interop: $(READY) ## tests against a real OpenTelemetry Collector and Prometheus
 outage: $(READY) ## take the processor away for minutes and count every row; DOWN=25s for a short one
 	$(BIN)/python -m tests.outage $(or $(DOWN),200s 240s 30m)
 
+pythons: ## the SDK's tests on each Python that pyproject.toml names and that is found
+	@PYTHON=$(PYTHON) tests/versions pythons
+
+lowest: ## the SDK's tests with the lowest dependencies that pyproject.toml allows
+	@PYTHON=$(PYTHON) tests/versions lowest
+
+newest: ## the SDK's and the processor's tests with the newest dependencies, on the newest Python found
+	@PYTHON=$(PYTHON) tests/versions newest
+
 lock: ## write requirements.lock anew from pyproject.toml
-	$(PYTHON) -m venv .cache/lock
-	.cache/lock/bin/pip install --quiet uv
-	.cache/lock/bin/uv pip compile --quiet --system-certs --upgrade --universal --fork-strategy fewest --all-extras \
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet uv
+	.cache/uv/bin/uv pip compile --quiet --system-certs --upgrade --universal --fork-strategy fewest --all-extras \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean: ## remove what was made; the cache of built peers stays

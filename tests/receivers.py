@@ -95,8 +95,8 @@ def http_server(
 
 
 @contextlib.contextmanager
-def silent_server(greeting: bytes = b"") -> Iterator[int]:
-    """Takes connections and says nothing more than ``greeting``."""
+def silent_server(greeting: bytes = b"", *, keep: bool = True) -> Iterator[int]:
+    """Takes connections and says nothing more than ``greeting``; ends them at once unless it is to ``keep`` them."""
     with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as connections:
 
         def serve() -> None:
@@ -104,6 +104,8 @@ def silent_server(greeting: bytes = b"") -> Iterator[int]:
                 while True:
                     connection = connections.enter_context(listening.accept()[0])
                     connection.sendall(greeting)
+                    if not keep:
+                        connection.close()
 
         thread = Thread(target=serve, daemon=True)
         thread.start()

@@ -28,6 +28,7 @@ app = typer.Typer(help="Make a baseline and look into one.", no_args_is_help=Tru
 
 _SEASONS = {1: "none", 24: "hour of the day, UTC", 168: "hour of the week, UTC"}
 _READERS = {".parquet": "read_parquet", ".csv": "read_csv"}
+_EXACT_CSV = (3, 1)  # pandas that reads numbers of a CSV file exactly without being told
 
 
 @app.command()
@@ -195,8 +196,10 @@ def _read(path: Path) -> pd.DataFrame:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         _stop(f"cannot read {str(path)!r}: its name should end in {' or '.join(_READERS)}", WRONG_USE)
+    inexact = tuple(int(part) for part in pd.__version__.split(".")[:2]) < _EXACT_CSV
+    options = {"float_precision": "round_trip"} if inexact and reader == "read_csv" else {}
     try:
-        frame: pd.DataFrame = getattr(pd, reader)(path)
+        frame: pd.DataFrame = getattr(pd, reader)(path, **options)
         return frame
     except OSError as problem:
         raise BaselineError(f"cannot read {str(path)!r}: {problem.strerror or problem}") from problem

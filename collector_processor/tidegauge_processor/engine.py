@@ -84,6 +84,7 @@ class Engine:
     ) -> None:
         self._timing = timing
         self._baselines = baselines
+        self._policy = policy
         self._most_streams = most_streams
         self._counter = counter
         self._fates = Fates(counter)
@@ -235,7 +236,8 @@ class Engine:
             return
         declared = Declared(baselines, baselines.get(state.memory.learned))
         if windowing.late(start, state.memory.closed_until):
-            fates = late.take_late(state, start, payload, declared, self._timing, self._most_streams)
+            reach = max(self._policy(key.model).scales)
+            fates = late.take_late(state, start, payload, declared, self._timing, reach, self._most_streams)
         else:
             latest = baselines.of(key)
             fates = windowing.merge(state.window(start), payload, latest, self._most_streams, declared)

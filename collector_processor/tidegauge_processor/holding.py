@@ -90,17 +90,20 @@ class Holds:
             if waits:
                 writers.give_up(waits)
                 held = start, Duration(self._timing.hold), len(waits)
-                _log.info("%s %s: window %d is closed after %s, although %d writers are behind", *state.key, *held)
+                _log.info("%s %s: window %d has waited %s in vain for rows of %d writers", *state.key, *held)
             ready.append(start)
         return ready
 
     def _due_until(self, state: ModelState, last_points: int, now: int) -> int:
         """Event time up to which nothing is expected, but for what is waited for."""
-        timing = self._timing
+        timing, watermark = self._timing, state.memory.watermark
+        passed = now - timing.lateness
         if now - last_points >= timing.idle:
-            return max(state.memory.watermark, now - timing.lateness)
+            return max(watermark, passed)
+        if not watermark < min(state.windows, default=passed) + timing.window <= passed:
+            return watermark  # it need not be asked who has gone
         told = state.memory.writers.told(now, timing.idle)
-        return max(state.memory.watermark, 0 if told is None else min(told, now) - timing.lateness)
+        return watermark if told is None else max(watermark, min(told, now) - timing.lateness)
 
     def _behind(self, state: ModelState, start: int, now: int) -> Iterator[str]:
         """Writers that have not passed the end of a window."""

@@ -8,7 +8,7 @@ no longer in memory.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -45,6 +45,7 @@ def take_late(
     payload: Payload,
     declared: Declared,
     timing: Timing,
+    reach: int,
     most_streams: int,
 ) -> Counter[str]:
     """Take up what one request holds for a window that has closed.
@@ -55,6 +56,7 @@ def take_late(
         payload: points and spans.
         declared: known baselines, and the bins that histograms come in.
         timing: lengths of time.
+        reach: number of the latest windows that are judged together at the most.
         most_streams: the limit of streams; what is far beyond it is dropped.
 
     Returns:
@@ -62,10 +64,12 @@ def take_late(
     """
     memory = state.memory
     baseline = declared.known.get(memory.baseline)
-    closed = state.closed.reopen(start, memory.history) if baseline and payload.points else None
+    is_merged = start >= memory.closed_until - (reach - 1) * timing.window  # when the next window closes
+    closed = state.closed.reopen(start, memory.history) if baseline and is_merged and payload.points else None
     fates = Counter({LOST: len(payload.spans)})
     if baseline is None or closed is None:
         return fates + Counter({LOST: len(payload.points)})
+    state.touch()
     sums = Aggregates()
     for point in payload.points:
         fates[_add(point, sums, closed, memory, most_streams, declared)] += 1
@@ -80,7 +84,6 @@ def take_late(
         memory.recent = [(at, known + rows * (at == start)) for at, known in memory.recent]
         state.predictions(start, rows, timing)
         state.select(start, comparison.selection_of(sums), timing)
-        state.touch()
     return fates
 
 
@@ -143,11 +146,7 @@ def _merge(sums: Aggregates, start: int, memory: Memory, baseline: Baseline, bas
 
 
 def _add_counts(windows: list[Window], start: int, counts: Mapping[Stream, comparison.Cells]) -> None:
-    for place in _places(windows, start):
-        known = windows[place].counts
-        added = {stream: known[stream] + cells if stream in known else cells for stream, cells in counts.items()}
-        windows[place] = replace(windows[place], counts={**known, **added})
-
-
-def _places(windows: Sequence[Window], start: int) -> Iterable[int]:
-    return [place for place, window in enumerate(windows) if window.start == start]
+    for place, window in enumerate(windows):
+        if window.start == start:
+            added = {stream: window.counts.get(stream, 0) + cells for stream, cells in counts.items()}
+            windows[place] = replace(window, counts={**window.counts, **added})

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +20,7 @@ from typing import Final
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError, StorageError
-from tidegauge_processor import learned_files, resuming, windowing
+from tidegauge_processor import learned_files, resuming, stopping, windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
@@ -281,9 +280,7 @@ def run(config: Config) -> None:
     logging.basicConfig(
         level=config.service.telemetry.logs.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # Blocked in every thread and waited for in this one: a handler may run in a thread that nobody wakes this one from.
-    ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    wait_for_the_end = stopping.held_back()
     service = Service(config)
     port = service.start()
     host = config.receiver.endpoint.rpartition(":")[0]
@@ -292,7 +289,6 @@ def run(config: Config) -> None:
         _log.info("signals go to %s", config.exporter.endpoint)
     else:
         _log.warning("exporter.endpoint is empty: windows are judged, but the signals go nowhere")
-    signal.sigwait(ends)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)  # the second one ends the process at once
+    wait_for_the_end()
     _log.info("stopping")
     service.stop()

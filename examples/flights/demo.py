@@ -49,22 +49,69 @@ def prepare(folder: Path) -> None:
     (folder / "model.pickle").write_bytes(pickle.dumps(model))
 
 
+class Ending:
+    """Turns SIGTERM and SIGINT into the demo's end by ``SystemExit``, so that nothing is left behind on the way out.
+
+    It waits while a child is being started, and comes once: a second signal does not disturb the clearing up. Where
+    SIGINT is ignored, as shells do for jobs in the background, it stays so.
+    """
+
+    def __init__(self) -> None:
+        self._held = False
+        self._asked = 0
+
+    def watch(self) -> None:
+        """Begin; to be called in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._ask)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Not now."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._asked:
+            sys.exit(128 + self._asked)
+
+    def _ask(self, number: int, _: object) -> None:
+        if not self._asked:
+            self._asked = number
+            if not self._held:
+                sys.exit(128 + number)
+
+
+ENDING: Final = Ending()
+
+
 @contextmanager
 def running(name: str, command: list[str], folder: Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Run ``command`` until the block ends; what it logs goes to ``folder/name.log``."""
     command = [sys.executable, *command]
-    with (
-        (folder / f"{name}.log").open("w") as log,
-        subprocess.Popen(command, stderr=log, text=True, start_new_session=True, **options) as process,
-    ):
+    process = None
+    with (folder / f"{name}.log").open("w") as log:
         try:
+            with ENDING.held():
+                process = subprocess.Popen(command, stderr=log, text=True, start_new_session=True, **options)
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            if process is not None:
+                stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End ``process``, gently at first."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 class Follow:
@@ -188,21 +235,19 @@ def run(folder: Path, until: pd.Timestamp, console: Console) -> None:
 
 
 def main() -> int:
-    """Run the demo; 0 when it went through, 1 with one line when it could not, 130 when it was interrupted."""
+    """Run the demo; 0 when it went through, 1 with one line when it could not, 130 or 143 when a signal ended it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--until", type=flights.day, default=flights.END)
     parser.add_argument("--output", type=Path, default=HERE / "output")
     arguments = parser.parse_args()
     if not flights.FIRST_DAY < arguments.until <= flights.END:
         parser.error(f"--until must be a day after {flights.FIRST_DAY:%Y-%m-%d} and up to {flights.END:%Y-%m-%d}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    ENDING.watch()
     try:
         run(arguments.output.resolve(), arguments.until, Console())
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 

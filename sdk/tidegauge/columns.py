@@ -157,7 +157,7 @@ def key_text(value: Any) -> str:
 def is_missing(value: Any) -> bool:
     """Whether ``value`` stands for no value: None, NaN, or a data-frame library's own marker.
 
-    >>> [is_missing(value) for value in (None, float("nan"), np.datetime64("NaT"), 0, "")]
+    >>> [is_missing(value) for value in (None, float("nan"), np.datetime64("NaT", "s"), 0, "")]
     [True, True, True, False, False]
     """
     if value is None:

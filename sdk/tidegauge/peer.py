@@ -30,12 +30,14 @@ class Peer:
         protocol: what it speaks; empty where that is not known.
         tls: it wants TLS.
         distrust: why its certificate is not trusted; empty where it is.
+        silent: it has said nothing, and may have ended the connection at once.
     """
 
     state: Literal["unknown_host", "refused", "unreachable", "listens"]
     protocol: Literal["http", "grpc", ""] = ""
     tls: bool = False
     distrust: str = ""
+    silent: bool = False
 
 
 def look(host: str, port: int, *, authorities: str | None = None, timeout: float = 1.0) -> Peer:
@@ -66,7 +68,7 @@ def look(host: str, port: int, *, authorities: str | None = None, timeout: float
     agreed = _handshake(host, port, _trusting_all(), timeout)
     if agreed is not None:
         return Peer("listens", "grpc" if agreed == "h2" else "http", True, _distrust(host, port, authorities, timeout))
-    return Peer("listens", "http" if said.startswith(_TEXTS) else "")
+    return Peer("listens", "http" if said.startswith(_TEXTS) else "", silent=not said)
 
 
 def _first_words(connection: socket.socket) -> bytes:

@@ -143,6 +143,13 @@ def free_endpoint() -> str:
                 return f"127.0.0.1:{port}"
 
 
+def with_sigint(disposition: str, command: Sequence[str]) -> list[str]:
+    """``command`` with SIGINT at ``SIG_DFL`` or ``SIG_IGN``, whatever this process has inherited from its shell."""
+    dispose = f"signal.signal(signal.SIGINT, signal.{disposition})"
+    start = f"import os, signal, sys; {dispose}; os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", start, *command]
+
+
 def _quiet_environment() -> dict[str, str]:
     # What the person at the keyboard has set for their own telemetry is none of the tests' business.
     return {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIDEGAUGE_"))}

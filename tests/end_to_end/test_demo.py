@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.end_to_end.leaves import gauge, leaves
-from tests.end_to_end.processes import Child, Restarted, free_endpoint, wait_until
+from tests.end_to_end.processes import Child, Restarted, free_endpoint, wait_until, with_sigint
 from tests.end_to_end.sink import Request, Sink
 from tidegauge import semconv
 
@@ -190,9 +190,10 @@ def test_a_processor_killed_twice_counts_every_flight_once(
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A demo whose two processes are running."""
+def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A demo whose two processes are running; started with SIGINT as the parameter says, by default as from a shell."""
     command = [sys.executable, str(DEMO / "demo.py"), "--output", str(tmp_path)]
+    command = with_sigint(getattr(request, "param", "SIG_DFL"), command)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until(lambda: process.poll() is not None or len(children_of(process)) == 2, "both processes run")
@@ -222,6 +223,48 @@ def test_an_interrupt_stops_everything(demo: subprocess.Popen[str]) -> None:
     assert demo.returncode == 130
     assert said == ""
     assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("demo", ["SIG_IGN"], indirect=True)
+def test_a_job_in_the_background_goes_on_when_interrupted_and_stops_everything_when_terminated(
+    demo: subprocess.Popen[str],
+) -> None:
+    children = children_of(demo)
+    demo.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        demo.wait(0.5)
+    assert all(child.is_running() for child in children)
+    demo.send_signal(signal.SIGTERM)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == 143
+    assert said == ""
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.end_to_end
+def test_a_signal_while_a_child_is_being_started_leaves_it_not_behind(tmp_path: Path) -> None:
+    program = """
+import os, signal, subprocess, sys
+from pathlib import Path
+import demo
+
+def terminated_meanwhile(*arguments, start=subprocess.Popen, **options):
+    process = start(*arguments, **options)
+    print(process.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return process
+
+subprocess.Popen = terminated_meanwhile
+demo.ENDING.watch()
+with demo.running("sleeper", ["-c", "import time; time.sleep(600)"], Path(sys.argv[1])):
+    print("it went on")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=DEMO, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 143, done.stderr
+    assert not psutil.pid_exists(int(done.stdout))
 
 
 def children_of(process: subprocess.Popen[str]) -> list[psutil.Process]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.processor.live import MINUTE, TIMING, Application, Live, at, completeness
+from tests.processor.models import baseline
 from tests.processor.requests import SECOND, Writer
 from tidegauge import semconv
+from tidegauge_processor.signals import EvaluationSignal
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.writers import MOST_WRITERS
 
@@ -38,6 +40,18 @@ def test_who_is_silent_is_not_waited_for(tmp_path: Path) -> None:
     assert not live.windows
     live.look(at(11 + 300))
     assert set(live.windows) == {0, 1, 2, 3}
+
+
+def test_who_is_gone_is_forgotten(tmp_path: Path) -> None:
+    live, fast = Live(tmp_path), Application("fast")
+    for number in range(12):
+        minutes(live, fast, number)
+        live.take(
+            Application(f"short-lived-{number}").interval(1, at(60 * number), at(60 * number + 5)),
+            now=at(60 * number + 62),
+        )
+    live.look(at(12 * 60 + 302))
+    assert len(live.state.memory.writers) <= 1
 
 
 def test_who_has_said_goodbye_is_not_waited_for(tmp_path: Path) -> None:
@@ -121,6 +135,17 @@ def test_what_a_window_long_after_misses_does_not_hold_it(tmp_path: Path) -> Non
     live.take(lost, now=at(140))
     live.look(at(140) + TIMING.idle)
     assert completeness(live, (0, 1, 2)) == [1.0, 1.0, 1.0]
+
+
+def test_rows_of_a_writer_that_counted_long_before_are_waited_for_from_its_first_window_on(tmp_path: Path) -> None:
+    live, old = Live(tmp_path), Application("old", at(-90_000))
+    old.made = 7_000_000
+    first = old.interval(30, at(0), at(60))
+    lost = old.interval(10, at(60), at(70))
+    live.take(first, old.interval(30, at(70), at(120)), old.interval(30, at(120), at(180)), now=at(191))
+    assert set(live.windows) == {0}
+    live.take(lost, now=at(192))
+    assert set(live.windows) == {0, 1}
 
 
 def test_rows_that_never_come_hold_one_window_and_show(tmp_path: Path) -> None:
@@ -273,6 +298,11 @@ def test_a_last_word_of_a_writer_that_counted_long_before_anybody_listened_means
     live.take(writer.metrics(point), now=at(62))
     live.look(at(3_000))
     assert not live.windows
+    minutes(live, Application("other"), 60, 61, 62)
+    live.look(at(4_100))
+    assert set(live.windows) == {60, 61, 62}
+    point = writer.counter(semconv.METRIC_SDK_FINAL_PREDICTIONS, 9_000, at(-90_000), at(3_650))
+    live.take(writer.metrics(point), now=at(4_101))
     assert live.count(semconv.METRIC_PROCESSOR_MISSING) == 0
 
 
@@ -284,6 +314,38 @@ def test_a_window_of_which_only_an_old_count_is_there_is_none(tmp_path: Path) ->
     live.look(at(140))
     live.look(at(67) + TIMING.idle)
     assert set(live.windows) == {0}
+
+
+def test_the_predictions_of_a_cohort_are_known_when_its_windows_no_longer_wait(tmp_path: Path) -> None:
+    live, writer = Live(tmp_path, replace(TIMING, cohort=2 * MINUTE)), Application("writer")
+
+    def groups(start: int, end: int) -> bytes:
+        own = Writer("writer", baseline=baseline().id)
+        writer.made += 160
+        found = [
+            own.counter(
+                semconv.METRIC_PREDICTIONS, 40, start, end, ml__prediction__class=klass, ml__segment__region=region
+            )
+            for klass in "01"
+            for region in ("north", "south")
+        ]
+        return own.metrics(*found) + writer.count(end)
+
+    live.take(groups(at(0), at(60)), now=at(61))
+    lost = writer.interval(20, at(60), at(70))
+    live.take(groups(at(70), at(100)), now=at(101))
+    live.look(at(101) + TIMING.idle)
+    assert set(live.windows) == {0}
+    assert not rates(live)  # all are silent, and yet there is something to come
+    live.take(lost, now=at(500))
+    live.look(at(500) + TIMING.idle)
+    assert set(live.windows) == {0, 1}
+    assert {each.labels for each in rates(live)} == {160}
+
+
+def rates(live: Live) -> list[EvaluationSignal]:
+    found = [each for each in live.said if isinstance(each, EvaluationSignal)]
+    return [each for each in found if each.name == "selection_rate"]
 
 
 def test_state_without_writers_is_read() -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -295,18 +296,19 @@ halves = st.one_of(
 @settings(deadline=None, max_examples=30)
 @given(st.lists(halves, max_size=8), st.data())
 def test_order_repeats_checkpoints_and_crashes_make_no_difference(sent: Sequence[bytes], data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as calm, tempfile.TemporaryDirectory() as rough:
-        expected = Bench(calm)
+    with (
+        tempfile.TemporaryDirectory() as calm,
+        tempfile.TemporaryDirectory() as rough,
+        closing(Bench(calm)) as expected,
+        closing(Bench(rough)) as bench,
+    ):
         expected.take(*sent)
-        bench = Bench(rough)
         repeated = data.draw(st.permutations([*sent, *sent[: data.draw(st.integers(0, len(sent)))]]))
         for request in repeated:
             bench.take(request)
             for act in data.draw(st.sampled_from([(), (bench.checkpoint,), (bench.crash,)])):
                 act()
         assert bench.outcomes() == expected.outcomes()
-        bench.close()
-        expected.close()
 
 
 def test_every_order_of_four_halves_gives_the_same(tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.processor.live import TIMING, Application, Live, at
+from tests.processor.live import MINUTE, TIMING, Application, Live, at
 from tests.processor.models import baseline
 from tests.processor.requests import CUMULATIVE, Writer
 from tidegauge import semconv
+from tidegauge.summaries import NumericSummary
+from tidegauge.summaries.bins import Bins
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.signals import DriftSignal, RateSignal, Signal, TotalsSignal
+from tidegauge_processor.signals import DriftSignal, EvaluationSignal, RateSignal, Signal, TotalsSignal
 from tidegauge_processor.verdicts.state import State
 
 LATE = semconv.METRIC_PROCESSOR_LATE
@@ -78,22 +81,35 @@ def test_a_window_that_nobody_had_data_of_in_time_is_filled(tmp_path: Path) -> N
     live, fast, slow = impatient(tmp_path), Application("fast"), Application("slow")
     for number in (0, 3, 4):
         minute(live, fast, number)
-    live.take(slow.interval(25, at(60), at(120)), now=at(302))
+    live.take(slow.interval(25, at(120), at(180)), now=at(302))
     assert live.counted == 40 + 40 + 25
     (merged,) = income(minute(live, fast, 5), "3m")
-    assert merged.rows == 80  # windows 2 to 4
+    assert merged.rows == 25 + 40 + 40  # windows 2 to 4
     assert live.count(LATE) == live.count(LATE, "merged")
 
 
-@pytest.mark.parametrize("rows", [40, 0], ids=["rows", "only a count"])
-def test_what_is_too_old_to_be_merged_is_lost_and_said_so(tmp_path: Path, rows: int) -> None:
+@pytest.mark.parametrize(("rows", "number"), [(40, 8), (40, 1), (0, 8)], ids=["rows", "old rows", "only a count"])
+def test_what_is_too_old_to_be_merged_is_lost_and_said_so(tmp_path: Path, rows: int, number: int) -> None:
     live, fast, slow = impatient(tmp_path), Application("fast"), Application("slow")
-    for number in range(12):
-        minute(live, fast, number)
-    late = slow.interval(rows, at(60), at(120)) if rows else slow.count(at(120))
-    live.take(late, now=at(722))
+    for minutes in range(12):
+        minute(live, fast, minutes)
+    times = at(60 * number), at(60 * number + 60)
+    live.take(slow.interval(rows, *times) if rows else slow.count(times[1]), now=at(722))
     assert live.count(LATE, "late") == live.count(LATE) > 0
     assert live.counted == 11 * 40
+    live.take(slow.interval(30, at(540), at(600)), now=at(723))  # the oldest that is merged with the next one
+    assert live.counted == 11 * 40 + 30
+
+
+def test_where_nobody_knows_what_a_window_has_counted_nothing_counts_twice(tmp_path: Path) -> None:
+    """An earlier build has closed it."""
+    live, fast = impatient(tmp_path), Application("fast")
+    requests = [fast.interval(40, at(60 * number), at(60 * number + 60)) for number in range(3)]
+    live.take(*requests, now=at(181))
+    live.state.closed.windows.clear()
+    live.take(requests[1], now=at(182))
+    assert live.count(LATE, "late") == live.count(LATE) > 0
+    assert live.counted == 80
 
 
 def test_spans_and_other_cumulative_points_of_closed_windows_are_lost(tmp_path: Path) -> None:
@@ -148,6 +164,49 @@ def test_late_violations_and_durations_are_taken_up(tmp_path: Path) -> None:
         each for each in said if isinstance(each, DriftSignal) and each.detail == "missing" and each.window == "3m"
     ]
     assert [(each.rows, each.state) for each in judged] == [(150, State.MATERIAL)]
+
+
+def test_late_calls_are_in_the_totals(tmp_path: Path) -> None:
+    live, fast = impatient(tmp_path), Application("fast")
+    for number in range(3):
+        minute(live, fast, number)
+    calls = NumericSummary.of(np.full(7, 0.05), Bins(np.array([0.1, 1.0])))
+    other = Writer("other")
+    late = other.histogram(semconv.METRIC_PREDICTION_DURATION, calls, at(61), at(70), error__type="ValueError")
+    live.take(other.metrics(late), now=at(182))
+    minute(live, fast, 3)
+    (totals,) = [each for each in live.engine.standing(0) if isinstance(each, TotalsSignal)]
+    assert {error: sum(each.counts) for error, each in totals.durations.items()} == {"ValueError": 7}
+
+
+def test_late_rows_of_a_cohort_are_predictions_of_it(tmp_path: Path) -> None:
+    live = Live(tmp_path, replace(TIMING, hold=0, cohort=3 * MINUTE))
+    fast = Application("fast")
+    for number in range(3):
+        minute(live, fast, number)
+    other = Writer("other", baseline=baseline().id)
+    groups = [
+        other.counter(
+            semconv.METRIC_PREDICTIONS, 30, at(61), at(70), ml__prediction__class=klass, ml__segment__region=region
+        )
+        for klass in "01"
+        for region in ("north", "south")
+    ]
+    live.take(other.metrics(*groups), now=at(182))
+    minute(live, fast, 3)
+    assert live.state.predicted(at(0), replace(TIMING, cohort=3 * MINUTE)) == 3 * 40 + 120
+    rates = [each for each in live.said if isinstance(each, EvaluationSignal) and each.name == "selection_rate"]
+    assert {(each.segment, each.labels) for each in rates} == {(("region", "north"), 60), (("region", "south"), 60)}
+
+
+def test_late_rows_count_for_the_effect_and_the_champion(tmp_path: Path) -> None:
+    live, fast, slow = impatient(tmp_path), Application("fast"), Application("slow")
+    for number in range(3):
+        minute(live, fast, number)
+    live.take(slow.interval(25, at(60), at(120)), now=at(182))
+    memory = live.state.memory
+    assert dict(memory.recent) == {at(0): 40, at(60): 65}
+    assert [int(memory.expected[at(60 * number)].rows.sum()) for number in (0, 1)] == [40, 65]
 
 
 def test_late_rows_of_a_challenger_are_compared_too(tmp_path: Path) -> None:

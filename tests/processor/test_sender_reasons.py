@@ -30,6 +30,8 @@ def server(kind: str) -> Iterator[int]:
                 yield stack.enter_context(grpc_server(Metrics(), tls=kind == "grpcs"))
             case "nobody":
                 yield free_port()
+            case "closes":
+                yield stack.enter_context(silent_server(keep=False))
             case _:
                 yield stack.enter_context(silent_server(kind.encode()))
 
@@ -56,6 +58,7 @@ def sending(folder: Path, endpoint: str, **options: float) -> Iterator[Sender]:
         ("grpc", False, "it speaks no TLS: set exporter.insecure: true"),
         ("grpcs", False, "its certificate is not trusted (self-signed certificate): name the file of its authority"),
         ("nobody", True, "nobody listens there: start the receiver, or correct exporter.endpoint"),
+        ("closes", True, "what listens there says nothing: is its receiver up, is exporter.endpoint right?"),
         ("220 mail ready\r\n", True, "what listens there does not speak gRPC: correct exporter.endpoint"),
     ],
 )
@@ -86,7 +89,7 @@ def test_a_receiver_that_does_not_answer_is_named(tmp_path: Path, caplog: pytest
         ("UNAUTHENTICATED", "it wants credentials, and none are sent: put a Collector in between that has some"),
         ("PERMISSION_DENIED", "it wants credentials, and none are sent: put a Collector in between that has some"),
         ("UNIMPLEMENTED", "it has no service for this kind of signal: set exporter.endpoint to one that has"),
-        ("RESOURCE_EXHAUSTED", "the request may be too large for it: raise its max_recv_msg_size_mib"),
+        ("RESOURCE_EXHAUSTED", "too large for it, raise its limit (max_recv_msg_size_mib), or a quota is used up"),
     ],
 )
 def test_a_refusal_says_what_to_do(code: str, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

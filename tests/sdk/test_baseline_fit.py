@@ -284,7 +284,7 @@ FRAME = pd.DataFrame({"income": [1.0, 2.0], "colour": ["a", "b"], "s": [0.2, 0.7
         (FRAME, {"ranges": {"colour": (0, 1)}}, "ranges names 'colour', which is categorical"),
         (FRAME, {"ranges": {"income": (1, 0)}}, "range of 'income' must be two finite, ascending numbers, not 1 and 0"),
         (FRAME, {"categories_from": FRAME[["y"]]}, "the data has no column 'colour'"),
-        (FRAME.assign(d=MOMENTS), {}, r"column 'd' holds datetime64\[us\], which is no feature: leave it out"),
+        (FRAME.assign(d=MOMENTS), {}, r"column 'd' holds datetime64\[[un]s\], which is no feature: leave it out"),
         (FRAME.assign(d=[date(2024, 1, 1), None]), {}, "column 'd' holds date, which is no feature"),
         (FRAME.assign(d=[["a"], "b"]), {}, "column 'd': 1 rows hold neither text nor numbers"),
         (FRAME.assign(t=[pd.NaT, MOMENTS[0]]), {"timestamp": "t"}, "column 't': 1 of 2 times are missing"),

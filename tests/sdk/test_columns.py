@@ -99,7 +99,9 @@ def test_what_is_no_category_is_mismatched_and_not_missing() -> None:
     assert (read.values, read.missing, read.mismatched) == ([None, None, None, "x"], 1, 2)
 
 
-@pytest.mark.parametrize("value", [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), Decimal("NaN")])
+@pytest.mark.parametrize(
+    "value", [None, NAN, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "s"), Decimal("NaN")]
+)
 def test_missing_values(value: Any) -> None:
     assert is_missing(value)
 

@@ -45,6 +45,8 @@ def server(kind):
                 yield stack.enter_context(grpc_server(Metrics(), tls=kind == "grpcs"))
             case "nobody":
                 yield free_port()
+            case "closes":
+                yield stack.enter_context(silent_server(keep=False))
             case _:
                 yield stack.enter_context(silent_server(kind.encode()))
 
@@ -129,6 +131,20 @@ MAIL = "220 mail ready\r\n"
         (HTTP, "127.0.0.1", "nobody", {}, NOBODY),
         (GRPC, "nobody.invalid", "nobody", {}, NO_HOST),
         (HTTP, "nobody.invalid", "nobody", {}, NO_HOST),
+        (
+            GRPC,
+            "127.0.0.1",
+            "closes",
+            {},
+            "127.0.0.1:<port> takes connections and says nothing: is its receiver up, is",
+        ),
+        (
+            HTTP,
+            "127.0.0.1",
+            "closes",
+            {},
+            "127.0.0.1:<port> takes connections and says nothing: is its receiver up, is",
+        ),
         (GRPC, "127.0.0.1", MAIL, {}, "what listens at 127.0.0.1:<port> does not speak gRPC: correct ~ENDPOINT;"),
         (HTTP, "127.0.0.1", MAIL, {}, "what listens at 127.0.0.1:<port> does not speak HTTP: correct ~ENDPOINT;"),
         (GRPC, "127.0.0.1", "", {"~TIMEOUT": "300ms"}, LATE),

@@ -9,11 +9,12 @@ import grpc
 from tidegauge.peer import Peer, look
 
 _CREDENTIALS: Final = "it wants credentials, and none are sent: put a Collector in between that has some"
+_ROOM: Final = "the request is too large for it, raise its limit (max_recv_msg_size_mib), or a quota is used up"
 _ADVICE: Final = {
     grpc.StatusCode.UNAUTHENTICATED: _CREDENTIALS,
     grpc.StatusCode.PERMISSION_DENIED: _CREDENTIALS,
     grpc.StatusCode.UNIMPLEMENTED: "it has no service for this kind of signal: set exporter.endpoint to one that has",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "the request may be too large for it: raise its max_recv_msg_size_mib",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: _ROOM,
 }
 
 
@@ -69,6 +70,8 @@ def _mend(peer: Peer, *, insecure: bool) -> str:
         return "it wants TLS: set exporter.insecure: false"
     if peer.protocol and not peer.tls and not insecure:
         return "it speaks no TLS: set exporter.insecure: true"
+    if peer.silent:
+        return "what listens there says nothing: is its receiver up, is exporter.endpoint right?"
     if not peer.protocol:
         return "what listens there does not speak gRPC: correct exporter.endpoint"
     if peer.distrust:

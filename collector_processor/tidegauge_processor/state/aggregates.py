@@ -85,8 +85,9 @@ class Aggregates:
         for stream in sorted([*self.histograms, *self.counts]):
             value = self.histograms.get(stream)
             plain = self.counts[stream] if value is None else value.dump()
-            more = [self.told.get(stream, 0), *([self.exemplars[stream]] if stream in self.exemplars else [])]
-            rows.append([*stream, plain, *(more if any(more) else [])])
+            exemplars = [self.exemplars[stream]] if stream in self.exemplars else []
+            told = [self.told[stream]] if stream in self.told else []
+            rows.append([*stream, plain, *exemplars, *told])
         return rows
 
     @classmethod
@@ -95,10 +96,10 @@ class Aggregates:
         aggregates = cls()
         for metric, baseline, dimensions, plain, *more in rows:
             stream = load_stream(metric, baseline, dimensions)
-            exemplars = [Exemplar(*exemplar) for each in more[1:] for exemplar in each]
+            exemplars = [Exemplar(*exemplar) for each in more if not isinstance(each, int) for exemplar in each]
             aggregates.add(stream, plain if isinstance(plain, int) else load_summary(plain), exemplars)
-            if more and more[0]:
-                aggregates.tell(stream, more[0])
+            for told in (each for each in more if isinstance(each, int)):  # an earlier version did not count them
+                aggregates.tell(stream, told)
         return aggregates
 
 

@@ -26,7 +26,7 @@ from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, in_b
 from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.intervals import Fate, Intervals
 
-FORMAT: Final = "tidegauge.window/3"
+FORMAT: Final = "tidegauge.window/2"
 """Version of the bytes that `Window.dump` writes."""
 
 _FEATURE_METRICS: Final = (semconv.METRIC_FEATURE_VALUE, semconv.METRIC_FEATURE_OCCURRENCES)

@@ -76,7 +76,7 @@ class Writers:
     def left(self, writer: str, end: int, now: int, idle: int) -> None:
         """Take notice that a writer has said goodbye: nothing of it comes after ``end``."""
         if self.heard(writer, end, now, idle):
-            self._known[writer].gone = max(self._known[writer].gone, end)
+            self._known[writer].gone = max(self._known[writer].gone, min(end, now))
 
     def behind(self, until: int, now: int, idle: int) -> Iterator[str]:
         """Those that are alive and have not come to ``until`` yet, but for those that were waited for in vain."""
@@ -89,8 +89,10 @@ class Writers:
 
         From the last goodbye on, time passes with the clock on the wall: others may follow.
         """
+        if any(known.is_alive(now, idle) for known in self._known.values()):
+            return None
         gone = [known for known in self._known.values() if known.gone]
-        if not gone or any(known.is_alive(now, idle) for known in self._known.values()):
+        if not gone:
             return None
         return max(known.end for known in gone) + now - max(known.heard for known in gone)
 

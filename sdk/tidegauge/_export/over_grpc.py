@@ -50,7 +50,7 @@ _CAUSES: Final = {
     grpc.StatusCode.UNAUTHENTICATED: "credentials",
     grpc.StatusCode.PERMISSION_DENIED: "rights",
     grpc.StatusCode.UNIMPLEMENTED: "path",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "size",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "room",
 }
 _METHODS: Final = {
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",

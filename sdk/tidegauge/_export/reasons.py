@@ -51,7 +51,7 @@ class Reasons:
 
         Args:
             status: as the protocol calls it, such as 401 or UNAUTHENTICATED.
-            cause: ``credentials``, ``rights``, ``path``, ``size``, ``redirect`` or anything else.
+            cause: ``credentials``, ``rights``, ``path``, ``size``, ``room``, ``redirect`` or anything else.
         """
         end = self._endpoint
         advice = {
@@ -59,6 +59,7 @@ class Reasons:
             "rights": "the credentials in OTEL_EXPORTER_OTLP_HEADERS do not give the right to send there",
             "path": _advice_on_path(end),
             "size": "the request is too large for it, raise its limit (max_recv_msg_size_mib or max_request_body_size)",
+            "room": "the request is too large for it, raise its limit (max_recv_msg_size_mib), or a quota is used up",
             "redirect": f"it names another address, which is not followed, set {end.variable} to that one",
         }
         return f"{end.address} refuses it ({status}): {advice.get(cause, 'its own log says more')}"
@@ -94,6 +95,11 @@ def _different(end: Endpoint, peer: Peer) -> tuple[str, str] | None:
     ours, theirs = ("HTTP", "gRPC") if end.protocol == HTTP else ("gRPC", "HTTP")
     fits = peer.protocol in ("", ours.lower())
     protocol = f"{end.protocol_variable}={'grpc' if theirs == 'gRPC' else HTTP}"
+    if peer.silent:
+        return (
+            "silent",
+            f"{end.address} takes connections and says nothing: is its receiver up, is {end.variable} right?",
+        )
     if not peer.tls and not peer.protocol:
         return "protocol", f"what listens at {end.address} does not speak {ours}: correct {end.variable}"
     if peer.tls is not end.tls:

@@ -7,6 +7,7 @@ this age, or seconds and nanoseconds of another, and is refused rather than gues
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -36,11 +37,10 @@ def read_times(column: Any, name: str) -> NDArray[np.int64]:
     [2000000000, 0]
     """
     if str(getattr(column, "dtype", "")).lower().startswith("datetime"):  # with a time zone, it knows the way to UTC
-        exact = np.asarray(column, dtype="datetime64[ns]")
-        return _from_datetimes(np.asarray(column, dtype="datetime64[us]"), exact, name)
+        return _from_datetimes(lambda unit: np.asarray(column, dtype=f"datetime64[{unit}]"), name)
     array = as_array(column)
     if array.dtype.kind == "M":
-        return _from_datetimes(array.astype("datetime64[us]"), array.astype("datetime64[ns]"), name)
+        return _from_datetimes(lambda unit: array.astype(f"datetime64[{unit}]"), name)
     if array.dtype.kind == "O":
         values = array.tolist()
         _check_complete(np.array([is_missing(value) for value in values]), name)
@@ -53,10 +53,15 @@ def read_times(column: Any, name: str) -> NDArray[np.int64]:
     return _from_numbers(array, name)
 
 
-def _from_datetimes(microseconds: NDArray[Any], nanoseconds: NDArray[Any], name: str) -> NDArray[np.int64]:
+def _from_datetimes(read: Callable[[str], NDArray[Any]], name: str) -> NDArray[np.int64]:
+    """``read`` gives the times in a unit. Where nanoseconds would not fit, NumPy wraps them around or raises."""
+    try:
+        microseconds = read("us")
+    except OverflowError:
+        raise _outside(name) from None
     _check_complete(np.isnat(microseconds), name)
     _checked(microseconds.astype(np.int64), name)
-    return nanoseconds.astype(np.int64)
+    return read("ns").astype(np.int64)
 
 
 def _microseconds(value: Any, name: str) -> int:
@@ -83,8 +88,12 @@ def _from_numbers(array: NDArray[Any], name: str) -> NDArray[np.int64]:
 
 def _checked(microseconds: NDArray[np.int64], name: str) -> NDArray[np.int64]:
     if microseconds.max() > _LAST_MICROSECOND or microseconds.min() < -_LAST_MICROSECOND:
-        raise BaselineError(f"column {name!r} holds times outside the years 1678 to 2262")
+        raise _outside(name)
     return microseconds
+
+
+def _outside(name: str) -> BaselineError:
+    return BaselineError(f"column {name!r} holds times outside the years 1678 to 2262")
 
 
 def _check_complete(missing: NDArray[np.bool_], name: str) -> None:

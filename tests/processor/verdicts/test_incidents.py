@@ -196,7 +196,8 @@ def test_a_restart_after_every_window_changes_nothing(story):
     for hour, (age, country, merged) in enumerate(story, 20):
         verdicts = [says(hour, AGE, age), says(hour, COUNTRY, country), says(hour, AGE, merged, None, 6, 0.05)]
         restarted = IncidentLog.load(json.loads(json.dumps(restarted.dump(), allow_nan=False)))
-        assert restarted.update(verdicts, window(hour), POLICY) == steady.update(verdicts, window(hour), POLICY)
+        found = [log.update(verdicts, window(hour), POLICY) for log in (restarted, steady)]
+        assert repr(found[0]) == repr(found[1])  # NaN, which some fields are, is not equal to itself
         assert restarted.dump() == steady.dump()
 
 

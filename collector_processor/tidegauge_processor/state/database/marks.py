@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tidegauge_processor.state.database.rows import checksum
 
 FILE_NAME = "tidegauge.marks"
+_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows would write two characters for the end of the line
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,7 @@ class MarksFile:
         self._path = directory / FILE_NAME
         self._file: int | None = None
         self._works = True
+        self._writing = threading.Lock()
 
     @property
     def exists(self) -> bool:
@@ -70,9 +73,11 @@ class MarksFile:
         numbers = " ".join(f"{number:020d}" for number in marks)  # always as long, since it is written in place
         line = f"{numbers} {checksum('marks', *marks):+021d}\n".encode()
         try:
-            if self._file is None:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            os.pwrite(self._file, line, 0)
+            with self._writing:  # to go to the start and to write are two steps, and Windows has none for both
+                if self._file is None:
+                    self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | _BINARY, 0o644)
+                os.lseek(self._file, 0, os.SEEK_SET)
+                os.write(self._file, line)
             self._works = True
         except OSError as error:
             if self._works:
