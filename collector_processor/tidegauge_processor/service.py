@@ -29,13 +29,15 @@ from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
-from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing
+from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing, TotalsSignal
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
+from tidegauge_processor.unsent import Requests, Unsent
 from tidegauge_processor.wiring import (
     join_of,
     learning_of,
+    outbox_limit_of,
     resource_of,
     sender_of,
     timing_of,
@@ -48,8 +50,6 @@ _BACKLOG: Final = 8
 """Commits that may wait for the worker; the inbox, and so the senders, wait when there are more."""
 _GRACE: Final = 5.0
 """Seconds that requests in work, and signals on their way, may take at shutdown."""
-
-Outgoing = list[tuple[SignalKind, bytes]]
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Service:
         self._unsaved: dict[str, bytes | None] = {}
         self._learned: list[Baseline] = []
         self._store = Store.open(
-            config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
+            config.storage.directory, counter=self._telemetry, outbox_limit=outbox_limit_of(config)
         )
         try:
             folder = Path(config.baselines) if config.baselines else None
@@ -103,7 +103,7 @@ class Service:
         self._rebuilt = self._store.rebuilt
         self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
         self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
-        self._outgoing: Outgoing = []
+        self._unsent = Unsent()
         self._last_checkpoint = self._last_flush = time.monotonic()
 
     def start(self) -> int:
@@ -218,18 +218,21 @@ class Service:
         stamp = None if replay else now
         events = [signal for signal in said if isinstance(signal, Event)]
         if events:
-            self._outgoing.append((SignalKind.LOGS, encode_events.events(self._resource, events, stamp)))
-        standing: Iterable[Standing] = (
-            (signal for signal in said if not isinstance(signal, Event))
-            if replay
-            else self._engine.standing(now - self._config.series_expiration)
-        )
-        requests = encode.metrics(self._resource, standing, stamp)
-        self._outgoing += [(SignalKind.METRICS, request) for request in requests]
+            self._unsent.said.append((SignalKind.LOGS, encode_events.events(self._resource, events, stamp)))
+        if replay:
+            self._unsent.said += self._requests([signal for signal in said if not isinstance(signal, Event)], stamp)
+        else:
+            standing = [*self._engine.standing(now - self._config.series_expiration)]
+            totals = [signal for signal in standing if isinstance(signal, TotalsSignal)]
+            self._unsent.said += self._requests(totals, stamp)
+            self._unsent.present = self._requests([s for s in standing if not isinstance(s, TotalsSignal)], stamp)
         if self._config.service.telemetry.metrics.level != "none":
             sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
             own = encode.counters(self._resource, self._telemetry.counts(), sizes, self._started, now)
-            self._outgoing.append((SignalKind.METRICS, own))
+            self._unsent.said.append((SignalKind.METRICS, own))
+
+    def _requests(self, signals: Iterable[Standing], stamp: int | None) -> Requests:
+        return [(SignalKind.METRICS, request) for request in encode.metrics(self._resource, signals, stamp)]
 
     def _save(self) -> None:
         """Write a checkpoint; when that fails, what changed stays to be written with the next."""
@@ -240,7 +243,8 @@ class Service:
         try:
             for id, data in self._unsaved.items():
                 self._store.save_baseline(id, data) if data is not None else self._store.remove_baseline(id)
-            self._store.checkpoint(self._position, self._engine.dirty(), self._outgoing, self._engine.joined())
+            written = self._engine.dirty(), self._unsent.said, self._engine.joined(), self._unsent.present
+            self._store.checkpoint(self._position, *written)
         except StorageError as error:
             if self._writable:
                 _log.error("the state cannot be written, it is tried again at every checkpoint: %s", error)
@@ -251,7 +255,7 @@ class Service:
             _log.info("the state can be written again")
         self._writable = True
         self._engine.saved()
-        self._unsaved, self._outgoing = {}, []
+        self._unsaved, self._unsent = {}, Unsent()
         self._write_learned()
         if self._sender:
             self._sender.wake()
@@ -265,10 +269,8 @@ class Service:
 
     def _drop_outgoing(self) -> None:
         """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""
-        excess = len(self._outgoing) - self._config.exporter.sending_queue.queue_size
-        if excess > 0:
-            del self._outgoing[:excess]
-            self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, excess, reason="not_stored")
+        if dropped := self._unsent.drop(outbox_limit_of(self._config)):
+            self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason="not_stored")
 
 
 def run(config: Config) -> None:

@@ -80,9 +80,11 @@ class Queue(Section):
 
     Attributes:
         queue_size: requests at most; the oldest are dropped, and counted, when there are more.
+        queue_size_mib: their bytes together, likewise. Of gauges only the latest wait, and these go first.
     """
 
     queue_size: Count = 10_000
+    queue_size_mib: Mebibytes = 512
 
 
 class Exporter(Section):
