@@ -81,9 +81,7 @@ def test_the_outbox_drops_its_oldest_signals_and_counts_them(opened: Callable[..
     assert store.checkpoint(0, {}, [(L, b"4")]) == 1
     assert [data for _, _, data in store.outbox(10)] == [b"2", b"3", b"4"]
     store.close()
-    store = opened(
-        outbox_limit=Size(3, 1 << 20), counter=counts
-    )  # the bound holds for what an earlier process left, too
+    store = opened(outbox_limit=Size(3, 1 << 20), counter=counts)  # of what an earlier process left, too
     assert store.checkpoint(0, {}, [(L, b"5"), (L, b"6")]) == 2
     assert [data for _, _, data in store.outbox(10)] == [b"4", b"5", b"6"]
     assert store.checkpoint(0, {}, [(L, b"%d" % number) for number in range(7, 11)]) == 4
