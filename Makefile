@@ -6,11 +6,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Tests that have a target of their own.
 APART := interop or servers or damage
+SEEDS ?= 300
 # Without bytecode, which the first import writes, each of the many processes here takes ten seconds to start.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test damage servers outage lint bench calibrate interop pythons lowest newest format lock clean
+.PHONY: help demo test damage fuzz servers outage lint bench calibrate interop pythons lowest newest format lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ damage: $(READY) ## 80 flipped bits and 20 cuts in a real state: nothing is lost
 
 servers: $(READY) ## stop the servers that people run: uvicorn, gunicorn, hypercorn, granian, Flask, Celery
 	$(BIN)/pytest -m servers -n logical --maxprocesses 8 tests/servers
+
+fuzz: $(READY) ## a stranger's mutated requests beside honest models; SEEDS=2000 for more
+	$(BIN)/python -m tests.fuzz --seeds $(SEEDS)
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check

@@ -31,7 +31,7 @@ def describe_budget(config: Config) -> Iterator[str]:
     Raises:
         BaselineError: the folder or a file in it cannot be read.
     """
-    known = Baselines.read(Path(config.baselines), {}) if config.baselines else Baselines()
+    known = Baselines.read(Path(config.baselines), {}, config.limits) if config.baselines else Baselines()
     for baseline in known.values():
         yield from _lines(
             f"{baseline.model} {baseline.version}", references(baseline), policy_of(config, baseline.model)

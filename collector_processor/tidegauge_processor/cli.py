@@ -11,7 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tidegauge.errors import TidegaugeError
+from tidegauge.errors import ConfigurationError, TidegaugeError
+from tidegauge_processor.printable import printable
 
 _OURS = ("tidegauge", "tidegauge_processor")
 
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from tidegauge_processor import commands
 
         code = commands.execute(sys.argv[1:] if arguments is None else arguments)
+    except ConfigurationError as error:  # a line for each mistake
+        code = _fail(*str(error).split("\n"))
     except TidegaugeError as error:
         code = _fail(str(error))
     except ModuleNotFoundError as error:
@@ -38,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _fail(message: str) -> int:
-    print(f"tidegauge: {message}" if "\n" not in message else message, file=sys.stderr)
+def _fail(first: str, *others: str) -> int:
+    print(printable(first if others else f"tidegauge: {first}"), *map(printable, others), sep="\n", file=sys.stderr)
     return 1
 
 

@@ -19,6 +19,7 @@ from tidegauge_processor.class_columns import ClassScore, class_columns
 from tidegauge_processor.config import Duration, load
 from tidegauge_processor.config.types import WindowLength
 from tidegauge_processor.policies import policy_of
+from tidegauge_processor.terminal import Screen, echo
 
 if TYPE_CHECKING:
     from tidegauge_processor.backtest.replay import Progress as Told
@@ -78,7 +79,7 @@ def backtest(
         found = run(Source(data), reference, policy, timestamp, outputs, labels, settings.labels, told)
     if json is not None:
         found.write(json)
-    console = Console(markup=False, highlight=False)
+    console = Screen()
     show(found, reference, console)
     console.print("\nWhere to look next", style="bold")
     verdicts = f"{json}" if json is not None else "write them with --json FILE"
@@ -118,5 +119,5 @@ def _length(text: str) -> Duration:
 
 
 def _stop(message: str) -> NoReturn:
-    typer.echo(f"tidegauge: {message}", err=True)
+    echo(f"tidegauge: {message}", err=True)
     raise typer.Exit(WRONG_USE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tidegauge.baseline import TASKS, Baseline, CategoricalFeature, Feature, JointReference, NumericFeature
 from tidegauge.errors import BaselineError
 from tidegauge_processor import learned_files
 from tidegauge_processor.class_columns import ClassScore, class_columns
+from tidegauge_processor.file_names import stem
+from tidegauge_processor.terminal import Screen, echo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def build(
             attributions=None if attributions is None else _read(attributions),
         )
         baseline.save(path)
-    typer.echo(_summary(path, baseline))
+    echo(_summary(path, baseline))
 
 
 @app.command()
@@ -101,8 +101,8 @@ def promote(
     with _one_line():
         baseline = learned_files.latest(state, model, version)
         baseline.save(path)
-    typer.echo(_summary(path, baseline))
-    typer.echo(f'Give it to the model with monitor({model!r}, version={version!r}, baseline="{path}").')
+    echo(_summary(path, baseline))
+    echo(f'Give it to the model with monitor({model!r}, version={version!r}, baseline="{path}").')
 
 
 @app.command()
@@ -110,7 +110,7 @@ def show(file: Annotated[Path, typer.Argument(help="A baseline.")]) -> None:
     """Print what a baseline contains."""
     with _one_line():
         baseline = Baseline.load(file)
-    console = Console(markup=False, highlight=False)
+    console = Screen()
     console.print(_facts(baseline))
     table = Table("feature", "type", "bins", "missing", "range or most frequent")
     for name in ("bins", "missing"):
@@ -121,7 +121,7 @@ def show(file: Annotated[Path, typer.Argument(help="A baseline.")]) -> None:
 
 
 def _default_path(model: str, version: str) -> Path:
-    return Path(re.sub(r"[^\w.-]+", "_", f"{model}-{version}") + ".baseline.json")
+    return Path(f"{stem(model, version)}.baseline.json")
 
 
 def _summary(path: Path, baseline: Baseline) -> str:
@@ -216,5 +216,5 @@ def _one_line() -> Iterator[None]:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(f"tidegauge: {message}", err=True)
+    echo(f"tidegauge: {message}", err=True)
     raise typer.Exit(code)

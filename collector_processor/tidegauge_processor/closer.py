@@ -9,6 +9,7 @@ from functools import partial
 
 from tidegauge import semconv
 from tidegauge_processor import windowing
+from tidegauge_processor.apart import apart
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.cumulative import is_hollow
@@ -78,8 +79,9 @@ class Closer:
             for start in self.holds.ready(state, last_points.get(key, now), now)
         ]
         for start, key in sorted(ripe):
-            yield from self._close_window(key, start, now)
-            yield from self._compare_versions(key.model)
+            with apart(self._counter, "window", "window %d of %s %s could not be judged in full", start, *key):
+                yield from self._close_window(key, start, now)
+                yield from self._compare_versions(key.model)
 
     def _close_window(self, key: ModelKey, start: int, now: int) -> Iterator[Signal]:
         state, length = self._models[key], self._timing.window
@@ -107,7 +109,7 @@ class Closer:
             _log.info("%s %s has no baseline: one is learned, %s", *key, self._learning)
         for signal in said:
             if isinstance(signal, BaselineSignal) and signal.learned:
-                self._baselines.add(signal.learned)
+                self._baselines.add(signal.learned, learned=True)
                 _log.info("%s %s: baseline %s is learned from %d rows", *key, signal.learned.id, signal.learned.rows)
         rows = sum(signal.rows for signal in said if isinstance(signal, WindowSignal))
         state.predictions(start, rows, self._timing)

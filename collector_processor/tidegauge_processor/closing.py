@@ -14,6 +14,7 @@ from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.summaries import NumericSummary
 from tidegauge_processor import comparison, in_use, versions
+from tidegauge_processor.bounds import LARGEST_TOTAL
 from tidegauge_processor.call_durations import add_durations
 from tidegauge_processor.cumulative import Settled, settle
 from tidegauge_processor.evaluating import evaluation_signal
@@ -89,6 +90,8 @@ def close_window(
         rule: when a baseline is learned for a model that has none.
         champion: another version to compare this one with.
     """
+    if max([memory.rows, *(each.count for each in memory.durations.values())]) > LARGEST_TOTAL:
+        memory.restart_totals(start)
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
     used = in_use.baseline_in_use(sums, baselines, memory.baseline, memory.learned)

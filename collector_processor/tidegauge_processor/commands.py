@@ -15,6 +15,7 @@ from tidegauge_processor.budgets import describe_budget
 from tidegauge_processor.cli_backtest import backtest
 from tidegauge_processor.cli_baseline import app as baseline
 from tidegauge_processor.config import Config, load
+from tidegauge_processor.terminal import echo
 
 app = typer.Typer(
     help="OpenTelemetry-native monitoring of machine-learning models.",
@@ -42,7 +43,7 @@ def execute(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         message = error.format_message()
         if message:  # a group without a command has shown its help and has no more to say
-            typer.echo(f"tidegauge: {message} See tidegauge --help", err=True)
+            echo(f"tidegauge: {message} See tidegauge --help", err=True)
         return error.exit_code
     except typer.Abort:
         return 1
@@ -51,7 +52,7 @@ def execute(arguments: Sequence[str]) -> int:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"tidegauge {version('tidegauge')}")
+        echo(f"tidegauge {version('tidegauge')}")
         raise typer.Exit
 
 
@@ -77,7 +78,7 @@ def run(
     settings = load(config)
     # gRPC's core writes lines of its own beside ours, such as for a port in use; it reads this once, when first loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from tidegauge_processor.service import run as serve  # here: checking a file need not wait for gRPC and SciPy
+    from tidegauge_processor.running import run as serve  # here: checking a file need not wait for gRPC and SciPy
 
     serve(settings)
 
@@ -86,13 +87,13 @@ def run(
 def validate(file: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration to check.")]) -> None:
     """Show every mistake in a configuration, or the settings that it puts in force."""
     config = load(file)
-    typer.echo(f"{file} is valid")
+    echo(f"{file} is valid")
     rows = list(_settings(config, ""))
     width = max(len(name) for name, _, _ in rows)
     for name, value, given in rows:
-        typer.echo(f"  {name:<{width}}  {value}{'' if given else '  (default)'}")
+        echo(f"  {name:<{width}}  {value}{'' if given else '  (default)'}")
     for line in describe_budget(config):
-        typer.echo(line)
+        echo(line)
 
 
 def _settings(section: BaseModel, prefix: str) -> Iterator[tuple[str, str, bool]]:

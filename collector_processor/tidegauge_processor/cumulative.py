@@ -11,8 +11,9 @@ import numpy as np
 
 from tidegauge import semconv
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
+from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.records import StreamKey, Summary
-from tidegauge_processor.state.aggregates import Aggregates, copy, has_same_bins, in_bins
+from tidegauge_processor.state.aggregates import Aggregates, copy, has_same_bins, in_bins, number_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Snapshot, Source, Window
 
@@ -40,6 +41,7 @@ class Settled:
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
     compared: float = 1.0
+    _number: int = 0
 
     @property
     def completeness(self) -> float | None:
@@ -49,12 +51,22 @@ class Settled:
         return (self.made - self.dropped["missing"]) / self.made * self.compared
 
     def add(self, stream: StreamKey, value: Summary | int) -> None:
-        """Add to a stream; where that has other bins, beside it."""
+        """Add to a stream, or beside it where that has other bins; what would be too much with the rest is dropped."""
+        number = number_of(value)
+        if self._number + number > LARGEST_COUNT:
+            self.dropped[COUNT_LIMIT] += 1
+            return
         held = self.sums.histograms.get(stream)
         if held is not None and not isinstance(value, int) and not has_same_bins(held, value):
             stream = in_bins(stream, value)
         self.sums.add(stream, value)
         self.sums.tell(stream)
+        self._number += number
+
+    def add_all(self, sums: Aggregates) -> None:
+        """Add what was summed up within the same limit."""
+        self.sums += sums
+        self._number += sums.number
 
 
 def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
@@ -69,7 +81,7 @@ def settle(window: Window, start: int, end: int, memory: Memory) -> Settled:
         memory: of the model version.
     """
     settled = Settled()
-    settled.sums += window.sums
+    settled.add_all(window.sums)
     length = end - start
     for source, gained in _gains(window, start, length, memory.carried):
         says_made = source.stream.metric == semconv.METRIC_SDK_PREDICTIONS
@@ -195,7 +207,7 @@ def _gained(now: NumericSummary, before: NumericSummary) -> NumericSummary:
 
 
 def _gained_sparse(now: ExponentialSummary, before: ExponentialSummary) -> ExponentialSummary:
-    if now.count < before.count:
+    if now.zeros < before.zeros or _shrank(now.positive, before.positive) or _shrank(now.negative, before.negative):
         return now
     return ExponentialSummary(
         _fewer(now.positive, before.positive),
@@ -205,6 +217,10 @@ def _gained_sparse(now: ExponentialSummary, before: ExponentialSummary) -> Expon
         now.minimum,
         now.maximum,
     )
+
+
+def _shrank(now: dict[int, int], before: dict[int, int]) -> bool:
+    return any(now.get(index, 0) < count for index, count in before.items())
 
 
 def _fewer(now: dict[int, int], before: dict[int, int]) -> dict[int, int]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import ConfigurationError
 from tidegauge.summaries import OTHER
 from tidegauge_processor import late, windowing
 from tidegauge_processor.ahead import WINDOWS_AHEAD, hold_back, make_room_ahead
+from tidegauge_processor.apart import apart
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
-from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.hearing import hear
+from tidegauge_processor.joining import Joining
 from tidegauge_processor.labels import LabelJudge
 from tidegauge_processor.parts import PREFIX
 from tidegauge_processor.performance.outcomes import Outcome
@@ -34,7 +35,7 @@ from tidegauge_processor.silence import Silence
 from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
-from tidegauge_processor.state.loading import load_models, unreadable
+from tidegauge_processor.state.loading import check_lengths, load_models, unreadable
 from tidegauge_processor.state.models import ModelState, Timing
 from tidegauge_processor.state.roster import Roster
 from tidegauge_processor.verdicts.types import Policy
@@ -89,6 +90,7 @@ class Engine:
         self._counter = counter
         self._fates = Fates(counter)
         self._join = join
+        self._joining = Joining(join, self._fates)
         units = dict(units)
         parts = {name: units.pop(name) for name in [*units] if name.startswith(PREFIX)}
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
@@ -97,7 +99,7 @@ class Engine:
         models, self.unreadable = load_models(units)
         self.unreadable |= baselines.parts.load(parts)
         try:
-            _check_lengths(stored or self._lengths, self._lengths)
+            check_lengths(stored or self._lengths, self._lengths)
         except (ValueError, TypeError) as error:
             self.unreadable[_LENGTHS] = unreadable(error)
         self._models = Roster(models)
@@ -105,10 +107,9 @@ class Engine:
         self._publishing = Publishing(baselines, self._models, self._fates)
         self._doorkeeper = Doorkeeper(self._models, limits, self._heard, timing.idle)
         self._last_seen = max((state.memory.last_seen for state in self._models.values()), default=0)
+        self._gone: set[str] = set()
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
-        self._said_disabled = False
-        self._gone: set[str] = set()
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
         self._silence = Silence(self._models, timing)
         self._selections = SelectionJudge(timing, baselines, policy, counter)
@@ -129,10 +130,14 @@ class Engine:
         found = self._publishing.take(decoded.baselines, now)
         for (key, start), payload in decoded.payloads.items():
             if self._has_room(key, len(payload.points) + len(payload.spans), now):
-                self._add_payload(key, start, payload, now)
+                with self._apart("points of %s %s could not be counted in full", *key):
+                    self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
-            self._add_outcomes(key, outcomes, now)
-        self._join_halves(decoded, now)
+            with self._apart("outcomes of %s %s could not be taken in full", *key):
+                self._add_outcomes(key, outcomes, now)
+        with self._apart("outcomes could not be joined in full"):
+            for key, outcomes in self._joining.take(decoded, now).items():
+                self._add_outcomes(key, outcomes, now)
         for key, task in decoded.tasks.items():
             if self._has_room(key, 0, now):
                 state = self._models.of(key)
@@ -147,7 +152,8 @@ class Engine:
         said = [*self._closer.close(now, self._last_points)]
         said += self._silence.end(now, self._last_points, self._last_outcome)
         for key, state in self._models.items():
-            said += self._judge_cohorts(key, state, now)
+            with apart(self._counter, "cohort", "cohorts of %s %s could not be judged in full", *key):
+                said += self._judge_cohorts(key, state, now)
         self._publishing.give_up(now)
         oldest = now - self._timing.retention  # nobody can say anything more about those that have no data since
         self._forget([key for key, state in self._models.items() if state.memory.last_seen < oldest])
@@ -159,10 +165,26 @@ class Engine:
             if state.memory.last_seen >= oldest:
                 yield from state.memory.standing
 
+    def leave_unsaid(self, signals: Iterable[Standing]) -> None:
+        """Forget standing ``signals`` that cannot be said, so that the next ones can."""
+        for signal in signals:
+            state = self._models.get(ModelKey(signal.subject.model, signal.subject.version))
+            if state is not None:
+                state.memory.leave_unsaid([signal])
+                state.touch()
+
     def dirty(self) -> dict[str, bytes | None]:
         """State that has changed since it was last `saved`, by key; None for what is gone."""
         found: dict[str, bytes | None] = dict.fromkeys(self._gone)
-        found.update(part for state in self._models.values() for part in state.dirty())
+        for key, state in [*self._models.items()]:
+            parts = None
+            with apart(self._counter, "state", "the state of %s %s cannot be written: it begins anew", *key):
+                parts = dict(state.dirty())
+            if parts is None:
+                new = self._models[key] = state.anew()
+                self._gone |= state.units()
+                parts = {**dict.fromkeys(state.units()), **dict(new.dirty())}
+            found.update(parts)
         found.update(self._baselines.parts.dirty())
         if self._new_lengths:
             found[_LENGTHS] = self._lengths
@@ -199,6 +221,9 @@ class Engine:
         self._baselines.parts.touch_all()
         for state in self._models.values():
             state.touch_all()
+
+    def _apart(self, what: str, *names: object) -> AbstractContextManager[None]:
+        return apart(self._counter, "request", what, *names)
 
     def _has_room(self, key: ModelKey, items: int, now: int) -> bool:
         room = self._doorkeeper.room_for(key, now)
@@ -256,41 +281,9 @@ class Engine:
         for outcome in outcomes:
             self._fates.count(state.add_outcome(outcome, self._timing, now), 1, key.model)
 
-    def _join_halves(self, decoded: Decoded, now: int) -> None:
-        join = self._join
-        if join is None:
-            for halves in (decoded.made, decoded.said):
-                for key, several in halves.items():
-                    self._fates.count("join_disabled", len(several), key.model)
-            if decoded.said and not self._said_disabled:
-                self._said_disabled = True
-                _log.warning("outcomes by prediction id are dropped: set labels.join.enabled to join them")
-            return
-        found = [(key, join.add_prediction(key, made, now)) for key, of in decoded.made.items() for made in of]
-        found += [(key, join.add_outcome(key, said, now)) for key, of in decoded.said.items() for said in of]
-        joined: dict[ModelKey, list[Outcome]] = {}
-        for of_key, (met, fate) in found:
-            for key, outcome in met:
-                joined.setdefault(key, []).append(outcome)
-            if fate:
-                self._fates.count(fate, 1, of_key.model)
-        for key, outcomes in joined.items():
-            self._add_outcomes(key, outcomes, now)
-
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         mute = now - self._last_points.get(key, now) >= self._timing.idle
         until = min([now - self._timing.lateness, *state.windows])  # what waits for more is not complete
         yield from self._selections.judge(state, until if mute else 0)
         silent = now - self._last_outcome.get(key, now) >= self._timing.idle
         yield from self._labels.judge(state, max(state.memory.label_watermark, now if silent else 0), now)
-
-
-def _check_lengths(stored: bytes, wanted: bytes) -> None:
-    """Windows of two lengths would overlap and count twice."""
-    if stored == wanted:
-        return
-    window, cohort = map(Duration, json.loads(stored))
-    raise ConfigurationError(
-        f"the state was made with windows.duration {window} and labels.window {cohort}: "
-        "set them back, or choose another storage.directory"
-    )

@@ -34,7 +34,7 @@ from tidegauge_processor.window_points import between
 
 ORIGIN: Final = "origin"
 LEARNED: Final[Literal["learned"]] = "learned"
-"""Key and value of the metadata that tell a learned baseline from one that somebody made."""
+"""Key and value of the metadata that tell people of a learned baseline; whoever publishes one can write them too."""
 
 Counts = NDArray[np.int64]
 
@@ -80,11 +80,6 @@ def learned_baseline(key: ModelKey, learning: Learning, length: int, task: str) 
             "learned_windows": (learning.end - learning.start) // length,
         },
     )
-
-
-def is_learned(baseline: Baseline) -> bool:
-    """Whether the processor made it."""
-    return baseline.metadata.get(ORIGIN) == LEARNED
 
 
 @lru_cache(maxsize=64)

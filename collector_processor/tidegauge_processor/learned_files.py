@@ -5,37 +5,43 @@ The database cannot: it is locked for as long as the processor has it open. The 
 
 from __future__ import annotations
 
+import logging
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError
-from tidegauge_processor.learned import is_learned
+from tidegauge_processor.file_names import stem
 
 FOLDER: Final = "learned"
 """Name of the folder inside the state directory."""
 
+_log = logging.getLogger(__name__)
+
 
 def write(directory: Path, baselines: Iterable[Baseline]) -> None:
-    """Write those of ``baselines`` that were learned and have no file yet; each file is whole or not there.
+    """Write those of the learned ``baselines`` that have no file yet; each file is whole or not there.
 
-    Raises:
-        BaselineError: a file cannot be written.
+    The files are for people, and the state has what is in them: one that cannot be written is logged and left out.
     """
     for baseline in baselines:
         path = directory / FOLDER / _name(baseline)
-        if not is_learned(baseline) or path.exists():
-            continue
         part = path.with_suffix(".part")
         try:
+            if path.exists():
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             baseline.save(part)
             os.replace(part, path)
-        except OSError as error:
-            raise BaselineError(f"cannot write {path}: {error.strerror}") from error
+        except (BaselineError, OSError, ValueError) as error:
+            _log.error(
+                "the baseline learned for %s %s is not written to a file, which is tried again at the next start: %s",
+                baseline.model,
+                baseline.version,
+                error,
+            )
 
 
 def latest(directory: Path, model: str, version: str) -> Baseline:
@@ -58,5 +64,4 @@ def latest(directory: Path, model: str, version: str) -> Baseline:
 
 
 def _name(baseline: Baseline) -> str:
-    readable = re.sub(r"[^\w.-]+", "_", f"{baseline.model}-{baseline.version}")
-    return f"{readable}-{baseline.id[:8]}.json"
+    return f"{stem(baseline.model, baseline.version)}-{baseline.id[:8]}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -64,6 +65,7 @@ class Point:
         value: a summary, or a number of occurrences.
         cumulative: whether the value counts from ``start`` on, as does every later point, or only this interval.
         exemplars: calls to look at.
+        number: how many values or occurrences it counts.
     """
 
     stream: StreamKey
@@ -73,6 +75,7 @@ class Point:
     value: Summary | int
     cumulative: bool = False
     exemplars: tuple[Exemplar, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Decoded:
         said: outcomes that know only such a key, by model and version; the version is empty when it is not known.
         tasks: what the model does, as its outcomes or spans say.
         baselines: parts of published baselines.
-        rejected: data points, spans or log records that promise to be ours and are not readable.
+        rejections: data points, spans or log records that cannot be read, by the reason that they are counted under.
         reason: what is wrong with the first of them.
         ignored: items that are none of ours, or our own signals coming back.
     """
@@ -155,14 +158,19 @@ class Decoded:
     said: dict[ModelKey, list[Said]] = field(default_factory=dict)
     tasks: dict[ModelKey, str] = field(default_factory=dict)
     baselines: list[BaselinePart] = field(default_factory=list)
-    rejected: int = 0
+    rejections: Counter[str] = field(default_factory=Counter)
     reason: str = ""
     ignored: int = 0
 
-    def reject(self, reason: str) -> None:
-        """Count an item that is not readable."""
-        self.rejected += 1
-        self.reason = self.reason or reason
+    @property
+    def rejected(self) -> int:
+        """Number of items that cannot be read."""
+        return self.rejections.total()
+
+    def reject(self, why: str, reason: str, number: int = 1) -> None:
+        """Count items that cannot be read, under ``reason``."""
+        self.rejections[reason] += number
+        self.reason = self.reason or why
 
     def payload(self, model: ModelKey, window: int) -> Payload:
         """The payload of a window, made on first use."""

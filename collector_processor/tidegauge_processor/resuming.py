@@ -5,11 +5,11 @@ Another version may have written it, or there is a bug. Neither shall keep the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.engine import Engine
+from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.state.loading import unreadable
 from tidegauge_processor.state.store import Store
@@ -23,11 +23,13 @@ def set_aside(store: Store, baselines: Baselines, engine: Engine) -> None:
         store.refuse("units", key, why)
 
 
-def replay(store: Store, position: int, length: int) -> Iterator[tuple[int, Decoded]]:
-    """Requests that were acknowledged after ``position``, sorted by windows of ``length`` ns."""
+def replay(
+    store: Store, position: int, decode: Callable[[SignalKind, bytes], Decoded]
+) -> Iterator[tuple[int, Decoded]]:
+    """Requests that were acknowledged after ``position``, read by ``decode``."""
     for number, kind, data in store.replay(position):
         try:
-            decoded = windowing.decode(kind, data, length)
+            decoded = decode(kind, data)
         except Exception as error:  # it was readable when it was acknowledged
             store.refuse("inbox", number, unreadable(error))
         else:

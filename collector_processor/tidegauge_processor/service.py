@@ -19,21 +19,23 @@ from typing import Final
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
-from tidegauge.errors import BaselineError, StorageError
-from tidegauge_processor import learned_files, resuming, stopping, windowing
-from tidegauge_processor.baselines import Baselines
+from tidegauge.errors import StorageError
+from tidegauge_processor import learned_files, resuming, windowing
+from tidegauge_processor.apart import apart
+from tidegauge_processor.baselines import Baselines, learned_key
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
-from tidegauge_processor.otlp import attributes, encode, encode_events
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.limits import Limits
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
+from tidegauge_processor.outgoing import Outgoing, Requests
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing, TotalsSignal
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
-from tidegauge_processor.unsent import Requests, Unsent
+from tidegauge_processor.unsent import Unsent
 from tidegauge_processor.wiring import (
     join_of,
     learning_of,
@@ -69,8 +71,9 @@ class Service:
     def __init__(self, config: Config, clock: Callable[[], int] = time.time_ns) -> None:
         self._config = config
         self._clock = clock
-        self._started = clock()
+        started = clock()
         self._telemetry = Telemetry()
+        self._limits = Limits.of(config.limits)
         self._unsaved: dict[str, bytes | None] = {}
         self._learned: list[Baseline] = []
         self._store = Store.open(
@@ -93,8 +96,9 @@ class Service:
                 config.limits,
             )
             resuming.set_aside(self._store, baselines, self._engine)
-            learned_files.write(config.storage.directory, baselines.values())
-            self._resource = attributes.resource(resource_of(config.storage.directory, self._telemetry))
+            learned_files.write(config.storage.directory, baselines.learned())
+            resource = resource_of(config.storage.directory, self._telemetry)
+            self._outgoing = Outgoing(config, resource, self._telemetry, started)
             self._replay_inbox()
         except BaseException:
             self._store.close()
@@ -148,15 +152,18 @@ class Service:
         self._store.close()
 
     def _accept(self, kind: SignalKind, data: bytes) -> Accepted:
-        decoded = windowing.decode(kind, data, self._config.windows.duration)
+        decoded = self._decode(kind, data)
         self._inbox.put(kind, data, decoded)
-        if decoded.rejected:
-            self._telemetry.add(semconv.METRIC_RECEIVER_REJECTED, decoded.rejected, kind=kind)
+        for reason, number in decoded.rejections.items():
+            self._telemetry.add(semconv.METRIC_RECEIVER_REJECTED, number, kind=kind, reason=reason)
         return Accepted(decoded.rejected, decoded.reason)
 
+    def _decode(self, kind: SignalKind, data: bytes) -> Decoded:
+        return windowing.decode(kind, data, self._config.windows.duration, self._limits)
+
     def _replay_inbox(self) -> None:
-        """Apply what was acknowledged after the last checkpoint."""
-        for number, decoded in resuming.replay(self._store, self._position, self._config.windows.duration):
+        """Apply what was acknowledged after the last checkpoint; it reads as it did when it came."""
+        for number, decoded in resuming.replay(self._store, self._position, self._decode):
             self._apply(number, decoded)
         self._engine.wake(self._clock())
 
@@ -177,31 +184,26 @@ class Service:
                 self._look_safely()
 
     def _apply(self, number: int, decoded: Decoded) -> None:
-        try:
+        with apart(self._telemetry, "request", "request %d could not be applied in full", number):
             self._unsaved.update(self._engine.apply(decoded, self._clock()))
-        except Exception:
-            _log.exception("request %d could not be applied in full", number)
-            self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="request")
         self._position = number
 
     def _look_safely(self, *, last: bool = False) -> None:
         """A fault of ours must not end the worker: requests would be acknowledged that nobody counts."""
-        try:
+        with apart(self._telemetry, "signals", "signals could not be made"):
             self._look(last)
-        except Exception:
-            _log.exception("signals could not be made")
-            self._telemetry.add(semconv.METRIC_PROCESSOR_FAILED, reason="signals")
 
     def _look(self, last: bool) -> None:
         """Judge what is ripe, and write state and signals where it is time to, or where there will be no other time."""
         now = self._clock()
         said = self._engine.advance(now)
         learned = [signal.learned for signal in said if isinstance(signal, BaselineSignal) and signal.learned]
-        self._unsaved.update({baseline.id: baseline.to_bytes() for baseline in learned})
+        self._unsaved.update({learned_key(baseline.id): baseline.to_bytes() for baseline in learned})
         self._learned += learned
         flush = last or time.monotonic() - self._last_flush >= self._config.metrics_flush_interval.seconds
         if said or flush:
-            self._say(said, now)
+            with apart(self._telemetry, "signals", "signals could not be said in full"):
+                self._say(said, now)
         if (
             said
             or flush
@@ -210,29 +212,24 @@ class Service:
             self._save()
 
     def _say(self, said: list[Signal], now: int) -> None:
-        """Encode what there is to say. History is stamped by its own time and said once; the present is repeated."""
+        """Encode what there is to say. History is said once; the present is repeated."""
         self._last_flush = time.monotonic()
         if not self._sender:
             return
-        replay = self._config.replay
-        stamp = None if replay else now
-        events = [signal for signal in said if isinstance(signal, Event)]
-        if events:
-            self._unsent.said.append((SignalKind.LOGS, encode_events.events(self._resource, events, stamp)))
-        if replay:
-            self._unsent.said += self._requests([signal for signal in said if not isinstance(signal, Event)], stamp)
+        self._unsent.said += self._outgoing.events([signal for signal in said if isinstance(signal, Event)], now)
+        if self._config.replay:
+            self._unsent.said += self._requests([signal for signal in said if not isinstance(signal, Event)], now)
         else:
             standing = [*self._engine.standing(now - self._config.series_expiration)]
-            totals = [signal for signal in standing if isinstance(signal, TotalsSignal)]
-            self._unsent.said += self._requests(totals, stamp)
-            self._unsent.present = self._requests([s for s in standing if not isinstance(s, TotalsSignal)], stamp)
-        if self._config.service.telemetry.metrics.level != "none":
-            sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
-            own = encode.counters(self._resource, self._telemetry.counts(), sizes, self._started, now)
-            self._unsent.said.append((SignalKind.METRICS, own))
+            self._unsent.said += self._requests([s for s in standing if isinstance(s, TotalsSignal)], now)
+            self._unsent.present = self._requests([s for s in standing if not isinstance(s, TotalsSignal)], now)
+        sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
+        self._unsent.said += self._outgoing.own(sizes, now)
 
-    def _requests(self, signals: Iterable[Standing], stamp: int | None) -> Requests:
-        return [(SignalKind.METRICS, request) for request in encode.metrics(self._resource, signals, stamp)]
+    def _requests(self, signals: Iterable[Standing], now: int) -> Requests:
+        requests, unsaid = self._outgoing.standing(signals, now)
+        self._engine.leave_unsaid(unsaid)
+        return requests
 
     def _save(self) -> None:
         """Write a checkpoint; when that fails, what changed stays to be written with the next."""
@@ -256,41 +253,12 @@ class Service:
         self._writable = True
         self._engine.saved()
         self._unsaved, self._unsent = {}, Unsent()
-        self._write_learned()
+        learned_files.write(self._config.storage.directory, self._learned)
+        self._learned = []
         if self._sender:
             self._sender.wake()
-
-    def _write_learned(self) -> None:
-        try:
-            learned_files.write(self._config.storage.directory, self._learned)
-        except BaselineError as error:
-            _log.error("%s; it is tried again at the next start", error)
-        self._learned = []
 
     def _drop_outgoing(self) -> None:
         """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""
         if dropped := self._unsent.drop(outbox_limit_of(self._config)):
             self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason="not_stored")
-
-
-def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Raises:
-        TidegaugeError: the configuration, the state or the endpoint cannot be used.
-    """
-    logging.basicConfig(
-        level=config.service.telemetry.logs.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    wait_for_the_end = stopping.held_back()
-    service = Service(config)
-    port = service.start()
-    host = config.receiver.endpoint.rpartition(":")[0]
-    _log.info("OTLP/gRPC on %s:%d, state in %s", host, port, config.storage.directory)
-    if config.exporter.endpoint:
-        _log.info("signals go to %s", config.exporter.endpoint)
-    else:
-        _log.warning("exporter.endpoint is empty: windows are judged, but the signals go nowhere")
-    wait_for_the_end()
-    _log.info("stopping")
-    service.stop()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
 _LOOK = 0.5  # seconds; where a wait keeps handlers from running, they run between two
+_log = logging.getLogger(__name__)
 
 
 def held_back() -> Callable[[], None]:
     """Hold SIGTERM and SIGINT back, to be called in the main thread before any other is started.
+
+    SIGHUP, which a terminal sends that is closed, ends nothing: it is logged.
 
     Returns:
         What waits for one of them. The second one ends the process at once.
@@ -44,11 +48,14 @@ if sys.platform != "win32":
 
     def _by_mask() -> Callable[[], None]:
         # Blocked in every thread and waited for in this: a handler may run in a thread that nobody wakes this one from.
-        ends = {signal.SIGTERM, signal.SIGINT}
-        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        ends, ignored = {signal.SIGTERM, signal.SIGINT}, {signal.SIGHUP}
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends | ignored)
 
         def wait() -> None:
-            signal.sigwait(ends)
+            while (received := signal.sigwait(ends | ignored)) in ignored:
+                _log.warning(
+                    "%s is ignored: the configuration is read at the start only", signal.Signals(received).name
+                )
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
 
         return wait

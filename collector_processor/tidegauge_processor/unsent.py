@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.outgoing import Requests
 from tidegauge_processor.state.database.outbox import Size
-
-Requests = list[tuple[SignalKind, bytes]]
 
 
 @dataclass(slots=True)

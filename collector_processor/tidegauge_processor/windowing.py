@@ -21,6 +21,7 @@ from tidegauge_processor import versions
 from tidegauge_processor.closing import Said, close_window
 from tidegauge_processor.otlp import decode as otlp
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.limits import DEFAULT, Limits
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.signals import Signal
 from tidegauge_processor.state.declared import Declared
@@ -31,13 +32,13 @@ from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import Champion
 
 
-def decode(kind: SignalKind, data: bytes, length: int) -> Decoded:
+def decode(kind: SignalKind, data: bytes, length: int, limits: Limits = DEFAULT) -> Decoded:
     """Read an OTLP request and sort it by model version and window of ``length`` ns.
 
     Raises:
-        WireError: the bytes are no such request.
+        WireError: nothing of it can be read.
     """
-    return otlp.decode(kind, data, length)
+    return otlp.decode(kind, data, length, limits)
 
 
 def merge(

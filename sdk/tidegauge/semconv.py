@@ -153,7 +153,8 @@ METRIC_PROCESSOR_AHEAD: Final = "tidegauge.processor.ahead"
 METRIC_PROCESSOR_IGNORED: Final = "tidegauge.processor.ignored"
 """Counter of metrics, spans and log records that are not ours to read."""
 METRIC_PROCESSOR_FAILED: Final = "tidegauge.processor.failed"
-"""Counter of requests and windows that could not be processed because of a fault in the processor."""
+"""Counter of requests, windows, signals and parts of the state that could not be processed, by ``tidegauge.reason``:
+faults of the processor."""
 
 # --- metrics, processor to back end ---------------------------------------------------------------------------------
 METRIC_DRIFT_SCORE: Final = "ml.drift.score"
@@ -298,7 +299,8 @@ EVENT_BASELINE_CONFLICT: Final = "ml.baseline.conflict"
 METRIC_RECEIVER_ACCEPTED: Final = "tidegauge.receiver.accepted_requests"
 """Counter of requests that were acknowledged, by signal kind."""
 METRIC_RECEIVER_REJECTED: Final = "tidegauge.receiver.rejected_records"
-"""Counter of points, spans and events in accepted requests that carry one of our names and cannot be read."""
+"""Counter of points, spans and events in accepted requests that cannot be read, by signal kind and
+``tidegauge.reason``: those that carry one of our names, and those of anybody that do not parse."""
 METRIC_RECEIVER_REFUSED: Final = "tidegauge.receiver.refused_requests"
 """Counter of requests that were refused, by signal kind and ``tidegauge.reason``."""
 METRIC_JOIN_SIZE: Final = "tidegauge.join.size"

@@ -7,8 +7,8 @@
         besieged.honest(range(2, 4))
         besieged.wait_until_judged(2)      # the back end hears of the honest model's window 2, from now on
 
-Windows lie in the past, one after the other from number 0, and each closes as soon as data of a later one has come. So
-nothing here waits for the clock on the wall.
+Windows lie in the past, one after the other from number 0, and each closes as soon as data that reach up to its end, or
+beyond, have come. So nothing here waits for the clock on the wall.
 """
 
 from __future__ import annotations
@@ -149,10 +149,13 @@ class Besieged:
         self.sink.wait(judged, f"{model}'s window {window} is judged")
 
     def counted(self, name: str, reason: str | None = None) -> int:
-        """What the processor last said of one of its own counters, all kinds together."""
+        """What the processor last said of one of its own counters since its latest start, all kinds together."""
+        own = [leaf for leaf in leaves(self.sink.requests) if leaf.name.startswith("tidegauge.") and leaf.kind == "sum"]
+        latest = max((leaf.data.start_time_unix_nano for leaf in own), default=0)
         last: dict[str, int] = {}
-        for leaf in leaves(self.sink.requests, metric=name):
-            if reason is None or leaf.attributes.get(semconv.REASON) == reason:
+        for leaf in own:
+            wanted = reason is None or leaf.attributes.get(semconv.REASON) == reason
+            if leaf.name == name and leaf.data.start_time_unix_nano == latest and wanted:
                 last[str(sorted(leaf.attributes.items()))] = leaf.data.as_int
         return sum(last.values())
 

@@ -53,9 +53,13 @@ class Child:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds:g} s: {self.output}") from None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
     def terminate(self) -> None:
         """SIGTERM."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

@@ -60,8 +60,8 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
         return Learned(sink.requests, promoted, file)
 
 
-def promote(state: Path, output: Path, model: str = MODEL) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tidegauge_processor.cli", "baseline", "promote", model, VERSION]
+def promote(state: Path, output: Path, model: str = MODEL, version: str = VERSION) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tidegauge_processor.cli", "baseline", "promote", model, version]
     command += ["--state", str(state), "--output", str(output)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 

@@ -132,6 +132,7 @@ def test_every_mistake_is_said_at_once_with_its_line_and_the_way_out(tmp_path: P
         ),
         ("drift: {scales: []}", "1: drift.scales: must not be empty"),
         ("drift: {scales: [1, 3, 3]}", "1: drift.scales: must ascend from 1, each a number of windows: write [1, 3]"),
+        ("drift: {scales: [1, 8192]}", "1: drift.scales[1]: must be at most 8191, not 8192"),
         ("drift: {scales: [1, true]}", "1: drift.scales[1]: must be a whole number, not true"),
         (
             "drift: {false_incidents_per_month: 0}",
@@ -154,10 +155,31 @@ def test_every_mistake_is_said_at_once_with_its_line_and_the_way_out(tmp_path: P
         ("baselines: 2013-02-30", "1: baselines: 2013-02-30 is not understood: put it between quotes"),
         ("baselines: !folder x", "1: not YAML: could not determine a constructor for the tag '!folder'"),
         ("? [a]\n: 1\n", "1: a key must be a name"),
+        ("limits: {identity_bytes: 0}", "1: limits.identity_bytes: must be at least 1, not 0"),
+        ("limits: {request_nesting: 101}", "1: limits.request_nesting: must be at most 100, not 101"),
+        ("limits: {request_nesting: 9}", "1: limits.request_nesting: must be at least 10, not 9"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_how_to_mend_it(tmp_path: Path, text: str, said: str) -> None:
     assert mistakes(tmp_path, text) == [said]
+
+
+@pytest.mark.parametrize("shape", ["[{}]", "{{{}}}"])
+def test_aliases_of_aliases_hold_nobody(tmp_path: Path, shape: str) -> None:
+    """Ten lines that stand for a thousand million values."""
+    lines = ["a0: &a0 x"]
+    for number in range(1, 11):
+        below = [f"*a{number - 1}"] * 8 if shape == "[{}]" else [f"k{place}: *a{number - 1}" for place in range(8)]
+        lines.append(f"a{number}: &a{number} {shape.format(', '.join(below))}")
+    (said,) = mistakes(tmp_path, "\n".join(lines))
+    assert said.endswith(
+        "there are more than 100,000 values in it: write out what the aliases (*name) repeat, and only once"
+    )
+
+
+def test_an_alias_is_read(tmp_path: Path) -> None:
+    config = load(written(tmp_path, "drift: &d {effect_floor: 0.1}\nmodels: {fraud: {drift: *d}}\n"))
+    assert config.for_model("fraud").effect_floor == 0.1
 
 
 def test_a_rule_between_settings_is_silent_while_one_of_them_is_wrong(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from tidegauge import Baseline, semconv
 from tidegauge.baseline import CategoricalFeature, NumericFeature
 from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge.summaries.bins import Bins
-from tidegauge_processor.learned import is_learned
 from tidegauge_processor.signals import BaselineSignal, DriftSignal, IncidentSignal, Signal, WindowSignal
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.verdicts.state import State
@@ -104,7 +103,7 @@ def test_a_restart_after_every_request_changes_nothing() -> None:
 def test_what_was_learned_is_an_ordinary_baseline() -> None:
     baseline = learned_from(Restarted(learning=RULE).take(*history([0] * 7)))
     assert Baseline.from_bytes(baseline.to_bytes()) == baseline
-    assert is_learned(baseline)
+    assert baseline.metadata["origin"] == "learned"
     assert (baseline.task, baseline.classes, baseline.slots) == ("binary", ("0", "1"), 1)
     assert baseline.metadata["learned_from"] == "2023-11-05T16:00:00Z"
     income, purpose = baseline.feature("income"), baseline.feature("purpose")

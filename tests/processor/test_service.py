@@ -16,6 +16,8 @@ from tidegauge import semconv
 from tidegauge.errors import BaselineError, ConfigurationError, StorageError
 from tidegauge_processor.config import Config
 from tidegauge_processor.service import Service
+from tidegauge_processor.telemetry import Telemetry
+from tidegauge_processor.wiring import resource_of
 
 
 class Clock:
@@ -115,6 +117,9 @@ def test_after_a_restart_the_signals_are_repeated_and_the_counters_go_on(tmp_pat
         sink.wait(lambda found: bool(states(list(leaves(found)), "income")), "the verdict is repeated")
         send(client, flush(rows(50, 3), hour(1) + 60 * SECOND, length=SECOND), flush(rows(1, 2), hour(2)))
         clock.now = hour(2) + 700 * SECOND
+        before = len(sink.requests)
+        sink.wait(lambda found: len(found) > before + 2, "it has looked what is due")
+        clock.now += 1_000 * SECOND  # it has been away: others may follow for a while
         samples = semconv.METRIC_WINDOW_SAMPLES
 
         def counted(found: Any) -> int:
@@ -162,6 +167,18 @@ def test_what_was_rejected_is_told_to_the_sender_and_counted(tmp_path: Path) -> 
             lambda found: any(leaf.name == rejected and leaf.data.as_int == 1 for leaf in leaves(found)),
             "it is counted",
         )
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"x" * 10_000, b"a\nb", None])
+def test_the_id_of_the_processor_is_made_anew_where_there_is_none(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "instance-id"
+    if content is None:
+        path.mkdir()  # nothing can be kept there
+    else:
+        path.write_bytes(content)
+    made = resource_of(tmp_path, Telemetry())[semconv.SERVICE_INSTANCE_ID]
+    assert len(made) == 36
+    assert (resource_of(tmp_path, Telemetry())[semconv.SERVICE_INSTANCE_ID] == made) is (content is not None)
 
 
 def test_state_in_use_and_unreadable_baselines_are_said_in_one_line(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ Time = Annotated[Duration, PlainValidator(_duration)]
 Count = Annotated[int, Field(ge=1)]
 Mebibytes = Annotated[int, Field(ge=1, le=2047)]  # gRPC counts bytes in 32 bits
 WindowLength = Annotated[Time, Field(ge=_TEN_SECONDS), AfterValidator(_whole_intervals)]
-Scales = Annotated[tuple[Count, ...], Field(strict=False, min_length=1), AfterValidator(_from_one_up)]
+MergedWindows = Annotated[int, Field(ge=1, le=8191)]  # counts of so many windows add up within 64 bits, see `bounds`
+Scales = Annotated[tuple[MergedWindows, ...], Field(strict=False, min_length=1), AfterValidator(_from_one_up)]
 Endpoint = Annotated[str, AfterValidator(check_endpoint)]
 EndpointOrNone = Annotated[str, AfterValidator(lambda endpoint: endpoint and check_endpoint(endpoint, to_send=True))]

@@ -2,7 +2,8 @@
 
 A mistake in a configuration is mended fastest when its line is named. PyYAML forgets lines once it has built plain
 values, so the values are built here, from its nodes, along with a table from the path of each value to its line.
-Two things that YAML lets pass are mistakes here: a key given twice, and an environment variable that is not set.
+Three things that YAML lets pass are mistakes here: a key given twice, an environment variable that is not set, and
+aliases of aliases that a few lines make billions of values of.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ Path = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to one value."""
 
 _LEFT_OUT: Final = object()
+_MOST_VALUES: Final = 100_000
+_BOMB: Final = (
+    f"there are more than {_MOST_VALUES:,} values in it: write out what the aliases (*name) repeat, and only once"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,17 @@ def read(text: str, environment: Mapping[str, str]) -> Document:
         return Document(None, {}, (Mistake(1, (), f"not YAML: {' '.join(str(error).split())}"),))
     except RecursionError:
         return Document(None, {}, (Mistake(1, (), "nested too deeply: remove the alias that contains itself"),))
+    except _TooManyValuesError as error:
+        return Document(None, {}, (Mistake(error.line, (), _BOMB),))
     finally:
         loader.dispose()
     return Document(None if data is _LEFT_OUT else data, lines, tuple(mistakes))
+
+
+class _TooManyValuesError(Exception):
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,8 @@ class _Reader:
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
+        if len(self.lines) > _MOST_VALUES:  # each value has a path of its own, also where an alias repeats it
+            raise _TooManyValuesError(node.start_mark.line + 1)
         match node:
             case yaml.MappingNode():
                 return dict(self._pairs(node, path))

@@ -16,6 +16,7 @@ Exemplars ride on ``ml.incidents``: Prometheus drops those of gauges without a w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -33,8 +34,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
+from tidegauge_processor.bounds import LARGEST_INTEGER
 from tidegauge_processor.otlp import performance
 from tidegauge_processor.otlp.attributes import SCOPE, Attributes, identity, pairs
+from tidegauge_processor.otlp.cutting import Unsaid, requests
 from tidegauge_processor.signals import (
     DriftSignal,
     RateSignal,
@@ -48,8 +51,8 @@ Counts = Mapping[tuple[str, tuple[tuple[str, str], ...]], int]
 
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _SECOND: Final = 1e9
-_MOST_POINTS: Final = 5_000
-"""Points in one request: some 200 bytes each keep it far below the 4 MiB that stock collectors accept."""
+_SIGNALS: Final = 500
+"""Signals in one request, some ten points each, unless its size is smaller then."""
 
 UNITS: Final[Mapping[str, str]] = {
     semconv.METRIC_WINDOW_SAMPLES: "{sample}",
@@ -63,16 +66,24 @@ UNITS: Final[Mapping[str, str]] = {
 """Units of the metrics; ``{score}`` for all others, since the unit ``1`` would add ``_ratio`` to a Prometheus name."""
 
 
-def metrics(source: Resource, signals: Iterable[Standing], time: int | None) -> Iterator[bytes]:
+def metrics(
+    source: Resource, signals: Iterable[Standing], time: int | None, unsaid: list[Unsaid[Standing]] | None = None
+) -> Iterator[bytes]:
     """Encode standing signals as gauges and counters, in requests of a bounded size.
 
     Args:
         source: from `resource`.
         signals: what holds.
         time: stamp of all points, ns since the epoch; None to stamp each with the end of its own window.
+        unsaid: takes up the signals that cannot be said, and so are left out.
     """
+    signals, left_out = iter(signals), [] if unsaid is None else unsaid
+    while some := list(islice(signals, _SIGNALS)):
+        yield from requests(some, lambda few: _metrics(source, few, time), left_out)
+
+
+def _metrics(source: Resource, signals: Iterable[Standing], time: int | None) -> bytes:
     by_name: dict[str, Metric] = {}
-    points = 0
     for signal in signals:
         stamp = signal.subject.end if time is None else time
         if isinstance(signal, TotalsSignal):
@@ -84,12 +95,7 @@ def metrics(source: Resource, signals: Iterable[Standing], time: int | None) -> 
                 metric = by_name[name] = Metric(name=name, unit=UNITS.get(name, "{score}"), gauge=Gauge())
             point = metric.gauge.data_points.add(time_unix_nano=stamp, as_double=value)
             point.attributes.extend(pairs(attributes))
-            points += 1
-        if points >= _MOST_POINTS:
-            yield _metrics_request(source, by_name.values())
-            by_name, points = {}, 0
-    if by_name:
-        yield _metrics_request(source, by_name.values())
+    return _metrics_request(source, by_name.values())
 
 
 def counters(source: Resource, values: Counts, sizes: Mapping[str, int], start: int, time: int) -> bytes:
@@ -180,7 +186,7 @@ def _counter(
             attributes=pairs(attributes),
             start_time_unix_nano=start,
             time_unix_nano=time,
-            as_int=value,
+            as_int=min(value, LARGEST_INTEGER),
             exemplars=[
                 Exemplar(time_unix_nano=time, as_int=1, trace_id=bytes.fromhex(trace), span_id=bytes.fromhex(span))
                 for trace, span in traces

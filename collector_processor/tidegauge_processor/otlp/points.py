@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     ExponentialHistogramDataPoint,
@@ -25,6 +26,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar as OtlpExemplar
 from tidegauge import semconv
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
 from tidegauge.summaries.exponential import LAST_BIN, SCALE
+from tidegauge_processor.bounds import LATEST, whole
+from tidegauge_processor.otlp.limits import IDENTITY_BYTES, Limits, RefusedError, named
 from tidegauge_processor.records import Exemplar, ModelKey, Point, StreamKey
 
 METRICS: Final = frozenset(
@@ -46,76 +49,99 @@ METRICS: Final = frozenset(
 )
 """The metrics that are read."""
 
-_IDENTITY: Final = (semconv.MODEL_NAME, semconv.MODEL_VERSION, semconv.BASELINE_ID)
 _DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+_NESTED: Final = ("array_value", "kvlist_value", "bytes_value")
 _MOST_EXEMPLARS: Final = 8
-_LARGEST_COUNT: Final = 2**53
 
 _DataPoint = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDataPoint
 
 
-def read_points(metric: Metric, writer: str, common: Mapping[str, Any]) -> Iterator[tuple[ModelKey, Point] | str]:
-    """Yield each point of ``metric`` with its model, or a sentence on why it is unreadable.
+class Origin(NamedTuple):
+    """Where items come from.
+
+    Attributes:
+        writer: id of the process that wrote them.
+        common: attributes of its resource, where the model's identity may stand.
+    """
+
+    writer: str
+    common: Mapping[str, Any]
+
+
+def read_points(metric: Metric, origin: Origin, limits: Limits) -> Iterator[tuple[ModelKey, Point] | Exception]:
+    """Yield each point of ``metric`` with its model, or why it is unreadable.
 
     Args:
         metric: one of ``METRICS``.
-        writer: who wrote it.
-        common: attributes of the resource, where the model's identity may stand.
+        origin: where it comes from.
+        limits: how long names may be.
     """
     kind = metric.WhichOneof("data")
     if kind is None:
         return
     data = getattr(metric, kind)
-    if wrong := _why_unusable(kind, data):
-        yield from [wrong] * len(data.data_points)
+    try:
+        _check_usable(kind, data)
+        limits.check_names([origin.writer])
+    except ValueError as error:
+        yield from [error] * len(data.data_points)
         return
+    cumulative = data.aggregation_temporality == _CUMULATIVE
     for point in data.data_points:
         try:
-            yield _read(metric.name, point, writer, common, data.aggregation_temporality == _CUMULATIVE)
+            yield _read(metric.name, point, origin, cumulative, limits)
         except (ValueError, OverflowError) as error:
-            yield str(error)
+            yield error
 
 
-def _why_unusable(kind: str, data: Any) -> str:
+def _check_usable(kind: str, data: Any) -> None:
     if kind not in ("histogram", "exponential_histogram", "sum"):
-        return f"a {kind} is neither histogram nor sum"
+        raise ValueError(f"a {kind} is neither histogram nor sum")
     if data.aggregation_temporality not in (_DELTA, _CUMULATIVE):
-        return "aggregation temporality is neither delta nor cumulative"
+        raise ValueError("aggregation temporality is neither delta nor cumulative")
     if kind == "sum" and not data.is_monotonic:
-        return "a sum that is not monotonic cannot be counted"
-    return ""
+        raise ValueError("a sum that is not monotonic cannot be counted")
 
 
-def _read(
-    name: str, point: _DataPoint, writer: str, common: Mapping[str, Any], cumulative: bool
-) -> tuple[ModelKey, Point]:
-    found = {pair.key: _text(pair.value) for pair in point.attributes}
-    source: Mapping[str, Any] = found if semconv.MODEL_NAME in found else common
-    model = source.get(semconv.MODEL_NAME)
-    if not model:
-        raise ValueError(f"{semconv.MODEL_NAME} is missing")
+def _read(name: str, point: _DataPoint, origin: Origin, cumulative: bool, limits: Limits) -> tuple[ModelKey, Point]:
+    found = {pair.key: pair.value.string_value or _text(pair.value, limits) for pair in point.attributes}
+    limits.check(found)
+    key, baseline = _take_identity(found, origin.common, limits)
     start, end = point.start_time_unix_nano, point.time_unix_nano
     if not 0 < start < end:
         raise ValueError(f"interval from {start} to {end}: the start must be set and lie before the end")
-    stream = StreamKey(
-        name,
-        str(found.get(semconv.BASELINE_ID) or common.get(semconv.BASELINE_ID, "")),
-        tuple(sorted(pair for pair in found.items() if pair[0] not in _IDENTITY)),
-    )
+    if end > LATEST:
+        raise ValueError(f"interval up to {end}: it must end before the year 2200")
+    stream = StreamKey(name, baseline, tuple(sorted(found.items())))
     value: NumericSummary | ExponentialSummary | int
-    if isinstance(point, HistogramDataPoint):
-        value = _explicit(point)
-    elif isinstance(point, ExponentialHistogramDataPoint):
-        value = _exponential(point)
+    if isinstance(point, NumberDataPoint):
+        number = value = whole(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double)
     else:
-        value = _count(point)
-    key = ModelKey(str(model), str(source.get(semconv.MODEL_VERSION, "")))
-    return key, Point(stream, writer, start, end, value, cumulative, _exemplars(point.exemplars))
+        number = whole(point.count)
+        value = _explicit(point) if isinstance(point, HistogramDataPoint) else _exponential(point)
+    return key, Point(stream, origin.writer, start, end, value, cumulative, _exemplars(point.exemplars), number)
 
 
-def _text(value: Any) -> str:
+def _take_identity(found: dict[str, str], common: Mapping[str, Any], limits: Limits) -> tuple[ModelKey, str]:
+    """Take the model version and the baseline's id out of the attributes of a point, or find them in ``common``."""
+    model, version = found.pop(semconv.MODEL_NAME, None), found.pop(semconv.MODEL_VERSION, "")
+    baseline = found.pop(semconv.BASELINE_ID, "")
+    if model is None or not baseline:
+        if model is None and common.get(semconv.MODEL_NAME):
+            model = named(common[semconv.MODEL_NAME], semconv.MODEL_NAME)
+            version = named(common.get(semconv.MODEL_VERSION, ""), semconv.MODEL_VERSION)
+        baseline = baseline or named(common.get(semconv.BASELINE_ID, ""), semconv.BASELINE_ID)
+        limits.check_names((model or "", version, baseline))
+    if not model:
+        raise ValueError(f"{semconv.MODEL_NAME} is missing")
+    return ModelKey(model, version), baseline
+
+
+def _text(value: AnyValue, limits: Limits) -> str:
     kind = value.WhichOneof("value")
+    if kind in _NESTED and value.ByteSize() > limits.identity_bytes:
+        raise RefusedError(IDENTITY_BYTES, f"an attribute is an array or a map of {value.ByteSize():,} bytes")
     if kind == "string_value":
         return str(value.string_value)
     if kind == "bool_value":
@@ -128,8 +154,9 @@ def _explicit(point: HistogramDataPoint) -> NumericSummary:
     counts = np.array(point.bucket_counts[:], dtype=np.int64)
     if counts.size != bounds.size + 1:
         raise ValueError(f"{bounds.size} bounds need {bounds.size + 1} counts, not {counts.size}")
-    if int(counts.sum()) != point.count:
-        raise ValueError(f"the counts add up to {int(counts.sum())}, the point says {point.count}")
+    total = counts.sum(dtype=np.float64)  # exact up to 2**53, where a sum of integers might have wrapped
+    if total != point.count:
+        raise ValueError(f"the counts add up to {total:.0f}, the point says {point.count}")
     return NumericSummary(bounds, counts, *_sum_and_range(point))
 
 
@@ -164,18 +191,14 @@ def _exponential(point: ExponentialHistogramDataPoint) -> ExponentialSummary:
 def _sum_and_range(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> tuple[ExactSum, float, float]:
     if not point.count:
         return ExactSum(), math.inf, -math.inf
-    if not math.isfinite(point.sum):
-        raise ValueError(f"a sum of {point.sum} cannot be added to")
-    low = point.min if math.isfinite(point.min) and point.HasField("min") else math.inf
-    high = point.max if math.isfinite(point.max) and point.HasField("max") else -math.inf
-    return ExactSum.of_one(point.sum), low, high
-
-
-def _count(point: NumberDataPoint) -> int:
-    value = point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
-    if not 0 <= value <= _LARGEST_COUNT or value != int(value):
-        raise ValueError(f"a count of {value} is not a whole number, or not one that a double can hold")
-    return int(value)
+    total, low, high = point.sum, point.min, point.max
+    if not math.isfinite(total):
+        raise ValueError(f"a sum of {total} cannot be added to")
+    low = low if math.isfinite(low) and point.HasField("min") else math.inf
+    high = high if math.isfinite(high) and point.HasField("max") else -math.inf
+    if math.inf > low > high > -math.inf:
+        raise ValueError(f"the smallest value, {low}, is above the largest, {high}")
+    return ExactSum.of_one(total), low, high
 
 
 def _exemplars(found: Any) -> tuple[Exemplar, ...]:

@@ -36,6 +36,7 @@ from tidegauge_processor.otlp import responses, retry_info
 from tidegauge_processor.otlp.admission import Admission
 from tidegauge_processor.otlp.health import Health
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.otlp.limits import reason_of
 from tidegauge_processor.otlp.listening import why_not
 
 ENDPOINT_KEY: Final = "receiver.endpoint"
@@ -176,7 +177,7 @@ class Receiver:
             try:
                 return self._accept(kind, request)
             except WireError as error:
-                return _Refused(grpc.StatusCode.INVALID_ARGUMENT, "malformed", str(error))
+                return _Refused(grpc.StatusCode.INVALID_ARGUMENT, reason_of(error), str(error))
             except StorageError as error:
                 return _Refused(grpc.StatusCode.UNAVAILABLE, "storage", str(error))
             except Exception:

@@ -70,6 +70,11 @@ class Aggregates:
         self.exemplars.pop(stream, None)
         self.told.pop(stream, None)
 
+    @property
+    def number(self) -> int:
+        """Values and occurrences of all streams together."""
+        return sum(self.counts.values()) + sum(summary.count for summary in self.histograms.values())
+
     def __iadd__(self, other: Aggregates) -> Aggregates:
         for stream, summary in other.histograms.items():
             self.add(stream, summary, other.exemplars.get(stream, ()))
@@ -134,6 +139,11 @@ def copy(value: Summary) -> Summary:
     return ExponentialSummary(
         dict(value.positive), dict(value.negative), value.zeros, value.sum, value.minimum, value.maximum
     )
+
+
+def number_of(value: Summary | int) -> int:
+    """How many values or occurrences ``value`` counts."""
+    return value if isinstance(value, int) else value.count
 
 
 def load_summary(plain: dict[str, Any]) -> Summary:

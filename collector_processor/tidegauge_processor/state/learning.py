@@ -16,9 +16,10 @@ import numpy as np
 from tidegauge import semconv
 from tidegauge.baseline.seasons import slots_of_times
 from tidegauge.summaries import NumericSummary
+from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.records import Dimensions, StreamKey, Summary
-from tidegauge_processor.state.aggregates import Aggregates, has_same_bins
+from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, number_of
 
 HOUR: Final = 3_600 * 10**9
 
@@ -61,17 +62,19 @@ class Learning:
         start: start of the first window, ns since the epoch; 0 when there was none.
         end: end of the latest one.
         rows: rows so far.
+        number: values and occurrences of all streams so far.
         hours: rows by hour since the epoch.
         sums: sums by hour of the week, from 0 for Monday's first.
         touched: hours of the week whose sums have changed since somebody emptied this set.
     """
 
-    __slots__ = ("end", "hours", "rows", "start", "sums", "touched")
+    __slots__ = ("end", "hours", "number", "rows", "start", "sums", "touched")
 
     def __init__(self) -> None:
         self.start = 0
         self.end = 0
         self.rows = 0
+        self.number = 0
         self.hours: dict[int, int] = {}
         self.sums: dict[int, Aggregates] = {}
         self.touched: set[int] = set()
@@ -87,6 +90,10 @@ class Learning:
         known = self.sums.setdefault(slot, Aggregates())
         for kept, stream in usable:
             summary = sums.histograms.get(stream)
+            number = number_of(sums.counts[stream] if summary is None else summary)
+            if self.number + number > LARGEST_COUNT:
+                dropped[COUNT_LIMIT] += 1
+                continue
             if isinstance(summary, NumericSummary) and not summary.bounds.size:
                 continue  # a single bin for all values
             if kept not in known and len(known) >= _MOST_STREAMS:
@@ -97,7 +104,8 @@ class Learning:
                 dropped["other_bins"] += 1
                 continue
             known.add(kept, sums.counts[stream] if summary is None else summary)
-        rows = rows_of(sums)
+            self.number += number
+        rows = min(rows_of(sums), LARGEST_COUNT - self.rows)
         self.start, self.end = self.start or start, end
         self.rows += rows
         self.hours[start // HOUR] = self.hours.get(start // HOUR, 0) + rows
@@ -107,7 +115,7 @@ class Learning:
     def clear(self) -> None:
         """Forget everything."""
         self.touched |= self.sums.keys()
-        self.start = self.end = self.rows = 0
+        self.start = self.end = self.rows = self.number = 0
         self.hours, self.sums = {}, {}
 
     def is_complete(self, rule: LearningRule) -> bool:
@@ -133,13 +141,15 @@ class Learning:
 
     def head(self) -> dict[str, Any]:
         """All but the sums, which are large, as plain values for JSON."""
-        return {"start": self.start, "end": self.end, "rows": self.rows, "hours": sorted(self.hours.items())}
+        numbers = {"start": self.start, "end": self.end, "rows": self.rows, "number": self.number}
+        return {**numbers, "hours": sorted(self.hours.items())}
 
     @classmethod
     def load(cls, plain: dict[str, Any]) -> Learning:
         """Read what `head` gave."""
         learning = cls()
         learning.start, learning.end, learning.rows = plain["start"], plain["end"], plain["rows"]
+        learning.number = plain.get("number", 0)  # states of before did not count it
         learning.hours = dict(plain["hours"])
         return learning
 

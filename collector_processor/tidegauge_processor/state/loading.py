@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tidegauge.errors import WireError
+from tidegauge.errors import ConfigurationError, WireError
+from tidegauge_processor.config.durations import Duration
 from tidegauge_processor.performance.cohort import Cohort
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.state.aggregates import Aggregates
@@ -49,6 +50,17 @@ def load_models(units: Mapping[str, bytes]) -> Loaded:
     for state in loaded.models.values():
         _agree(state)
     return loaded
+
+
+def check_lengths(stored: bytes, wanted: bytes) -> None:
+    """Windows of two lengths would overlap and count twice."""
+    if stored == wanted:
+        return
+    window, cohort = map(Duration, json.loads(stored))
+    raise ConfigurationError(
+        f"the state was made with windows.duration {window} and labels.window {cohort}: "
+        "set them back, or choose another storage.directory"
+    )
 
 
 def unreadable(error: Exception) -> str:

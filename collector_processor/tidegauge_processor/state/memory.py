@@ -18,7 +18,7 @@ from tidegauge_processor.performance.judging import Labelled
 from tidegauge_processor.performance.likely import Predicted
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import StreamKey
-from tidegauge_processor.signals import Event, Group, Signal, Standing, group_of
+from tidegauge_processor.signals import Event, Group, Signal, Standing, TotalsSignal, group_of
 from tidegauge_processor.state.aggregates import load_stream, load_summary
 from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.counted import dump_counted, load_counted
@@ -149,6 +149,17 @@ class Memory:
         new = [signal for signal in said if not isinstance(signal, Event) and group_of(signal) == group]
         if new and (known is None or known <= new[0].subject.start):
             self.stand(group, new)
+
+    def leave_unsaid(self, signals: Iterable[Standing]) -> None:
+        """Forget standing ``signals`` that cannot be said; totals among them are counted anew."""
+        unsaid = list(signals)
+        self.standing = [signal for signal in self.standing if not any(signal is each for each in unsaid)]
+        if any(isinstance(signal, TotalsSignal) for signal in unsaid):
+            self.restart_totals(self.closed_until)
+
+    def restart_totals(self, start: int) -> None:
+        """Count from ``start`` (ns since the epoch) on again, as cumulative counters may."""
+        self.started, self.rows, self.opened, self.durations = start, 0, 0, {}
 
     def error_series(self, error_type: str) -> str:
         """The series that calls with ``error_type`` belong to: its own while there is room, else ``_other``."""

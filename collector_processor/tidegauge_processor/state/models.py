@@ -239,6 +239,14 @@ class ModelState:
         for part, start in sorted(self._dirty):
             yield self._unit(part, start), self._dump(part, start)
 
+    def anew(self) -> ModelState:
+        """The model version with nothing but the time up to which it has been judged, which is not judged again."""
+        state = ModelState(self.key)
+        for name in ("watermark", "label_watermark", "last_seen", "closed_until"):
+            setattr(state.memory, name, getattr(self.memory, name))
+        state.touch()
+        return state
+
     def saved(self) -> None:
         """Say that all that was `dirty` is durable."""
         self._dirty.clear()

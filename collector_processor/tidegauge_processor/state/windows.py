@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
 from tidegauge.errors import WireError
+from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.records import OVERFLOW, CallSpan, Payload, Point, StreamKey, Summary
 from tidegauge_processor.spans import summarise_calls
 from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, in_bins, load_stream, load_summary
@@ -61,7 +62,7 @@ class Window:
         call_ids: trace and span id of those calls.
     """
 
-    __slots__ = ("_cumulative", "arrived", "call_ids", "calls", "seen", "snapshots", "sums")
+    __slots__ = ("_cumulative", "_number", "arrived", "call_ids", "calls", "seen", "snapshots", "sums")
 
     def __init__(self) -> None:
         self.sums = Aggregates()
@@ -71,6 +72,7 @@ class Window:
         self.arrived: dict[str, int] = {}
         self.calls: dict[str, Aggregates] = {}
         self.call_ids: set[str] = set()
+        self._number = 0  # what all delta points count together
 
     def merge(
         self, payload: Payload, baseline: Baseline | None, most_streams: int, declared: Declared | None = None
@@ -85,7 +87,8 @@ class Window:
                 those of ``baseline`` when left out.
 
         Returns:
-            How many items met each fate: ``new``, ``duplicate``, ``malformed``, ``overflow``, ``other_bins``.
+            How many items met each fate: ``new``, ``duplicate``, ``malformed``, ``overflow``, ``other_bins``,
+            ``count_limit``.
         """
         declared = declared or Declared({baseline.id: baseline} if baseline else {})
         fates: Counter[str] = Counter()
@@ -141,6 +144,7 @@ class Window:
             raise WireError(f"a window of format {plain.get('format')!r} cannot be read; this version reads {FORMAT!r}")
         window = cls()
         window.sums = Aggregates.load(plain["sums"])
+        window._number = window.sums.number
         for writer, rows in plain["seen"]:
             window.seen[writer] = {load_stream(*row[:3]): Intervals(row[3]) for row in rows}
         for writer, stream, start, end, value in plain["snapshots"]:
@@ -166,14 +170,18 @@ class Window:
         fate = streams.setdefault(point.stream, Intervals()).add(point.start, point.end)
         if fate is not Fate.NEW:
             return fate.value
+        if self._number + point.number > LARGEST_COUNT:
+            return COUNT_LIMIT
         if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(point.value, int):
             self.arrived[point.writer] = self.arrived.get(point.writer, 0) + point.value
         if no_room:
             if isinstance(point.value, int):
                 self.sums.add(stream._replace(dimensions=OVERFLOW), point.value)
+                self._number += point.number
             return "overflow"
         self.sums.add(stream, point.value, point.exemplars)
         self.sums.tell(stream)
+        self._number += point.number
         return fate.value
 
     def _place(self, point: Point, declared: Declared) -> StreamKey | None:

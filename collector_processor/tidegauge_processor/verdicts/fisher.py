@@ -5,7 +5,8 @@ p-value sums the probabilities that are not larger than that of the observed tab
 quick at a million rows:
 
 * the probability of one ``x`` from Loader's saddle-point form, whose error does not grow with the factorials;
-* a tail summed outward from its largest term by the ratio of neighbours, until the terms count for nothing;
+* a tail summed outward from its largest term by the ratio of neighbours, until the terms count for nothing; of so many
+  rows that this would take long the rest is an integral, over which the logarithm of the ratio is nearly a line;
 * the start of the opposite tail found by bisection, since the probabilities fall on each side of their mode.
 
 Sources: R. A. Fisher (1934); C. Loader (2000), Fast and accurate computation of binomial probabilities.
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 
 _TIE: Final = 1e-7  # relative: probabilities this close count as equal, as in R and SciPy
 _BLOCK: Final = 64
+_MOST_BLOCKS: Final = 256
 _NEGLIGIBLE: Final = 1e-18
 _SERIES_FROM: Final = 16
 _SMALL: Final = np.arange(1.0, _SERIES_FROM)
@@ -109,7 +111,9 @@ def _outward(x: Floats, rows: Floats, marked: Floats, total: Floats) -> Floats:
     steps = np.arange(_BLOCK, dtype=np.float64)
     rest = total - marked - rows
     open_ = np.arange(x.size)
-    while open_.size:
+    for _ in range(_MOST_BLOCKS):
+        if not open_.size:
+            return result
         at = x[open_, None] + steps
         ratios = np.maximum(marked[open_, None] - at, 0) * np.maximum(rows[open_, None] - at, 0)
         ratios /= (at + 1) * (rest[open_, None] + at + 1)
@@ -118,7 +122,21 @@ def _outward(x: Floats, rows: Floats, marked: Floats, total: Floats) -> Floats:
         last[open_] = terms[:, -1]
         x = x + _BLOCK
         open_ = open_[terms[:, -1] > _NEGLIGIBLE * result[open_]]
+    result[open_] += last[open_] * _far_outward(x[open_], rows[open_], marked[open_], rest[open_])
     return result
+
+
+def _far_outward(x: Floats, rows: Floats, marked: Floats, rest: Floats) -> Floats:
+    """Sum of the probabilities above ``x``, in units of the one at ``x``, where neighbours hardly differ.
+
+    The logarithm of the ratio of neighbours falls by ``bend`` from one to the next, and is ``-slope`` half a step below
+    ``x``: the sum is the integral of ``exp(-slope t - bend t**2 / 2)``, less half of its first term (Euler, Maclaurin).
+    """
+    left, drawn = np.maximum(marked - x, 1.0), np.maximum(rows - x, 1.0)
+    bend = 1 / left + 1 / drawn + 1 / (x + 1) + 1 / (rest + x + 1)
+    slope = np.log((x + 1) / left) + np.log((rest + x + 1) / drawn) - bend / 2
+    integral = np.sqrt(np.pi / (2 * bend)) * special.erfcx(slope / np.sqrt(2 * bend))
+    return np.asarray(np.maximum(integral - 0.5, 0.0), dtype=np.float64)
 
 
 def _log_probability(x: Floats, rows: Floats, marked: Floats, total: Floats) -> Floats:

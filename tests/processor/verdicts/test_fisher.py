@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tidegauge_processor.verdicts import fisher
 from tidegauge_processor.verdicts.fisher import fisher_exact, smallest_p
 
 
@@ -47,6 +48,27 @@ def exact(table):
 def test_millions_of_rows_lose_no_digits(table):
     found = fisher_exact(np.array(table[:1], dtype=float), np.array(table[1:], dtype=float))[0]
     assert found == pytest.approx(exact(table), rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.01])
+@pytest.mark.parametrize("deviations", [0.1, 1, 5])
+def test_of_a_thousand_million_rows_the_far_tail_is_an_integral(monkeypatch, share, deviations):
+    rows = 2.0**29
+    reference = np.array([[rows - np.floor(rows * share), np.floor(rows * share)]])
+    more = np.floor(deviations * np.sqrt(rows * share * (1 - share) / 2))
+    window = reference + np.array([[-more, more]])
+    monkeypatch.setattr(fisher, "_MOST_BLOCKS", 16)  # a thousand terms
+    found = fisher_exact(reference, window)[0]
+    monkeypatch.setattr(fisher, "_MOST_BLOCKS", 10**9)
+    assert found == pytest.approx(fisher_exact(reference, window)[0], rel=1e-7)
+
+
+def test_as_many_rows_as_can_be_counted_take_no_longer():
+    """All of them summed one by one would take minutes."""
+    half, more = 2.0**49, 2.0**24
+    found = fisher_exact(np.array([[half, half]]), np.array([[half - more, half + more]]))[0]
+    deviation = (more / 2) / math.sqrt(4 * half / 16)  # half of what was added is expected in the reference
+    assert found == pytest.approx(2 * stats.norm.sf(deviation), rel=1e-5)
 
 
 def test_a_million_wrong_rows_have_no_chance():
