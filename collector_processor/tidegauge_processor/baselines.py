@@ -1,33 +1,58 @@
 """The baselines that the processor knows: from a folder, from its own store, and from applications that publish them.
 
 A baseline is known by the digest of its content, so a repeat changes nothing and nothing can be mistaken for another.
-Published baselines come in parts, in any order, each possibly more than once. Which baselines were learned here says
-the key under which they are stored, and nothing that stands in them: that is the word of whoever published them.
+Published baselines come in parts (`parts`), and are kept as long as there is room for them (`shelf_room`). Which
+baselines were learned here says the key under which they are stored, and nothing that stands in them: that is the word
+of whoever published them.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import logging
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidegauge.baseline import Baseline
 from tidegauge.errors import BaselineError
 from tidegauge_processor.baseline_bounds import check_bounds
-from tidegauge_processor.otlp.limits import DEFAULT, Limits
+from tidegauge_processor.config import sections
+from tidegauge_processor.otlp.limits import Limits
+from tidegauge_processor.parts import Parts
 from tidegauge_processor.records import BaselinePart, ModelKey
+from tidegauge_processor.shelf_room import BASELINES, ShelfRoom
 
 LARGEST: Final = 64 << 20
 """Bytes that a published baseline may have when unpacked."""
 
-_MOST_PENDING: Final = 32
+_LIMITS: Final = sections.Limits()
 _LEARNED_HERE: Final = "learned:"
 
-_log = logging.getLogger(__name__)
+
+class RefusedError(BaselineError):
+    """A published baseline is not taken.
+
+    Attributes:
+        reason: what it is counted under.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Published(NamedTuple):
+    """A baseline that has become complete.
+
+    Attributes:
+        baseline: itself.
+        data: its JSON.
+        leaving: ids of those that had to go for it.
+    """
+
+    baseline: Baseline
+    data: bytes
+    leaving: tuple[str, ...]
 
 
 def learned_key(id: str) -> str:
@@ -40,22 +65,24 @@ class Baselines(Mapping[str, Baseline]):
 
     Args:
         known: baselines read before.
-        limits: how long names in published ones may be.
+        limits: how much may be published, and how long names in it may be.
 
     Attributes:
+        parts: parts of those that are not complete yet.
         unreadable: what is wrong with the stored baselines that could not be read, by their keys.
     """
 
-    def __init__(self, known: Mapping[str, Baseline] | None = None, limits: Limits = DEFAULT) -> None:
+    def __init__(self, known: Mapping[str, Baseline] | None = None, limits: sections.Limits = _LIMITS) -> None:
         self._known = dict(known or {})
-        self._limits = limits
+        self._limits = Limits.of(limits)
         self._learned: set[str] = set()
         self._by_model = {ModelKey(b.model, b.version): b for b in self._known.values()}
-        self._pending: dict[str, dict[int, BaselinePart]] = {}
+        self._room = ShelfRoom(limits.baselines_mib << 20)
+        self.parts = Parts(limits.baseline_pending_mib << 20)
         self.unreadable: dict[str, str] = {}
 
     @classmethod
-    def read(cls, folder: Path | None, stored: Mapping[str, bytes], limits: Limits = DEFAULT) -> Baselines:
+    def read(cls, folder: Path | None, stored: Mapping[str, bytes], limits: sections.Limits = _LIMITS) -> Baselines:
         """Read those in the store and those in ``folder`` (``*.json``); the folder's come last and so are in force.
 
         Of the stored ones those that were learned come first: one that somebody made stands above them. One that
@@ -67,17 +94,23 @@ class Baselines(Mapping[str, Baseline]):
         found = cls(limits=limits)
         for key, data in sorted(stored.items(), key=lambda item: not item[0].startswith(_LEARNED_HERE)):
             try:
-                found.add(read_baseline(data, limits), learned=key.startswith(_LEARNED_HERE))
+                learned = key.startswith(_LEARNED_HERE)
+                found.add(read_baseline(data, found._limits), learned=learned)
+                if not learned:
+                    found._room.put(key, len(data))
             except BaselineError as error:
                 found.unreadable[key] = str(error)
         if folder is not None:
             if not folder.is_dir():
                 raise BaselineError(f"baselines: {folder} is not a folder; create it or take the key out")
             for path in sorted(folder.glob("*.json")):
-                found.add(_of_file(path, limits))
+                own = _of_file(path, found._limits)
+                found.add(own)
+                found._room.remove(own.id)  # what people put there stays
         return found
 
     def __getitem__(self, id: str) -> Baseline:
+        self._room.use(id)
         return self._known[id]
 
     def __iter__(self) -> Iterator[str]:
@@ -86,9 +119,14 @@ class Baselines(Mapping[str, Baseline]):
     def __len__(self) -> int:
         return len(self._known)
 
-    def of(self, model: ModelKey) -> Baseline | None:
-        """The latest baseline of a model version."""
-        return self._by_model.get(model)
+    def of(self, model: ModelKey, in_force: str = "") -> Baseline | None:
+        """The baseline that its windows are compared with, or else the latest one of a model version.
+
+        Whoever publishes another one changes nothing as long as predictions are counted by the first. One that was
+        learned gives way to one that somebody made.
+        """
+        latest, known = self._by_model.get(model), self._known.get(in_force)
+        return latest if known is None or (latest is not None and in_force in self._learned) else known
 
     def learned(self) -> list[Baseline]:
         """Those that the processor has learned."""
@@ -101,45 +139,52 @@ class Baselines(Mapping[str, Baseline]):
         if learned:
             self._learned.add(baseline.id)
 
-    def dump_pending(self) -> bytes | None:
-        """Parts of baselines that are not complete, as bytes; None when there are none."""
-        rows = [
-            [part.baseline, part.part, part.parts, base64.b64encode(part.body).decode()]
-            for parts in self._pending.values()
-            for part in parts.values()
-        ]
-        return json.dumps(rows).encode() if rows else None
-
-    def load_pending(self, data: bytes) -> None:
-        """Read what `dump_pending` wrote."""
-        for baseline, part, parts, body in json.loads(data):
-            self.add_part(BaselinePart(baseline, part, parts, base64.b64decode(body)))
-
-    def add_part(self, part: BaselinePart) -> Baseline | None:
+    def add_part(
+        self, part: BaselinePart, now: int = 0, in_force: Callable[[], Collection[str]] = frozenset
+    ) -> Published | None:
         """Take up a published part; the baseline when it is the last one missing.
 
+        Args:
+            part: the part.
+            now: the clock on the wall, ns since the epoch.
+            in_force: gives the ids of the baselines that windows are compared with, which are kept.
+
         Raises:
-            BaselineError: the parts together are not the baseline that they promise, or too many baselines wait for
-                parts, so that the oldest of them was given up.
+            RefusedError: the parts together are not the baseline that they promise, or there is no room for it.
         """
         known = self._known.get(part.baseline)
         if known is not None:
             self.add(known)  # published again, perhaps after another one: it is in force
             return None
-        parts = self._pending.setdefault(part.baseline, {})
-        parts[part.part] = part
-        if len(parts) < part.parts:
-            if len(self._pending) > _MOST_PENDING:
-                oldest = next(iter(self._pending))
-                del self._pending[oldest]
-                raise BaselineError(f"baseline {oldest} is given up: {_MOST_PENDING} others wait for their parts too")
-            return None
-        del self._pending[part.baseline]
-        baseline = read_baseline(_unpacked(b"".join(parts[number].body for number in sorted(parts))), self._limits)
-        if baseline.id != part.baseline:
-            raise BaselineError(f"baseline {part.baseline} was published with the content of {baseline.id}")
+        try:
+            packed = self.parts.add(part, now)
+            published = None if packed is None else self._complete(part.baseline, _unpacked(packed), in_force())
+        except BaselineError as error:
+            self.parts.refuse(part)
+            raise RefusedError(getattr(error, "reason", "baseline"), str(error)) from error
+        if published is not None:
+            self.parts.forget(part.baseline)
+        return published
+
+    def _complete(self, id: str, data: bytes, in_force: Collection[str]) -> Published:
+        leaving = self._room.leaving(len(data), in_force)
+        if leaving is None:
+            raise RefusedError(BASELINES, f"baseline {id}: those in use take up limits.{BASELINES}")
+        baseline = read_baseline(data, self._limits)
+        if baseline.id != id:
+            raise BaselineError(f"baseline {id} was published with the content of {baseline.id}")
+        for each in leaving:
+            self._remove(each)
+        self._room.put(id, len(data))
         self.add(baseline)
-        return baseline
+        return Published(baseline, data, tuple(leaving))
+
+    def _remove(self, id: str) -> None:
+        self._room.remove(id)
+        gone = self._known.pop(id)
+        key = ModelKey(gone.model, gone.version)
+        if self._by_model.get(key) == gone:
+            del self._by_model[key]
 
 
 def read_baseline(data: bytes, limits: Limits) -> Baseline:

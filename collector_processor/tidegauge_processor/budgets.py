@@ -18,7 +18,6 @@ from tidegauge_processor.comparison import (
     references,
 )
 from tidegauge_processor.config import Config
-from tidegauge_processor.otlp.limits import Limits
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.verdicts.budget import FAIRNESS, LABELS, STREAMS, spending
 from tidegauge_processor.verdicts.types import Policy, Reference, Stream
@@ -32,8 +31,7 @@ def describe_budget(config: Config) -> Iterator[str]:
     Raises:
         BaselineError: the folder or a file in it cannot be read.
     """
-    limits = Limits.of(config.limits)
-    known = Baselines.read(Path(config.baselines), {}, limits) if config.baselines else Baselines()
+    known = Baselines.read(Path(config.baselines), {}, config.limits) if config.baselines else Baselines()
     for baseline in known.values():
         yield from _lines(
             f"{baseline.model} {baseline.version}", references(baseline), policy_of(config, baseline.model)

@@ -21,7 +21,8 @@ from tidegauge_processor.signals import BaselineSignal, Signal, Subject, WindowS
 from tidegauge_processor.state.challenge import Challenge
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.memory import Memory
-from tidegauge_processor.state.models import ModelState, Timing
+from tidegauge_processor.state.models import Timing
+from tidegauge_processor.state.roster import Roster
 from tidegauge_processor.verdicts.state import CloseReason
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import Champion, VersionRule, champion_of, share_of
@@ -33,7 +34,7 @@ class Closer:
     """The engine's windows.
 
     Args:
-        models: state of every model version; the engine's own, which grows and shrinks.
+        models: all model versions; the engine's own, which grows and shrinks.
         timing: lengths of windows and waits.
         baselines: known baselines; learned ones are added.
         policy: thresholds and budget by name of the model.
@@ -47,7 +48,7 @@ class Closer:
 
     def __init__(
         self,
-        models: dict[ModelKey, ModelState],
+        models: Roster,
         timing: Timing,
         baselines: Baselines,
         policy: Callable[[str], Policy],
@@ -103,7 +104,7 @@ class Closer:
         state.closed.keep(start, window.seen, memory.history)
         memory.writers.forget(now, self._timing.idle)
         for reason, number in dropped.items():
-            self._fates.count(reason, number)
+            self._fates.count(reason, number, key.model)
         if memory.learning.start and not began:
             _log.info("%s %s has no baseline: one is learned, %s", *key, self._learning)
         for signal in said:
@@ -150,7 +151,7 @@ class Closer:
 
     def _memories(self, model: str) -> dict[str, Memory]:
         """Memory of each version of a model."""
-        return {key.version: state.memory for key, state in self._models.items() if key.model == model}
+        return {version: state.memory for version, state in self._models.versions(model).items()}
 
     def _shared_policy(self, model: str, start: int) -> Policy:
         """Thresholds for one judgement of one version in the window from ``start``; versions share the budget."""

@@ -12,11 +12,11 @@ from typing import Final, Literal, NamedTuple
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
-from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
-from tidegauge_processor import comparison, versions
+from tidegauge_processor import comparison, in_use, versions
 from tidegauge_processor.bounds import LARGEST_TOTAL
-from tidegauge_processor.cumulative import settle
+from tidegauge_processor.call_durations import add_durations
+from tidegauge_processor.cumulative import Settled, settle
 from tidegauge_processor.evaluating import evaluation_signal
 from tidegauge_processor.judging import Closed, judge_windows, window_name
 from tidegauge_processor.performance.attribution import attribution_ndcg, mean_magnitude
@@ -25,6 +25,7 @@ from tidegauge_processor.performance.evaluations import estimates
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import OVERFLOW, ModelKey
 from tidegauge_processor.signals import (
+    ConflictSignal,
     DriftSignal,
     Durations,
     IncidentSignal,
@@ -47,6 +48,8 @@ from tidegauge_processor.window_points import Points
 from tidegauge_processor.without_baseline import learn
 
 _SECOND: Final = 1e9
+_MOST_CONFLICTS: Final = 10
+"""Pairs of baselines that are said of one window."""
 
 
 class Said(NamedTuple):
@@ -91,7 +94,7 @@ def close_window(
         memory.restart_totals(start)
     settled = settle(window, start, end, memory)
     sums, source = settled.sums, settled.source
-    used = comparison.baseline_in_use(sums)
+    used = in_use.baseline_in_use(sums, baselines, memory.baseline, memory.learned)
     if not used and (memory.baseline == memory.learned or rows_of(sums)):
         used = memory.learned
     baseline = baselines.get(used)
@@ -102,15 +105,16 @@ def close_window(
     signals: list[Signal] = []
     if used and used != memory.baseline:
         signals += switch_baseline(subject, memory)
-    seen = Points(sums, baseline, unreferenced=is_learned) if baseline else None
+    seen = Points(sums, baseline, unreferenced=is_learned, known=baselines) if baseline else None
     known = comparison.counts(seen, baseline) if seen and baseline else {}
+    signals += _left_out(subject, sums, seen, baseline, settled)
     signals += _quality(subject, sums, known, memory)
     if seen and baseline:
         closed = Closed(start, end, known, memory.violations, Expected.of(seen, baseline))
         signals += _drift(subject, baseline, closed, memory, policy, sums)
         signals += [evaluation_signal(subject, found) for found in estimates(seen, baseline)]
         signals += _attribution_ranking(subject, baseline, known)
-    signals += _errors(subject, sums, memory)
+    signals += _errors(subject, sums, memory, settled)
     rows = comparison.rows_predicted(sums)
     memory.rows += rows
     age = (end - baseline.end) / _SECOND if baseline and baseline.end is not None else None
@@ -123,9 +127,23 @@ def close_window(
         memory.learning.clear()
     signals.append(WindowSignal(subject, rows, age, progress, settled.completeness))
     signals.append(_totals(subject, memory))
-    versions.take_up(memory, sums, start, end, champion, baseline, policy)
+    versions.take_up(memory, sums, start, end, champion, baselines, policy)
     memory.recent = [*memory.recent, (start, rows or rows_of(sums))][-2 * versions.RECENT :]
     return Said(signals, settled.dropped, comparison.selection_of(sums))
+
+
+def _left_out(
+    subject: Subject, sums: Aggregates, seen: Points | None, baseline: Baseline | None, settled: Settled
+) -> Iterable[Signal]:
+    """What came with another baseline and is not compared: it is counted, and said of each pair of baselines."""
+    if subject.baseline and baseline is None:
+        settled.dropped["unknown_baseline"] += in_use.rows_of(sums, subject.baseline)
+    found = in_use.conflicts(sums, subject.baseline, seen, baseline)
+    lost = sum(conflict.rows for conflict in found)
+    settled.dropped["other_baseline"] += lost
+    settled.compared -= lost / max(in_use.rows_of(sums), lost) if lost else 0
+    for conflict in found[:_MOST_CONFLICTS]:
+        yield ConflictSignal(subject, conflict.baseline, conflict.rows, conflict.streams)
 
 
 def _drift(
@@ -186,20 +204,22 @@ def _quality(
         yield RateSignal(subject, semconv.METRIC_VIOLATION_RATE, dimensions, rates.get(series, 0.0))
 
 
-def count_calls(sums: Aggregates, memory: Memory) -> Counter[str]:
-    """Calls by ``error.type``; the memory takes up how long they took."""
+def count_calls(sums: Aggregates, memory: Memory) -> tuple[Counter[str], int]:
+    """Calls by ``error.type``; and summaries that stand on other bounds than the durations that the memory takes up."""
     calls: Counter[str] = Counter()
+    durations: dict[str, list[NumericSummary]] = {}
     for stream, summary in sorted(sums.histograms.items(), key=lambda item: item[0]):
         if stream.metric == semconv.METRIC_PREDICTION_DURATION:
             error_type = memory.error_series(stream.dimension(semconv.ERROR_TYPE))
             calls[error_type] += summary.count
             if isinstance(summary, NumericSummary):
-                _add_durations(memory, error_type, summary)
-    return calls
+                durations.setdefault(error_type, []).append(summary)
+    return calls, add_durations(memory, durations)
 
 
-def _errors(subject: Subject, sums: Aggregates, memory: Memory) -> Iterable[Signal]:
-    calls = count_calls(sums, memory)
+def _errors(subject: Subject, sums: Aggregates, memory: Memory, settled: Settled) -> Iterable[Signal]:
+    calls, left_out = count_calls(sums, memory)
+    settled.dropped["other_bins"] += left_out
     total = sum(calls.values())
     if not total:
         return
@@ -217,11 +237,3 @@ def _totals(subject: Subject, memory: Memory) -> TotalsSignal:
     beside = memory.challenge.traces if memory.challenge else ()
     traces = tuple(dict.fromkeys((*memory.traces, *beside)))
     return TotalsSignal(subject, memory.started, memory.rows, memory.opened, durations, traces)
-
-
-def _add_durations(memory: Memory, error_type: str, summary: NumericSummary) -> None:
-    known = memory.durations.setdefault(error_type, NumericSummary(summary.bounds))
-    try:
-        known += summary
-    except SummaryError:  # another SDK's buckets: the counter of calls above has them, the histogram cannot
-        return

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, Protocol
@@ -172,16 +171,6 @@ def selection_of(sums: Aggregates) -> Selection:
             if name.startswith(semconv.SEGMENT_PREFIX):
                 found.add(name.removeprefix(semconv.SEGMENT_PREFIX), group, klass, count)
     return found
-
-
-def baseline_in_use(sums: Aggregates) -> str:
-    """Id of the baseline that most rows, or else most streams, were binned with; empty when there was none."""
-    streams = Counter(stream.baseline for stream in (*sums.histograms, *sums.counts) if stream.baseline)
-    rows = Counter(dict.fromkeys(streams, 0))
-    for stream, count in sums.counts.items():
-        if stream.metric == semconv.METRIC_PREDICTIONS and stream.baseline:
-            rows[stream.baseline] += count
-    return max(rows, key=lambda baseline: (rows[baseline], streams[baseline], baseline), default="")
 
 
 def violation_rates(sums: Aggregates, known: Mapping[Stream, Cells]) -> dict[tuple[str, str], float]:

@@ -10,11 +10,10 @@ from typing import Final, Literal
 import numpy as np
 
 from tidegauge import semconv
-from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExactSum, ExponentialSummary, NumericSummary
 from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.records import StreamKey, Summary
-from tidegauge_processor.state.aggregates import Aggregates, copy, number_of
+from tidegauge_processor.state.aggregates import Aggregates, copy, has_same_bins, in_bins, number_of
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Snapshot, Source, Window
 
@@ -34,30 +33,34 @@ class Settled:
         made: rows that writers say they predicted, of those who say so.
         source: ``span`` when any of it rests on spans.
         dropped: streams that could not be counted, by reason; under ``missing``, rows made that did not arrive.
+        compared: share of the rows that arrived whose counts are compared with a baseline.
     """
 
     sums: Aggregates = field(default_factory=Aggregates)
     made: int = 0
     source: Literal["metric", "span"] = "metric"
     dropped: Counter[str] = field(default_factory=Counter)
+    compared: float = 1.0
     _number: int = 0
 
     @property
     def completeness(self) -> float | None:
-        """Share of the rows made that arrived; None when nobody says how many were made."""
-        return (self.made - self.dropped["missing"]) / self.made if self.made else None
+        """Share of the rows made that arrived and are compared; None when nobody knows of a row that is not."""
+        if not self.made:
+            return self.compared if self.compared < 1 else None
+        return (self.made - self.dropped["missing"]) / self.made * self.compared
 
     def add(self, stream: StreamKey, value: Summary | int) -> None:
-        """Add to a stream, unless it stands on other bins or all would be too much: then it alone is dropped."""
+        """Add to a stream, or beside it where that has other bins; what would be too much with the rest is dropped."""
         number = number_of(value)
         if self._number + number > LARGEST_COUNT:
             self.dropped[COUNT_LIMIT] += 1
             return
-        try:
-            self.sums.add(stream, value)
-        except SummaryError:
-            self.dropped["other_bins"] += 1
-            return
+        held = self.sums.histograms.get(stream)
+        if held is not None and not isinstance(value, int) and not has_same_bins(held, value):
+            stream = in_bins(stream, value)
+        self.sums.add(stream, value)
+        self.sums.tell(stream)
         self._number += number
 
     def add_all(self, sums: Aggregates) -> None:
@@ -175,6 +178,8 @@ def _add_calls(settled: Settled, calls: Aggregates, measured: frozenset[str]) ->
     for stream, value in [*calls.histograms.items(), *calls.counts.items()]:
         if stream.metric not in measured:
             settled.add(stream, value if isinstance(value, int) else copy(value))
+            if stream.metric == semconv.METRIC_PREDICTIONS and isinstance(value, int):
+                settled.sums.tell(stream, value)  # a span each
 
 
 def increase(now: Summary | int, before: Summary | int | None) -> Summary | int:

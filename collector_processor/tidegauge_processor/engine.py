@@ -12,34 +12,39 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from tidegauge import semconv
-from tidegauge.errors import BaselineError
+from tidegauge.summaries import OTHER
 from tidegauge_processor import late, windowing
+from tidegauge_processor.ahead import WINDOWS_AHEAD, hold_back, make_room_ahead
 from tidegauge_processor.apart import apart
 from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.closer import Closer
+from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.counter import Counter
 from tidegauge_processor.fates import Fates
 from tidegauge_processor.hearing import hear
+from tidegauge_processor.joining import Joining
 from tidegauge_processor.labels import LabelJudge
+from tidegauge_processor.parts import PREFIX
 from tidegauge_processor.performance.outcomes import Outcome
+from tidegauge_processor.publishing import Publishing
 from tidegauge_processor.records import Decoded, ModelKey, Payload
+from tidegauge_processor.room import Doorkeeper
 from tidegauge_processor.selections import SelectionJudge
 from tidegauge_processor.signals import Signal, Standing
 from tidegauge_processor.silence import Silence
+from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.join import Changes, Join
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.loading import check_lengths, load_models, unreadable
 from tidegauge_processor.state.models import ModelState, Timing
+from tidegauge_processor.state.roster import Roster
 from tidegauge_processor.verdicts.types import Policy
 from tidegauge_processor.versions import VersionRule
 
-MOST_MODELS: Final = 1_000
-"""Model versions that are kept at once; data about further ones are dropped and counted until there is room."""
-
-_PENDING_BASELINES: Final = "pending baselines"
 _LENGTHS: Final = "lengths"
 """Keys of what belongs to no model; those of models are JSON lists."""
 
+_LIMITS: Final = Limits()
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +61,7 @@ class Engine:
         join: brings outcomes by prediction id together with their predictions; None: they are dropped and counted.
         learning: when a baseline is learned for a model that has none.
         versions: how the versions of a model are compared, by name of the model.
+        limits: how much one sender may ask for.
 
     Raises:
         ConfigurationError: the state was made with windows or cohorts of another length.
@@ -75,6 +81,7 @@ class Engine:
         join: Join | None = None,
         learning: LearningRule = NOTHING_LEARNED,
         versions: Callable[[str], VersionRule] = lambda model: VersionRule(),
+        limits: Limits = _LIMITS,
     ) -> None:
         self._timing = timing
         self._baselines = baselines
@@ -83,27 +90,32 @@ class Engine:
         self._counter = counter
         self._fates = Fates(counter)
         self._join = join
+        self._joining = Joining(join, self._fates)
         units = dict(units)
+        parts = {name: units.pop(name) for name in [*units] if name.startswith(PREFIX)}
         self._lengths = json.dumps([timing.window, timing.cohort]).encode()
-        self._new_lengths, self._had_pending = units.get(_LENGTHS) != self._lengths, _PENDING_BASELINES in units
-        others = {name: units.pop(name) for name in (_LENGTHS, _PENDING_BASELINES) if name in units}
-        self._models, self.unreadable = load_models(units)
-        for name, data in others.items():
-            try:
-                check_lengths(data, self._lengths) if name == _LENGTHS else baselines.load_pending(data)
-            except (ValueError, TypeError, BaselineError) as error:
-                self.unreadable[name] = unreadable(error)
+        stored = units.pop(_LENGTHS, None)
+        self._new_lengths = stored != self._lengths
+        models, self.unreadable = load_models(units)
+        self.unreadable |= baselines.parts.load(parts)
+        try:
+            check_lengths(stored or self._lengths, self._lengths)
+        except (ValueError, TypeError) as error:
+            self.unreadable[_LENGTHS] = unreadable(error)
+        self._models = Roster(models)
+        self._limits = limits
+        self._publishing = Publishing(baselines, self._models, self._fates)
+        self._doorkeeper = Doorkeeper(self._models, limits, self._heard, timing.idle)
         self._last_seen = max((state.memory.last_seen for state in self._models.values()), default=0)
         self._gone: set[str] = set()
         self._last_points: dict[ModelKey, int] = {}
         self._last_outcome: dict[ModelKey, int] = {}
-        self._said_disabled = False
         self._closer = Closer(self._models, timing, baselines, policy, learning, versions, counter)
         self._silence = Silence(self._models, timing)
         self._selections = SelectionJudge(timing, baselines, policy, counter)
         self._labels = LabelJudge(timing, baselines, policy, counter)
 
-    def apply(self, decoded: Decoded, now: int) -> dict[str, bytes]:
+    def apply(self, decoded: Decoded, now: int) -> dict[str, bytes | None]:
         """Take up one request.
 
         Args:
@@ -111,21 +123,24 @@ class Engine:
             now: the clock on the wall, ns since the epoch.
 
         Returns:
-            Baselines that have become complete, as bytes by id, for the store.
+            Baselines that have become complete, as bytes by id, for the store; None for one that had to go.
         """
-        found = self._add_baselines(decoded)
+        for model, number in hold_back(decoded, now).items():
+            self._counter.add(semconv.METRIC_PROCESSOR_AHEAD, number, model=model)
+        found = self._publishing.take(decoded.baselines, now)
         for (key, start), payload in decoded.payloads.items():
-            if self._has_room(key, len(payload.points) + len(payload.spans)):
+            if self._has_room(key, len(payload.points) + len(payload.spans), now):
                 with self._apart("points of %s %s could not be counted in full", *key):
                     self._add_payload(key, start, payload, now)
         for key, outcomes in decoded.outcomes.items():
             with self._apart("outcomes of %s %s could not be taken in full", *key):
                 self._add_outcomes(key, outcomes, now)
         with self._apart("outcomes could not be joined in full"):
-            self._join_halves(decoded, now)
+            for key, outcomes in self._joining.take(decoded, now).items():
+                self._add_outcomes(key, outcomes, now)
         for key, task in decoded.tasks.items():
-            if self._has_room(key, 0):
-                state = self._state(key)
+            if self._has_room(key, 0, now):
+                state = self._models.of(key)
                 state.memory.last_seen = state.memory.last_seen or now  # a model that is known by its task alone stays
                 state.learn_task(task)
         if decoded.ignored:
@@ -139,7 +154,9 @@ class Engine:
         for key, state in self._models.items():
             with apart(self._counter, "cohort", "cohorts of %s %s could not be judged in full", *key):
                 said += self._judge_cohorts(key, state, now)
-        self._forget_models(now - self._timing.retention)
+        self._publishing.give_up(now)
+        oldest = now - self._timing.retention  # nobody can say anything more about those that have no data since
+        self._forget([key for key, state in self._models.items() if state.memory.last_seen < oldest])
         return said
 
     def standing(self, oldest: int) -> Iterator[Standing]:
@@ -168,9 +185,7 @@ class Engine:
                 self._gone |= state.units()
                 parts = {**dict.fromkeys(state.units()), **dict(new.dirty())}
             found.update(parts)
-        pending = self._baselines.dump_pending()
-        if pending or self._had_pending:
-            found[_PENDING_BASELINES] = pending
+        found.update(self._baselines.parts.dirty())
         if self._new_lengths:
             found[_LENGTHS] = self._lengths
         return found
@@ -183,7 +198,7 @@ class Engine:
         """Say that all that was `dirty` or `joined` is durable."""
         if self._join:
             self._join.saved()
-        self._had_pending = self._baselines.dump_pending() is not None
+        self._baselines.parts.saved()
         self._new_lengths = False
         self._gone.clear()
         for state in self._models.values():
@@ -203,35 +218,28 @@ class Engine:
     def touch_all(self) -> None:
         """Say that the store may have lost anything: all that is in memory counts as changed."""
         self._new_lengths = True
+        self._baselines.parts.touch_all()
         for state in self._models.values():
             state.touch_all()
 
     def _apart(self, what: str, *names: object) -> AbstractContextManager[None]:
         return apart(self._counter, "request", what, *names)
 
-    def _add_baselines(self, decoded: Decoded) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for part in decoded.baselines:
-            try:
-                baseline = self._baselines.add_part(part)
-            except BaselineError as error:
-                _log.warning("a published baseline is refused: %s", error)
-                self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, reason="baseline")
-                continue
-            if baseline is not None:
-                found[baseline.id] = baseline.to_bytes()
-        return found
+    def _has_room(self, key: ModelKey, items: int, now: int) -> bool:
+        room = self._doorkeeper.room_for(key, now)
+        self._forget(room.leaving)
+        if room.refused:
+            self._fates.count(room.refused, items, key.model if self._models.versions(key.model) else OTHER)
+        return not room.refused
 
-    def _has_room(self, key: ModelKey, items: int) -> bool:
-        if key in self._models or len(self._models) < MOST_MODELS:
-            return True
-        self._fates.count("too_many_models", items)
-        return False
+    def _heard(self, key: ModelKey) -> int:
+        """When a model version was last heard of, or the processor began to listen; ns since the epoch."""
+        return max(self._last_points.get(key, 0), self._last_outcome.get(key, 0), self._models[key].memory.last_seen)
 
-    def _forget_models(self, oldest: int) -> None:
-        """Forget the models that had no data since ``oldest``: nobody can say anything about them any more."""
-        for key in [key for key, state in self._models.items() if state.memory.last_seen < oldest]:
-            self._gone.update(self._models.pop(key).units())
+    def _forget(self, keys: Iterable[ModelKey]) -> None:
+        for key in keys:
+            self._gone.update(self._models[key].units())
+            del self._models[key]
             self._last_points.pop(key, None)
             self._last_outcome.pop(key, None)
             self._closer.holds.forget(key)
@@ -239,54 +247,39 @@ class Engine:
             self._labels.forget(key)
 
     def _add_payload(self, key: ModelKey, start: int, payload: Payload, now: int) -> None:
-        state, baselines = self._state(key), self._baselines
+        state, baselines, model = self._models.of(key), self._baselines, key.model
         self._closer.holds.heard(key, self._last_points.get(key, now), now)
         self._last_points[key] = state.memory.last_seen = now
         payload, last_words, missing = hear(state, payload, self._timing, now)
         self._fates.count("new", last_words)
-        self._fates.count("missing", missing)
+        self._fates.count("missing", missing, model)
         if not (payload.points or payload.spans):
             return
+        has_room, gone = make_room_ahead(state, start, now, self._limits.windows_ahead)
+        self._fates.count(WINDOWS_AHEAD, gone if has_room else len(payload.points) + len(payload.spans), model)
+        if not has_room:
+            return
+        declared = Declared(baselines, baselines.get(state.memory.learned))
         if windowing.late(start, state.memory.closed_until):
             reach = max(self._policy(key.model).scales)
-            fates = late.take_late(state, start, payload, baselines, self._timing, reach, self._most_streams)
+            fates = late.take_late(state, start, payload, declared, self._timing, reach, self._most_streams)
         else:
-            fates = windowing.merge(state.window(start), payload, baselines.of(key), self._most_streams)
+            latest = baselines.of(key)
+            fates = windowing.merge(state.window(start), payload, latest, self._most_streams, declared)
             end = max([point.end for point in payload.points] + [span.end for span in payload.spans])
             if not state.saw_points(end, now, self._timing.lateness):
-                self._counter.add(semconv.METRIC_PROCESSOR_AHEAD)
+                self._counter.add(semconv.METRIC_PROCESSOR_AHEAD, model=model)
         for fate, number in fates.items():
-            self._fates.count(fate, number)
+            self._fates.count(fate, number, model)
 
     def _add_outcomes(self, key: ModelKey, outcomes: Sequence[Outcome], now: int) -> None:
-        if not self._has_room(key, len(outcomes)):
+        if not self._has_room(key, len(outcomes), now):
             return
-        state = self._state(key)
+        state = self._models.of(key)
         self._last_outcome[key] = state.memory.last_seen = now
-        state.saw_outcomes(max(outcome.recorded_at for outcome in outcomes), now)
+        state.saw_outcomes(max(outcome.known_at for outcome in outcomes), now)
         for outcome in outcomes:
-            self._fates.count(state.add_outcome(outcome, self._timing, now), 1)
-
-    def _join_halves(self, decoded: Decoded, now: int) -> None:
-        join = self._join
-        if join is None:
-            self._fates.count(
-                "join_disabled", sum(map(len, decoded.made.values())) + sum(map(len, decoded.said.values()))
-            )
-            if decoded.said and not self._said_disabled:
-                self._said_disabled = True
-                _log.warning("outcomes by prediction id are dropped: set labels.join.enabled to join them")
-            return
-        found = [join.add_prediction(key, made, now) for key, several in decoded.made.items() for made in several]
-        found += [join.add_outcome(key, said, now) for key, several in decoded.said.items() for said in several]
-        joined: dict[ModelKey, list[Outcome]] = {}
-        for met, fate in found:
-            for key, outcome in met:
-                joined.setdefault(key, []).append(outcome)
-            if fate:
-                self._fates.count(fate, 1)
-        for key, outcomes in joined.items():
-            self._add_outcomes(key, outcomes, now)
+            self._fates.count(state.add_outcome(outcome, self._timing, now), 1, key.model)
 
     def _judge_cohorts(self, key: ModelKey, state: ModelState, now: int) -> Iterator[Signal]:
         mute = now - self._last_points.get(key, now) >= self._timing.idle
@@ -294,6 +287,3 @@ class Engine:
         yield from self._selections.judge(state, until if mute else 0)
         silent = now - self._last_outcome.get(key, now) >= self._timing.idle
         yield from self._labels.judge(state, max(state.memory.label_watermark, now if silent else 0), now)
-
-    def _state(self, key: ModelKey) -> ModelState:
-        return self._models.setdefault(key, ModelState(key))

@@ -17,6 +17,7 @@ _COUNTERS: Final = {
     "merged": semconv.METRIC_PROCESSOR_LATE,
     "expired": semconv.METRIC_PROCESSOR_LATE,
 }
+_GOOD: Final = (semconv.METRIC_PROCESSOR_ACCEPTED, semconv.METRIC_PROCESSOR_REVISED)
 
 
 class Fates:
@@ -29,14 +30,12 @@ class Fates:
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
 
-    def count(self, fate: str, number: int) -> None:
-        """Count ``number`` items that met ``fate``."""
+    def count(self, fate: str, number: int, model: str = "") -> None:
+        """Count ``number`` items of a model that met ``fate``; what is lost is counted under the model's name."""
         if not number:
             return
-        name = _COUNTERS.get(fate)
-        if name is None:
-            self._counter.add(semconv.METRIC_PROCESSOR_DROPPED, number, reason=fate)
-        elif name == semconv.METRIC_PROCESSOR_LATE:
-            self._counter.add(name, number, reason=fate)
-        else:
-            self._counter.add(name, number)
+        name = _COUNTERS.get(fate, semconv.METRIC_PROCESSOR_DROPPED)
+        of = {"model": model} if model and name not in _GOOD else {}
+        if name in (semconv.METRIC_PROCESSOR_DROPPED, semconv.METRIC_PROCESSOR_LATE):
+            of["reason"] = fate
+        self._counter.add(name, number, **of)

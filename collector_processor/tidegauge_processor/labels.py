@@ -97,7 +97,7 @@ class LabelJudge:
             return
         state.was_tested(start)
         try:
-            baseline = self._baselines.of(state.key)
+            baseline = self._baselines.of(state.key, state.memory.baseline)
             subject = subject_of(state.key, baseline, start, start + self._timing.cohort)
             shown = judge_labels(subject, table, baseline, state.memory, self._policy(state.key.model), sure=found.sure)
         except Exception:
@@ -110,7 +110,7 @@ class LabelJudge:
         timing, memory = self._timing, state.memory
         cohort = state.judge_cohort(start)
         try:
-            table, baseline = cohort.table(), self._baselines.of(state.key)
+            table, baseline = cohort.table(), self._baselines.of(state.key, state.memory.baseline)
             self._note_task(state.key, table, memory.task_of(baseline)[0])
             of = table, start, start + timing.cohort, baseline, memory
             said, unreadable = evaluate_cohort(state.key, *of, state.predicted(start, timing))
@@ -119,7 +119,7 @@ class LabelJudge:
             return
         if (new := unreadable - memory.unreadable.get(start, 0)) > 0:
             memory.unreadable[start] = unreadable
-            self._fates.count("unreadable_outcome", new)
+            self._fates.count("unreadable_outcome", new, state.key.model)
         yield from said
         memory.stand_unless_older("cohort", said)
         memory.stand_unless_older("selection", said)
@@ -128,7 +128,7 @@ class LabelJudge:
         shown = state.arrivals_shown(self._timing, now)
         try:
             tables = [(each.table().until(now), bins) for each, bins in shown]
-            learn_arrivals(tables, self._baselines.of(state.key), state.memory)
+            learn_arrivals(tables, self._baselines.of(state.key, state.memory.baseline), state.memory)
         except Exception:
             _log.exception("how soon labels of %s %s arrive could not be learned", *state.key)
             self._counter.add(semconv.METRIC_PROCESSOR_FAILED, reason="cohort")

@@ -17,10 +17,12 @@ from tidegauge.baseline import Baseline
 from tidegauge.errors import SummaryError
 from tidegauge_processor import closing, comparison
 from tidegauge_processor.performance.effect import Expected
-from tidegauge_processor.records import Payload, Point
+from tidegauge_processor.records import Payload, Point, StreamKey
+from tidegauge_processor.same_cells import SameCells
 from tidegauge_processor.signals import TotalsSignal
 from tidegauge_processor.state.aggregates import Aggregates
 from tidegauge_processor.state.closed import ClosedWindow
+from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.intervals import Fate
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.models import ModelState, Timing
@@ -41,7 +43,7 @@ def take_late(
     state: ModelState,
     start: int,
     payload: Payload,
-    baselines: Mapping[str, Baseline],
+    declared: Declared,
     timing: Timing,
     reach: int,
     most_streams: int,
@@ -52,16 +54,16 @@ def take_late(
         state: of the model version.
         start: start of the window, ns since the epoch.
         payload: points and spans.
-        baselines: known baselines by id.
+        declared: known baselines, and the bins that histograms come in.
         timing: lengths of time.
         reach: number of the latest windows that are judged together at the most.
         most_streams: the limit of streams; what is far beyond it is dropped.
 
     Returns:
-        How many items met each fate: `MERGED`, ``duplicate``, ``malformed``, ``overflow``, `LOST`.
+        How many items met each fate: `MERGED`, ``duplicate``, ``malformed``, ``overflow``, ``other_bins``, `LOST`.
     """
     memory = state.memory
-    baseline = baselines.get(memory.baseline)
+    baseline = declared.known.get(memory.baseline)
     is_merged = start >= memory.closed_until - (reach - 1) * timing.window  # when the next window closes
     closed = state.closed.reopen(start, memory.history) if baseline and is_merged and payload.points else None
     fates = Counter({LOST: len(payload.spans)})
@@ -70,9 +72,9 @@ def take_late(
     state.touch()
     sums = Aggregates()
     for point in payload.points:
-        fates[_add(point, sums, closed, memory, most_streams)] += 1
+        fates[_add(point, sums, closed, memory, most_streams, declared)] += 1
     if len(sums):
-        _merge(sums, start, memory, baseline, baselines)
+        _merge(sums, start, memory, baseline, declared.known)
         rows = comparison.rows_predicted(sums)
         memory.rows += rows
         memory.standing = [
@@ -85,11 +87,15 @@ def take_late(
     return fates
 
 
-def _add(point: Point, sums: Aggregates, closed: ClosedWindow, memory: Memory, most_streams: int) -> str:
+def _add(
+    point: Point, sums: Aggregates, closed: ClosedWindow, memory: Memory, most_streams: int, declared: Declared
+) -> str:
     if point.cumulative:
         return _tell(point, memory)
-    if point.stream.baseline not in ("", memory.baseline):
+    if not _is_comparable(point.stream, memory.baseline, declared.known):
         return LOST
+    if not isinstance(point.value, int) and declared.fits(point.stream, point.value) is False:
+        return "other_bins"
     if not closed.has_room(point.writer, point.stream, _REMEMBERED * most_streams):
         return "overflow"
     fate = closed.add(point.writer, point.stream, point.start, point.end)
@@ -100,6 +106,13 @@ def _add(point: Point, sums: Aggregates, closed: ClosedWindow, memory: Memory, m
     except SummaryError:
         return Fate.MALFORMED.value
     return MERGED
+
+
+def _is_comparable(stream: StreamKey, used: str, known: Mapping[str, Baseline]) -> bool:
+    if stream.baseline in ("", used):
+        return True
+    other = known.get(stream.baseline)
+    return other is not None and SameCells(other, known[used])(stream)
 
 
 def _tell(point: Point, memory: Memory) -> str:
@@ -116,7 +129,7 @@ def _tell(point: Point, memory: Memory) -> str:
 
 def _merge(sums: Aggregates, start: int, memory: Memory, baseline: Baseline, baselines: Mapping[str, Baseline]) -> None:
     """Add to what the memory knows of a window, in the cells of the baselines that it is compared with."""
-    seen = Points(sums, baseline, unreferenced=memory.baseline == memory.learned)
+    seen = Points(sums, baseline, unreferenced=memory.baseline == memory.learned, known=baselines)
     counts = comparison.counts(seen, baseline)
     for violation in comparison.violation_rates(sums, counts):
         memory.violation_series(violation)
@@ -128,7 +141,7 @@ def _merge(sums: Aggregates, start: int, memory: Memory, baseline: Baseline, bas
     challenge = memory.challenge
     theirs = baselines.get(challenge.baseline) if challenge else None
     if challenge and theirs:
-        beside = Points(sums, theirs, unreferenced=True, also=baseline)
+        beside = Points(sums, theirs, unreferenced=True, known=baselines)
         _add_counts(challenge.windows, start, comparison.counts(beside, theirs))
 
 

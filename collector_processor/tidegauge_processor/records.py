@@ -119,12 +119,21 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class BaselinePart:
-    """A part of a published baseline: a slice of the gzipped canonical JSON."""
+    """A part of a published baseline: a slice of the gzipped canonical JSON.
+
+    Attributes:
+        baseline: id of the baseline.
+        part: number of the part, from 0.
+        parts: how many there are.
+        body: the slice.
+        writer: id of the process that publishes it.
+    """
 
     baseline: str
     part: int
     parts: int
     body: bytes
+    writer: str = ""
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ class SelectionJudge:
             state: of the model version. Of one that has not said what it does the latest cohorts wait.
             silent_until: up to when there is nothing more to come of it, ns since the epoch; 0 unless it is silent.
         """
-        task, positive = state.memory.task_of(self._baselines.of(state.key))
+        task, positive = state.memory.task_of(self._baselines.of(state.key, state.memory.baseline))
         complete = state.complete_selections(silent_until, self._timing)
         if not task:  # not yet: what could no longer be merged is dropped
             complete, task = complete[: -max(SCALES)], "unknown"
@@ -66,7 +66,7 @@ class SelectionJudge:
         self._too_many.discard(key)
 
     def _say(self, state: ModelState, start: int, groups: dict[str, Counts]) -> Iterator[Signal]:
-        baseline = self._baselines.of(state.key)
+        baseline = self._baselines.of(state.key, state.memory.baseline)
         subject = subject_of(state.key, baseline, start, start + self._timing.cohort)
         try:
             said = selection_signals(subject, groups)

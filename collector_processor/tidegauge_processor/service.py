@@ -31,13 +31,15 @@ from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
 from tidegauge_processor.outgoing import Outgoing, Requests
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
-from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing
+from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing, TotalsSignal
 from tidegauge_processor.state.inbox import Entry, Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
+from tidegauge_processor.unsent import Unsent
 from tidegauge_processor.wiring import (
     join_of,
     learning_of,
+    outbox_limit_of,
     resource_of,
     sender_of,
     timing_of,
@@ -72,14 +74,14 @@ class Service:
         started = clock()
         self._telemetry = Telemetry()
         self._limits = Limits.of(config.limits)
-        self._unsaved: dict[str, bytes] = {}
+        self._unsaved: dict[str, bytes | None] = {}
         self._learned: list[Baseline] = []
         self._store = Store.open(
-            config.storage.directory, counter=self._telemetry, outbox_limit=config.exporter.sending_queue.queue_size
+            config.storage.directory, counter=self._telemetry, outbox_limit=outbox_limit_of(config)
         )
         try:
             folder = Path(config.baselines) if config.baselines else None
-            baselines = Baselines.read(folder, self._store.baselines(), self._limits)
+            baselines = Baselines.read(folder, self._store.baselines(), config.limits)
             self._position, units = self._store.load()
             self._engine = Engine(
                 timing_of(config),
@@ -91,6 +93,7 @@ class Service:
                 join_of(config, self._store, self._telemetry),
                 learning_of(config),
                 lambda model: versions_of(config, model),
+                config.limits,
             )
             resuming.set_aside(self._store, baselines, self._engine)
             learned_files.write(config.storage.directory, baselines.learned())
@@ -104,7 +107,7 @@ class Service:
         self._rebuilt = self._store.rebuilt
         self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
         self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
-        self._unsent: Requests = []
+        self._unsent = Unsent()
         self._last_checkpoint = self._last_flush = time.monotonic()
 
     def start(self) -> int:
@@ -213,17 +216,20 @@ class Service:
         self._last_flush = time.monotonic()
         if not self._sender:
             return
-        self._unsent += self._outgoing.events([signal for signal in said if isinstance(signal, Event)], now)
-        standing: Iterable[Standing] = (
-            (signal for signal in said if not isinstance(signal, Event))
-            if self._config.replay
-            else self._engine.standing(now - self._config.series_expiration)
-        )
-        requests, unsaid = self._outgoing.standing(standing, now)
-        self._unsent += requests
-        self._engine.leave_unsaid(unsaid)
+        self._unsent.said += self._outgoing.events([signal for signal in said if isinstance(signal, Event)], now)
+        if self._config.replay:
+            self._unsent.said += self._requests([signal for signal in said if not isinstance(signal, Event)], now)
+        else:
+            standing = [*self._engine.standing(now - self._config.series_expiration)]
+            self._unsent.said += self._requests([s for s in standing if isinstance(s, TotalsSignal)], now)
+            self._unsent.present = self._requests([s for s in standing if not isinstance(s, TotalsSignal)], now)
         sizes = {semconv.METRIC_JOIN_SIZE: self._store.join_size()} if self._config.labels.join.enabled else {}
-        self._unsent += self._outgoing.own(sizes, now)
+        self._unsent.said += self._outgoing.own(sizes, now)
+
+    def _requests(self, signals: Iterable[Standing], now: int) -> Requests:
+        requests, unsaid = self._outgoing.standing(signals, now)
+        self._engine.leave_unsaid(unsaid)
+        return requests
 
     def _save(self) -> None:
         """Write a checkpoint; when that fails, what changed stays to be written with the next."""
@@ -233,8 +239,9 @@ class Service:
             self._engine.touch_all()
         try:
             for id, data in self._unsaved.items():
-                self._store.save_baseline(id, data)
-            self._store.checkpoint(self._position, self._engine.dirty(), self._unsent, self._engine.joined())
+                self._store.save_baseline(id, data) if data is not None else self._store.remove_baseline(id)
+            written = self._engine.dirty(), self._unsent.said, self._engine.joined(), self._unsent.present
+            self._store.checkpoint(self._position, *written)
         except StorageError as error:
             if self._writable:
                 _log.error("the state cannot be written, it is tried again at every checkpoint: %s", error)
@@ -245,7 +252,7 @@ class Service:
             _log.info("the state can be written again")
         self._writable = True
         self._engine.saved()
-        self._unsaved, self._unsent = {}, []
+        self._unsaved, self._unsent = {}, Unsent()
         learned_files.write(self._config.storage.directory, self._learned)
         self._learned = []
         if self._sender:
@@ -253,7 +260,5 @@ class Service:
 
     def _drop_outgoing(self) -> None:
         """Keep what waits in memory within the bound of the outbox; the oldest go first, and are counted."""
-        excess = len(self._unsent) - self._config.exporter.sending_queue.queue_size
-        if excess > 0:
-            del self._unsent[:excess]
-            self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, excess, reason="not_stored")
+        if dropped := self._unsent.drop(outbox_limit_of(self._config)):
+            self._telemetry.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason="not_stored")

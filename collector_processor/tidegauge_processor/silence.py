@@ -12,7 +12,8 @@ from typing import Final
 from tidegauge_processor.ending import SILENT, end_alarm, end_labels
 from tidegauge_processor.records import ModelKey
 from tidegauge_processor.signals import Signal, Subject
-from tidegauge_processor.state.models import ModelState, Timing
+from tidegauge_processor.state.models import Timing
+from tidegauge_processor.state.roster import Roster
 from tidegauge_processor.verdicts.state import CloseReason
 
 Times = Mapping[ModelKey, int]
@@ -25,11 +26,11 @@ class Silence:
     """The engine's model versions that are silent.
 
     Args:
-        models: state of every model version; the engine's own, which grows and shrinks.
+        models: all model versions; the engine's own, which grows and shrinks.
         timing: lengths of windows and cohorts. In a replay, of which nobody knows when it goes on, none is silent.
     """
 
-    def __init__(self, models: Mapping[ModelKey, ModelState], timing: Timing) -> None:
+    def __init__(self, models: Roster, timing: Timing) -> None:
         self._models = models
         self._timing = timing
         self._without_data = _NOTHING
@@ -48,11 +49,11 @@ class Silence:
         without_data = self._silent(now, self._timing.window, points)
         for key in sorted(without_data - self._without_data):
             state = self._models[key]
-            beside = {other.version: other for other in self._models if other.model == key.model and other != key}
-            memories = {version: self._models[other].memory for version, other in beside.items()}
+            versions = self._models.versions(key.model)
+            memories = {version: other.memory for version, other in versions.items() if version != key.version}
             yield from end_alarm(self._subject(key, self._timing.window), state.memory, memories)
-            for other in (key, *beside.values()):
-                self._models[other].touch()
+            for each in versions.values():
+                each.touch()
         without_labels = without_data & self._silent(now, self._timing.cohort, points, outcomes)
         for key in sorted(without_labels - self._without_labels):
             state = self._models[key]

@@ -109,7 +109,7 @@ def take_up(
     start: int,
     end: int,
     champion: Champion | None,
-    own: Baseline | None,
+    baselines: Mapping[str, Baseline],
     policy: Policy,
 ) -> None:
     """Count a window of the challenger in the champion's cells, to be compared when the champion has closed it too.
@@ -120,7 +120,7 @@ def take_up(
         start: ns since the epoch.
         end: ns since the epoch.
         champion: to compare with.
-        own: the challenger's own baseline.
+        baselines: by id; what came with one of them counts where it has the champion's cells.
         policy: its longest scale says how many windows to keep.
     """
     known = memory.challenge
@@ -134,7 +134,7 @@ def take_up(
     first = start - (most - 1) * length
     for begin in range(max(known.windows[-1].end, first) if known.windows else start, start, length):
         known.windows.append(Counted(begin, begin + length, {}, _ONE_SLOT))
-    counted = comparison.counts(Points(sums, champion.baseline, unreferenced=True, also=own), champion.baseline)
+    counted = comparison.counts(Points(sums, champion.baseline, unreferenced=True, known=baselines), champion.baseline)
     known.windows.append(Counted(start, end, counted, _ONE_SLOT))
     del known.windows[:-most]
     known.exemplars[start] = watched(sums.exemplars, counted)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,10 @@ from tidegauge.observation import UNSEEN_CATEGORY
 from tidegauge.summaries import ExponentialSummary, NumericSummary
 from tidegauge_processor.comparison import Cells, class_cells
 from tidegauge_processor.records import StreamKey, Summary
+from tidegauge_processor.same_cells import SameCells
 from tidegauge_processor.state.aggregates import Aggregates
+
+NONE_KNOWN: Final[Mapping[str, Baseline]] = MappingProxyType({})
 
 
 def between(summary: Summary | None, bounds: NDArray[np.float64]) -> Cells:
@@ -54,24 +59,33 @@ class Points:
         sums: of the window.
         baseline: whose cells they are counted in.
         unreferenced: what came without a baseline counts too, where its bins fit the cells.
-        also: another baseline; what came with it counts too where both have the same cells.
+        known: other baselines, by id; what came with them counts too where both have the same cells.
+
+    Attributes:
+        left_out: streams that came otherwise.
     """
 
     def __init__(
-        self, sums: Aggregates, baseline: Baseline, *, unreferenced: bool = False, also: Baseline | None = None
+        self,
+        sums: Aggregates,
+        baseline: Baseline,
+        *,
+        unreferenced: bool = False,
+        known: Mapping[str, Baseline] = NONE_KNOWN,
     ) -> None:
         self._sums = sums
         self._baseline = baseline
         self._unreferenced = unreferenced
+        self._known = known
+        self._alike: dict[str, SameCells | None] = {}
         self._by_feature: dict[tuple[str, str], list[StreamKey]] = {}
+        self.left_out: list[StreamKey] = []
         for stream in (*sums.histograms, *sums.counts):
-            name = stream.dimension(semconv.FEATURE_NAME)
-            if (
-                stream.baseline == baseline.id
-                or (unreferenced and not stream.baseline)
-                or (also and stream.baseline == also.id and _same_cells(also, baseline, name))
-            ):
-                self._by_feature.setdefault((stream.metric, name), []).append(stream)
+            if self._fits(stream):
+                place = stream.metric, stream.dimension(semconv.FEATURE_NAME)
+                self._by_feature.setdefault(place, []).append(stream)
+            else:
+                self.left_out.append(stream)
 
     def feature(self, feature: Feature) -> Cells:
         """See `comparison.Seen`."""
@@ -136,6 +150,16 @@ class Points:
             )[1]
         )
 
+    def _fits(self, stream: StreamKey) -> bool:
+        id = stream.baseline
+        if id == self._baseline.id or not id:
+            return bool(id) or self._unreferenced
+        if id not in self._alike:
+            other = self._known.get(id)
+            self._alike[id] = SameCells(other, self._baseline) if other else None
+        alike = self._alike[id]
+        return alike is not None and alike(stream)
+
     def _numeric(self, metric: str, bounds: NDArray[np.float64]) -> Iterator[tuple[StreamKey, NumericSummary]]:
         for stream in self._by_feature.get((metric, ""), ()):
             summary = self._sums.histograms.get(stream)
@@ -153,26 +177,3 @@ class Points:
         for stream in self._by_feature.get((metric, feature), ()):
             cells[cell(stream)] += self._sums.counts[stream]
         return cells
-
-
-def _same_cells(one: Baseline, other: Baseline, name: str) -> bool:
-    """Whether two baselines count a feature, or what was predicted when none is named, in the same cells."""
-    if not name:
-        return (one.classes, _bounds(one.score), _bounds(one.value)) == (
-            other.classes,
-            _bounds(other.score),
-            _bounds(other.value),
-        )
-    try:
-        first, second = one.feature(name), other.feature(name)
-    except KeyError:
-        return False
-    if isinstance(first, NumericFeature) and isinstance(second, NumericFeature):
-        return np.array_equal([first.low, *first.bounds, first.high], [second.low, *second.bounds, second.high])
-    if isinstance(first, NumericFeature) or isinstance(second, NumericFeature):
-        return False
-    return (first.labels, first.others, first.open) == (second.labels, second.others, second.open)
-
-
-def _bounds(part: NumericFeature | ScoreReference | None) -> list[float] | None:
-    return None if part is None else part.bounds.tolist()

@@ -24,6 +24,7 @@ from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.limits import DEFAULT, Limits
 from tidegauge_processor.records import Decoded, ModelKey, Payload
 from tidegauge_processor.signals import Signal
+from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.learning import NOTHING_LEARNED, LearningRule
 from tidegauge_processor.state.memory import Memory
 from tidegauge_processor.state.windows import Window
@@ -40,9 +41,15 @@ def decode(kind: SignalKind, data: bytes, length: int, limits: Limits = DEFAULT)
     return otlp.decode(kind, data, length, limits)
 
 
-def merge(window: Window, payload: Payload, baseline: Baseline | None, most_streams: int) -> Counter[str]:
+def merge(
+    window: Window,
+    payload: Payload,
+    baseline: Baseline | None,
+    most_streams: int,
+    declared: Declared | None = None,
+) -> Counter[str]:
     """Add to ``window`` what one request holds for it; how many items met which fate."""
-    return window.merge(payload, baseline, most_streams)
+    return window.merge(payload, baseline, most_streams, declared)
 
 
 def late(start: int, closed_until: int) -> bool:

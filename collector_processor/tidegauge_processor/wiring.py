@@ -9,6 +9,7 @@ from tidegauge_processor import __version__
 from tidegauge_processor.config import Config
 from tidegauge_processor.instance_id import instance_id
 from tidegauge_processor.otlp.sender import Sender
+from tidegauge_processor.state.database.outbox import Size
 from tidegauge_processor.state.join import Join, Limits
 from tidegauge_processor.state.learning import LearningRule
 from tidegauge_processor.state.models import Timing
@@ -67,6 +68,12 @@ def sender_of(config: Config, store: Store, telemetry: Telemetry) -> Sender | No
         timeout=settings.timeout.seconds,
         counter=telemetry,
     )
+
+
+def outbox_limit_of(config: Config) -> Size:
+    """How much may wait for the back end."""
+    settings = config.exporter.sending_queue
+    return Size(settings.queue_size, settings.queue_size_mib << 20)
 
 
 def resource_of(directory: Path, telemetry: Telemetry) -> dict[str, str]:

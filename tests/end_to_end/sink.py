@@ -32,7 +32,7 @@ _RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 class Sink(grpc.GenericRpcHandler):
     """Keeps every request in the order of arrival; passes each on unchanged when ``forward`` names an address.
 
-    It waits for ``pause`` seconds between that and its answer, and takes requests of up to ``largest`` bytes.
+    It takes requests of up to ``largest`` bytes, and waits for ``pause`` seconds between that and its answer.
     """
 
     def __init__(self, forward: str | None = None, pause: float = 0.0, *, largest: int = _LIMIT) -> None:

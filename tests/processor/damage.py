@@ -24,6 +24,7 @@ from tests.processor.models import baseline, flush, hour, rows
 from tests.processor.requests import HOUR, SECOND, Writer
 from tidegauge import semconv
 from tidegauge_processor.config import Config
+from tidegauge_processor.parts import PREFIX
 from tidegauge_processor.service import Service
 from tidegauge_processor.state import closed
 from tidegauge_processor.state.database import FILE_NAME
@@ -157,8 +158,12 @@ def _checkpoints(folder: Path) -> int:
 
 def _comparable(units: dict[str, bytes]) -> dict[str, Any]:
     """The state but for what depends on when the processor happened to look."""
-    plain = {key: data if data.startswith(closed.FORMAT.encode()) else json.loads(data) for key, data in units.items()}
+    plain = {key: data if _is_binary(key, data) else json.loads(data) for key, data in units.items()}
     return {key: {**unit, "learned_until": None} if isinstance(unit, dict) else unit for key, unit in plain.items()}
+
+
+def _is_binary(key: str, data: bytes) -> bool:
+    return key.startswith(PREFIX) or data.startswith(closed.FORMAT.encode())
 
 
 def _is_signal(request: Request) -> bool:

@@ -9,13 +9,14 @@ import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from tests.processor.models import baseline, flush, hour, rows
-from tests.processor.requests import CUMULATIVE, HOUR, SECOND, Writer
+from tests.processor.requests import CUMULATIVE, DELTA, HOUR, SECOND, Writer
 from tidegauge import semconv
 from tidegauge.errors import ConfigurationError
 from tidegauge.summaries import NumericSummary
 from tidegauge.summaries.bins import Bins
 from tidegauge_processor import windowing
 from tidegauge_processor.baselines import Baselines
+from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.signals import (
@@ -42,10 +43,15 @@ LATER = hour(10_000)  # the wall clock of a processor that reads history
 class Bench:
     """An engine and what it counts."""
 
-    def __init__(self, units: dict[str, bytes] | None = None, timing: Timing = TIMING) -> None:
+    def __init__(
+        self, units: dict[str, bytes] | None = None, timing: Timing = TIMING, limits: Limits | None = None
+    ) -> None:
         self.telemetry = Telemetry()
         known = Baselines({baseline().id: baseline()})
-        self.engine = Engine(timing, known, lambda _: Policy(scales=(1, 3)), 1_000, self.telemetry, units or {})
+        policy = Policy(scales=(1, 3))
+        self.engine = Engine(
+            timing, known, lambda _: policy, 1_000, self.telemetry, units or {}, limits=limits or Limits()
+        )
 
     def take(self, *requests: bytes, kind: SignalKind = SignalKind.METRICS, now: int = LATER) -> list[Signal]:
         for request in requests:
@@ -312,17 +318,24 @@ def test_an_outcome_from_before_its_prediction_counts() -> None:
     assert sorted(state.cohorts[hour(0)].table().delay.tolist()) == [0, HOUR]
 
 
-def test_streams_on_other_bins_are_dropped_alone_and_counted() -> None:
+@pytest.mark.parametrize("temporality", [DELTA, CUMULATIVE])
+def test_calls_that_are_timed_in_other_buckets_count_as_calls_and_are_no_part_of_the_histogram(
+    temporality: int,
+) -> None:
     bench = Bench()
 
-    def calls(instance: str, *edges: float) -> bytes:
-        writer = Writer(instance=instance, temporality=CUMULATIVE)
+    def calls(instance: str, *edges: float, **labels: str) -> bytes:
+        writer = Writer(instance=instance, temporality=temporality)
         summary = NumericSummary.of(np.full(5, 0.05), Bins(np.array(edges)))
-        return writer.metrics(writer.histogram(semconv.METRIC_PREDICTION_DURATION, summary, hour(0), hour(0) + SECOND))
+        interval = hour(0), hour(0) + SECOND
+        return writer.metrics(writer.histogram(semconv.METRIC_PREDICTION_DURATION, summary, *interval, **labels))
 
-    bench.take(calls("a", 0.1, 1.0), calls("b", 0.2), *hours(0))
+    bench.take(calls("a", 0.1, 1.0), calls("b", 0.2), calls("c", 0.2, error__type="OSError"), *hours(0))
     said = bench.engine.advance(LATER + TIMING.idle)
     assert [signal.rows for signal in said if isinstance(signal, WindowSignal)] == [400]
+    (rate,) = [s.value for s in said if isinstance(s, RateSignal) and s.metric == semconv.METRIC_ERROR_RATE][:1]
+    assert rate == pytest.approx(1 / 3)
+    assert {error: sum(each.counts) for error, each in totals(bench).durations.items()} == {"": 5, "OSError": 5}
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 1
 
 
@@ -387,4 +400,5 @@ def test_parts_of_a_baseline_survive_a_restart() -> None:
     second = engine({key: data for key, data in first.dirty().items() if data is not None})
     found = second.apply(windowing.decode(SignalKind.LOGS, published(1), HOUR), LATER)
     assert found == {baseline().id: baseline().to_bytes()}
-    assert second.dirty()["pending baselines"] is None
+    assert set(second.dirty().values()) & {None}
+    assert all(data is None for key, data in second.dirty().items() if key.startswith("baseline part"))

@@ -14,7 +14,8 @@ from tidegauge import Baseline, semconv
 from tidegauge.baseline import CategoricalFeature
 from tidegauge.summaries import NumericSummary
 from tidegauge.summaries.bins import Bins
-from tidegauge_processor import engine, windowing
+from tidegauge_processor import windowing
+from tidegauge_processor.config.sections import Limits
 from tidegauge_processor.otlp import attributes, encode
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.records import StreamKey
@@ -182,9 +183,8 @@ def test_error_types_beyond_the_limit_are_other(monkeypatch: pytest.MonkeyPatch)
     }
 
 
-def test_models_beyond_the_limit_are_counted_until_a_dead_one_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MOST_MODELS", 2)
-    bench = Bench(timing=replace(TIMING, retention=48 * HOUR))
+def test_models_beyond_the_limit_are_counted_until_a_dead_one_is_forgotten() -> None:
+    bench = Bench(timing=replace(TIMING, retention=48 * HOUR), limits=Limits(models=2))
     named = [Writer(model=f"model-{place}", baseline=baseline().id) for place in range(3)]
     bench.take(*(flush(rows(20, 1), hour(0), writer) for writer in named))
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) > 0
@@ -199,13 +199,3 @@ def test_models_beyond_the_limit_are_counted_until_a_dead_one_is_forgotten(monke
     before = bench.count(semconv.METRIC_PROCESSOR_DROPPED)
     bench.take(flush(rows(20, 3), hour(2), named[2]), now=LATER + 49 * HOUR)
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == before
-
-
-def test_a_baseline_that_never_becomes_complete_is_given_up_and_counted() -> None:
-    bench = Bench()
-    writer = Writer()
-    for place in range(33):
-        labels = {"ml__baseline__id": f"b{place}", "ml__baseline__part": 0, "ml__baseline__parts": 2}
-        event = writer.event(semconv.EVENT_BASELINE_PUBLISHED, SECOND, b"half", **labels)
-        bench.take(writer.logs(event), kind=SignalKind.LOGS)
-    assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 1

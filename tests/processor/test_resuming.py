@@ -80,7 +80,7 @@ def change(folder: Path, work: Callable[[Store], object]) -> None:
         ("a name of another kind", b"{}"),
         ('["only two", "parts"]', b"{}"),
         ("lengths", b"[]"),
-        ("pending baselines", b'[["a", 0, 2, "!"], 3]'),
+        ('baseline part ["a", 0, 2]', b"x"),
     ],
 )
 def test_a_unit_that_cannot_be_read_is_set_aside_alone(

@@ -14,6 +14,7 @@ from tests.processor.edges import Counts
 from tidegauge.errors import StorageError
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.state.database import FILE_NAME
+from tidegauge_processor.state.database.outbox import Size
 from tidegauge_processor.state.store import Store
 
 M, L, T = SignalKind.METRICS, SignalKind.LOGS, SignalKind.TRACES
@@ -75,12 +76,12 @@ def test_a_position_that_the_inbox_never_had_is_refused(opened: Callable[..., St
 
 def test_the_outbox_drops_its_oldest_signals_and_counts_them(opened: Callable[..., Store]) -> None:
     counts = Counts()
-    store = opened(outbox_limit=3, counter=counts)
+    store = opened(outbox_limit=Size(3, 1 << 20), counter=counts)
     assert store.checkpoint(0, {}, [(M, b"1"), (M, b"2"), (M, b"3")]) == 0
     assert store.checkpoint(0, {}, [(L, b"4")]) == 1
     assert [data for _, _, data in store.outbox(10)] == [b"2", b"3", b"4"]
     store.close()
-    store = opened(outbox_limit=3, counter=counts)  # the bound holds for what an earlier process left, too
+    store = opened(outbox_limit=Size(3, 1 << 20), counter=counts)  # of what an earlier process left, too
     assert store.checkpoint(0, {}, [(L, b"5"), (L, b"6")]) == 2
     assert [data for _, _, data in store.outbox(10)] == [b"4", b"5", b"6"]
     assert store.checkpoint(0, {}, [(L, b"%d" % number) for number in range(7, 11)]) == 4
@@ -90,7 +91,7 @@ def test_the_outbox_drops_its_oldest_signals_and_counts_them(opened: Callable[..
 
 
 def test_what_was_sent_is_gone_and_makes_room(opened: Callable[..., Store]) -> None:
-    store = opened(outbox_limit=2)
+    store = opened(outbox_limit=Size(2, 1 << 20))
     store.checkpoint(0, {}, [(M, b"1"), (L, b"2")])
     [(first, _, _), (second, kind, _)] = store.outbox(2)
     assert store.outbox(1) == [(first, M, b"1")]
@@ -134,13 +135,13 @@ def test_a_newer_format_is_left_alone(opened: Callable[..., Store], tmp_path: Pa
     opened().close()
     path = tmp_path / "state" / FILE_NAME
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 4")
+        connection.execute("PRAGMA user_version = 5")
         connection.execute("CREATE TABLE something_new (value)")
     connection.close()
     with pytest.raises(StorageError) as caught:
         opened()
     assert str(caught.value) == (
-        f"{path} was written by a newer Tidegauge (format 4, this one knows 3): "
+        f"{path} was written by a newer Tidegauge (format 5, this one knows 4): "
         "upgrade, or choose another state directory"
     )
     assert {file.name for file in path.parent.iterdir()} == {FILE_NAME, "tidegauge.marks"}

@@ -15,8 +15,9 @@ import pytest
 from tests.processor.edges import Counts
 from tidegauge.errors import StorageError
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.state.database import FILE_NAME
+from tidegauge_processor.state.database import FILE_NAME, schema
 from tidegauge_processor.state.database.losses import FOLDER, MOST_FILES
+from tidegauge_processor.state.database.rows import checksum
 from tidegauge_processor.state.join import Change, Changes
 from tidegauge_processor.state.store import Store
 
@@ -446,12 +447,14 @@ SECOND_FORMAT = (
     "INSERT INTO joins VALUES (1, X'06', 'credit-risk', 7, 1, X'08')",
     "PRAGMA user_version = 2",
 )
+THIRD_FORMAT = (*SECOND_FORMAT, *filter(str.strip, schema._STEPS[2].split(";")), "PRAGMA user_version = 3")
 
 
-@pytest.mark.parametrize(("statements", "joins"), [(FIRST_FORMAT, 0), (SECOND_FORMAT, 1)])
+@pytest.mark.parametrize(("statements", "joins"), [(FIRST_FORMAT, 0), (SECOND_FORMAT, 1), (THIRD_FORMAT, 1)])
 def test_a_file_of_an_older_format_is_taken_over(tmp_path: Path, statements: tuple[str, ...], joins: int) -> None:
     with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as connection:
         connection.execute("PRAGMA page_size = 16384")
+        connection.create_function("row_checksum", -1, checksum, deterministic=True)
         for statement in statements:
             connection.execute(statement)
     for _ in range(2):

@@ -80,9 +80,11 @@ class Queue(Section):
 
     Attributes:
         queue_size: requests at most; the oldest are dropped, and counted, when there are more.
+        queue_size_mib: their bytes together, likewise. Of gauges only the latest wait, and these go first.
     """
 
     queue_size: Count = 10_000
+    queue_size_mib: Mebibytes = 512
 
 
 class Exporter(Section):
@@ -203,10 +205,20 @@ class Limits(Section):
     Attributes:
         identity_bytes: longest name of a model, version, feature, segment, writer, baseline or prediction, in UTF-8.
         request_nesting: how deep messages of a request may lie in one another; no parser takes more than 100.
+        models: models that are kept at once, by name; beyond, those that are silent make room, the longest first.
+        versions_per_model: versions of one model, likewise.
+        baselines_mib: published baselines that are kept, as JSON; those that are in use stay.
+        baseline_pending_mib: parts of published baselines that wait for the rest; one writer may have half of them.
+        windows_ahead: windows of a model version that may begin later than the clock on the wall says.
     """
 
     identity_bytes: Count = 1024
     request_nesting: Annotated[int, Field(ge=10, le=100)] = 100  # attributes of exemplars lie nine deep
+    models: Count = 500
+    versions_per_model: Count = 20
+    baselines_mib: Mebibytes = 1024
+    baseline_pending_mib: Mebibytes = 128
+    windows_ahead: Count = 100
 
 
 class Drift(Section):

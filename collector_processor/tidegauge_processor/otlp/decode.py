@@ -178,6 +178,7 @@ def _call(
 def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded, limits: Limits) -> None:
     for resource_logs in request.resource_logs:
         common = attributes(resource_logs.resource.attributes)
+        writer = _writer(common, resource_logs.resource)
         for scope_logs in resource_logs.scope_logs:
             for record in scope_logs.log_records:
                 if record.event_name not in _EVENTS:
@@ -186,7 +187,7 @@ def _read_logs(request: ExportLogsServiceRequest, decoded: Decoded, limits: Limi
                 found = attributes(record.attributes)
                 try:
                     if record.event_name == semconv.EVENT_BASELINE_PUBLISHED:
-                        decoded.baselines.append(results.baseline_part(found, record.body, limits))
+                        decoded.baselines.append(results.baseline_part(found, record.body, writer, limits))
                     else:
                         _read_result(found, common, record, decoded, limits)
                 except _UNREADABLE as error:

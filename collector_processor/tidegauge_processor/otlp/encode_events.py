@@ -6,6 +6,7 @@
 | an incident that began with broken values | ``ml.data_quality.state_changed`` |
 | an incident that labels show, of a worse model or of unequal groups | ``ml.evaluation.state_changed`` |
 | another baseline is in force | ``ml.baseline.changed`` |
+| rows came with another baseline, and could not be compared | ``ml.baseline.conflict`` |
 
 What is worth a page has the severity WARN, all else INFO.
 """
@@ -21,7 +22,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from tidegauge import semconv
 from tidegauge_processor.otlp.attributes import SCOPE, identity, pairs
-from tidegauge_processor.signals import BaselineSignal, Event, IncidentSignal
+from tidegauge_processor.signals import BaselineSignal, ConflictSignal, Event, IncidentSignal
 
 _NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "drift": (semconv.EVENT_DRIFT_STATE, semconv.DRIFT_STATE),
@@ -58,6 +59,10 @@ def _record(signal: Event, time: int) -> LogRecord:
         record.body.string_value = _opened(signal)
         if signal.traces:
             record.trace_id, record.span_id = map(bytes.fromhex, signal.traces[0])
+    elif isinstance(signal, ConflictSignal):
+        attributes |= _conflict(signal)
+        record.event_name = semconv.EVENT_BASELINE_CONFLICT
+        record.body.string_value = _left_out(signal)
     else:
         attributes[semconv.BASELINE_PREVIOUS] = signal.previous
         record.event_name = semconv.EVENT_BASELINE_CHANGED
@@ -87,6 +92,11 @@ def _incident(signal: IncidentSignal) -> dict[str, Any]:
     return found
 
 
+def _conflict(signal: ConflictSignal) -> dict[str, Any]:
+    found = {semconv.CONFLICT_ROWS: signal.rows, semconv.CONFLICT_STREAMS: list(signal.streams)}
+    return found | {semconv.BASELINE_OTHER: signal.other} if signal.other else found
+
+
 def _opened(signal: IncidentSignal) -> str:
     beside = f" against version {signal.versus}" if signal.versus else ""
     why = f" ({signal.close_reason.value.replace('_', ' ')})" if signal.close_reason else ""
@@ -97,3 +107,10 @@ def _changed(signal: BaselineSignal) -> str:
     subject, learned = signal.subject, signal.learned
     how = "is in force" if learned is None else f"was learned from {learned.rows:,} rows and is in force"
     return f"{subject.model} {subject.version}: baseline {subject.baseline} {how}"
+
+
+def _left_out(signal: ConflictSignal) -> str:
+    subject = signal.subject
+    other = f"with baseline {signal.other}" if signal.other else "without a baseline"
+    used = f"in other cells than those of {subject.baseline}" if subject.baseline else "and none is in use"
+    return f"{subject.model} {subject.version}: {signal.rows:,} rows came {other}, {used}, and are not compared"

@@ -21,7 +21,7 @@ _CLASS_SET: Final = re.compile("[0-9a-f]{8}")
 _MOST_PARTS: Final = 64
 
 
-def baseline_part(found: Mapping[str, Any], body: AnyValue, limits: Limits) -> BaselinePart:
+def baseline_part(found: Mapping[str, Any], body: AnyValue, writer: str, limits: Limits) -> BaselinePart:
     """A part of a published baseline.
 
     Raises:
@@ -31,8 +31,8 @@ def baseline_part(found: Mapping[str, Any], body: AnyValue, limits: Limits) -> B
     if not 0 <= part < parts <= _MOST_PARTS or not body.bytes_value:
         raise ValueError(f"part {part} of {parts} with {len(body.bytes_value)} bytes is no part of a baseline")
     id = named(found[semconv.BASELINE_ID], semconv.BASELINE_ID)
-    limits.check_names([id])
-    return BaselinePart(id, part, parts, body.bytes_value)
+    limits.check_names([id, writer])
+    return BaselinePart(id, part, parts, body.bytes_value, writer)
 
 
 def made(found: Mapping[str, Any], limits: Limits) -> Made:

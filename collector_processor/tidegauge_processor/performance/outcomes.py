@@ -102,6 +102,11 @@ class Outcome:
     group: str = ""
     class_scores: ScoreCodes | None = None
 
+    @property
+    def known_at(self) -> int:
+        """When it was known, ns since the epoch: at once, if its time lies before that of the prediction."""
+        return max(self.recorded_at, self.predicted_at)
+
     def __post_init__(self) -> None:
         # Every outcome passes here, so the good case costs one look at each field.
         if not self.id:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tidegauge_processor.performance.fairness import SELECTION
-from tidegauge_processor.signals.events import BaselineSignal, IncidentSignal
+from tidegauge_processor.signals.events import BaselineSignal, ConflictSignal, IncidentSignal
 from tidegauge_processor.signals.standing import (
     DriftSignal,
     Durations,
@@ -24,6 +24,7 @@ from tidegauge_processor.signals.subject import Subject
 
 __all__ = [
     "BaselineSignal",
+    "ConflictSignal",
     "DriftSignal",
     "Durations",
     "EvaluationSignal",
@@ -46,7 +47,7 @@ Standing = (
 )
 """Signals that hold until a newer one replaces them."""
 
-Event = IncidentSignal | BaselineSignal
+Event = IncidentSignal | BaselineSignal | ConflictSignal
 """Signals that are said once."""
 
 Signal = Standing | Event

@@ -85,3 +85,19 @@ class BaselineSignal:
     subject: Subject
     previous: str
     learned: Baseline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictSignal:
+    """Rows of a window came with another baseline than the one in use, and could not be compared.
+
+    Attributes:
+        other: id of the other one; empty where rows came without any.
+        rows: how many of its rows are left out, in part at least.
+        streams: what both count, in cells of their own: names of features, or of metrics.
+    """
+
+    subject: Subject
+    other: str
+    rows: int
+    streams: tuple[str, ...]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any, Final
+
+import numpy as np
 
 from tidegauge.errors import SummaryError
 from tidegauge.summaries import ExponentialSummary, NumericSummary
@@ -12,6 +15,8 @@ from tidegauge_processor.records import Exemplar, StreamKey, Summary
 
 EXEMPLARS: Final = 2
 """Exemplars kept at each end of a stream's values."""
+BINS: Final = ""
+"""Dimension that tells apart the bins of one stream; none that a sender writes has an empty name."""
 
 
 class Aggregates:
@@ -22,14 +27,16 @@ class Aggregates:
         counts: number by stream.
         exemplars: calls with the smallest and largest values, by stream; of a counter, where every value is 1, those
             with the smallest and largest trace ids, which is as good as any choice and the same in any order.
+        told: how many points told of a stream, where somebody counts them: what a sender claims is no measure.
     """
 
-    __slots__ = ("counts", "exemplars", "histograms")
+    __slots__ = ("counts", "exemplars", "histograms", "told")
 
     def __init__(self) -> None:
         self.histograms: dict[StreamKey, Summary] = {}
         self.counts: dict[StreamKey, int] = {}
         self.exemplars: dict[StreamKey, tuple[Exemplar, ...]] = {}
+        self.told: dict[StreamKey, int] = {}
 
     def __len__(self) -> int:
         return len(self.histograms) + len(self.counts)
@@ -53,6 +60,16 @@ class Aggregates:
         if exemplars:
             self.exemplars[stream] = _extremes((*self.exemplars.get(stream, ()), *exemplars))
 
+    def tell(self, stream: StreamKey, points: int = 1) -> None:
+        """Count points that told of a stream."""
+        self.told[stream] = self.told.get(stream, 0) + points
+
+    def forget(self, stream: StreamKey) -> None:
+        """Take out a histogram."""
+        del self.histograms[stream]
+        self.exemplars.pop(stream, None)
+        self.told.pop(stream, None)
+
     @property
     def number(self) -> int:
         """Values and occurrences of all streams together."""
@@ -63,6 +80,8 @@ class Aggregates:
             self.add(stream, summary, other.exemplars.get(stream, ()))
         for stream, count in other.counts.items():
             self.add(stream, count, other.exemplars.get(stream, ()))
+        for stream, points in other.told.items():
+            self.tell(stream, points)
         return self
 
     def dump(self) -> list[list[Any]]:
@@ -71,20 +90,41 @@ class Aggregates:
         for stream in sorted([*self.histograms, *self.counts]):
             value = self.histograms.get(stream)
             plain = self.counts[stream] if value is None else value.dump()
-            rows.append([*stream, plain, *([self.exemplars[stream]] if stream in self.exemplars else [])])
+            exemplars = [self.exemplars[stream]] if stream in self.exemplars else []
+            told = [self.told[stream]] if stream in self.told else []
+            rows.append([*stream, plain, *exemplars, *told])
         return rows
 
     @classmethod
     def load(cls, rows: list[list[Any]]) -> Aggregates:
         """Read what `dump` wrote."""
         aggregates = cls()
-        for metric, baseline, dimensions, plain, *exemplars in rows:
-            aggregates.add(
-                load_stream(metric, baseline, dimensions),
-                plain if isinstance(plain, int) else load_summary(plain),
-                [Exemplar(*exemplar) for exemplar in (exemplars[0] if exemplars else ())],
-            )
+        for metric, baseline, dimensions, plain, *more in rows:
+            stream = load_stream(metric, baseline, dimensions)
+            exemplars = [Exemplar(*exemplar) for each in more if not isinstance(each, int) for exemplar in each]
+            aggregates.add(stream, plain if isinstance(plain, int) else load_summary(plain), exemplars)
+            for told in (each for each in more if isinstance(each, int)):  # an earlier version did not count them
+                aggregates.tell(stream, told)
         return aggregates
+
+
+def has_same_bins(one: Summary, other: Summary) -> bool:
+    """Whether two summaries can be added up."""
+    if isinstance(one, NumericSummary) and isinstance(other, NumericSummary):
+        return one.bounds is other.bounds or bool(np.array_equal(one.bounds, other.bounds))
+    return isinstance(one, ExponentialSummary) and isinstance(other, ExponentialSummary)
+
+
+def in_bins(stream: StreamKey, summary: Summary) -> StreamKey:
+    """The part of ``stream`` that has the bins of ``summary``: where clients differ, both are counted side by side.
+
+    >>> in_bins(StreamKey("ml.prediction.duration", "", ()), ExponentialSummary()).dimensions
+    (('', 'exponential'),)
+    """
+    bins = "exponential"
+    if isinstance(summary, NumericSummary):
+        bins = blake2b(summary.bounds.tobytes(), digest_size=16).hexdigest()
+    return stream._replace(dimensions=((BINS, bins), *stream.dimensions))
 
 
 def load_stream(metric: str, baseline: str, dimensions: list[list[str]]) -> StreamKey:

@@ -7,6 +7,7 @@ does not matter where a restart cut the learning. Only what was counted without 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +15,11 @@ import numpy as np
 
 from tidegauge import semconv
 from tidegauge.baseline.seasons import slots_of_times
-from tidegauge.errors import SummaryError
 from tidegauge.summaries import NumericSummary
 from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.config.durations import Duration
-from tidegauge_processor.records import Dimensions, StreamKey
-from tidegauge_processor.state.aggregates import Aggregates, number_of
+from tidegauge_processor.records import Dimensions, StreamKey, Summary
+from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, number_of
 
 HOUR: Final = 3_600 * 10**9
 
@@ -85,6 +85,7 @@ class Learning:
         usable = [(kept, stream) for stream in (*sums.histograms, *sums.counts) if (kept := _kept(stream))]
         if not usable:
             return dropped
+        bins = _bins(sums, usable)
         slot = int(slots_of_times(np.array([start]), _HOURS_OF_THE_WEEK)[0])
         known = self.sums.setdefault(slot, Aggregates())
         for kept, stream in usable:
@@ -98,11 +99,11 @@ class Learning:
             if kept not in known and len(known) >= _MOST_STREAMS:
                 dropped["learning_overflow"] += 1
                 continue
-            try:
-                known.add(kept, sums.counts[stream] if summary is None else summary)
-            except SummaryError:
+            held = known.histograms.get(kept, bins.get(kept))
+            if summary is not None and held is not None and not has_same_bins(held, summary):
                 dropped["other_bins"] += 1
                 continue
+            known.add(kept, sums.counts[stream] if summary is None else summary)
             self.number += number
         rows = min(rows_of(sums), LARGEST_COUNT - self.rows)
         self.start, self.end = self.start or start, end
@@ -168,6 +169,17 @@ def rows_of(sums: Aggregates) -> int:
         if stream.metric == semconv.METRIC_FEATURE_VALUE and not stream.baseline:
             features[stream.dimension(semconv.FEATURE_NAME)] += summary.count
     return predicted or max(features.values(), default=0)
+
+
+def _bins(sums: Aggregates, usable: Sequence[tuple[StreamKey, StreamKey]]) -> dict[StreamKey, Summary]:
+    """Of each stream a summary in the bins that most points came in; of as many, the exponential one."""
+    found: dict[StreamKey, list[tuple[int, bool, Summary]]] = {}
+    for kept, stream in usable:
+        summary = sums.histograms.get(stream)
+        if summary is not None:
+            is_exponential = not isinstance(summary, NumericSummary)
+            found.setdefault(kept, []).append((sums.told.get(stream, 0), is_exponential, summary))
+    return {kept: max(several, key=lambda each: each[:2])[2] for kept, several in found.items()}
 
 
 def _kept(stream: StreamKey) -> StreamKey | None:

@@ -97,7 +97,7 @@ class ModelState:
         together all should have been `saw_outcomes` before, so that what expires does not depend on their order.
         """
         memory = self.memory
-        self.saw_outcomes(outcome.recorded_at, now)
+        self.saw_outcomes(outcome.known_at, now)
         start = outcome.predicted_at - outcome.predicted_at % timing.cohort
         if start + timing.cohort + timing.retention <= memory.label_watermark:
             return "expired"
@@ -132,6 +132,12 @@ class ModelState:
         self.memory.started = self.memory.started or start
         self.memory.closed_until = max(self.memory.closed_until, start + timing.window)
         return self.windows.pop(start)
+
+    def drop_window(self, start: int) -> int:
+        """Give up an open window; how many points and spans it had."""
+        self._dirty.add(("window", start))
+        window = self.windows.pop(start)
+        return sum(window.sums.told.values()) + len(window.snapshots) + len(window.call_ids)
 
     def predictions(self, start: int, rows: int, timing: Timing) -> None:
         """Count ``rows`` predicted in the closed window that starts at ``start``."""

@@ -19,11 +19,12 @@ from tidegauge import semconv
 from tidegauge.errors import StorageError
 from tidegauge_processor.counter import UNCOUNTED, Counter
 from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.state.database import FILE_NAME, Database, checkpoints
+from tidegauge_processor.state.database import FILE_NAME, Database, checkpoints, outbox
 from tidegauge_processor.state.database import position as positions
 from tidegauge_processor.state.database.checkpoints import Checkpoint, Content
 from tidegauge_processor.state.database.losses import Losses
 from tidegauge_processor.state.database.marks import Marks
+from tidegauge_processor.state.database.outbox import FULL, Size
 from tidegauge_processor.state.database.position import Position, share
 from tidegauge_processor.state.database.rows import (
     BASELINES,
@@ -39,8 +40,8 @@ from tidegauge_processor.state.database.rows import (
 )
 from tidegauge_processor.state.join import Changes
 
-DEFAULT_OUTBOX_LIMIT: Final = 10_000
-"""Requests kept for a back end that is down."""
+DEFAULT_OUTBOX_LIMIT: Final = Size(10_000, 512 << 20)
+"""Requests, and their bytes, kept for a back end that is down."""
 
 
 class Store:
@@ -71,12 +72,12 @@ class Store:
         >>> store.close(); directory.cleanup()
     """
 
-    def __init__(self, path: Path, counter: Counter, outbox_limit: int) -> None:
+    def __init__(self, path: Path, counter: Counter, outbox_limit: Size) -> None:
         self._counter = counter
         self._outbox_limit = outbox_limit
         self._losses = Losses(path.parent, counter)
         self._position = self._checkpoints = self._promised = 0
-        self._content = Content({}, 0, 0)
+        self._content = Content({}, Size(0, 0), 0)
         self._next_id = 1
         self.rebuilt = 0
         self._database = Database(path, self._losses, self._take_up_rebuilt)
@@ -84,7 +85,7 @@ class Store:
 
     @classmethod
     def open(
-        cls, directory: str | Path, *, counter: Counter = UNCOUNTED, outbox_limit: int = DEFAULT_OUTBOX_LIMIT
+        cls, directory: str | Path, *, counter: Counter = UNCOUNTED, outbox_limit: Size = DEFAULT_OUTBOX_LIMIT
     ) -> Store:
         """Open the store in ``directory``, which is made when missing, and lock it until ``close``.
 
@@ -94,7 +95,7 @@ class Store:
         Args:
             directory: where the file lies or shall lie.
             counter: counts what is lost, rebuilt files and dropped signals.
-            outbox_limit: most requests in the outbox; beyond it the oldest are dropped.
+            outbox_limit: most requests in the outbox, and bytes; beyond it the oldest are dropped.
 
         Raises:
             StorageError: another process has it open, a newer version wrote it, or it cannot be opened.
@@ -136,6 +137,7 @@ class Store:
         units: Mapping[str, bytes | None],
         outbox: Sequence[tuple[SignalKind, bytes]],
         join: Changes | None = None,
+        standing: Sequence[tuple[SignalKind, bytes]] = (),
     ) -> int:
         """Move the state on to ``position``, in one transaction: all of this happens or none of it.
 
@@ -144,6 +146,7 @@ class Store:
             units: state by key; None removes the key. Keys not named stay as they are.
             outbox: signals to send, in order.
             join: keys to write, and bounds of those to keep.
+            standing: signals that say what holds at present; they take the place of earlier ones that wait.
 
         Returns:
             How many of the oldest signals had to be dropped to stay within the bound of the outbox.
@@ -155,20 +158,20 @@ class Store:
             if position >= self._next_id:
                 raise ValueError(f"position {position} is ahead of the inbox, which ends at {self._next_id - 1}")
             number = self._checkpoints + 1
-            written = Checkpoint(position, number, units, outbox, join)
+            written = Checkpoint(position, number, units, outbox, standing, join)
             done = self._database.write(
                 lambda run: checkpoints.write(run, written, self._content, self._outbox_limit, self._losses)
             )
             self._content, self._position, self._checkpoints = done.content, position, number
             self._mark()
-        if done.dropped:
-            self._counter.add(semconv.METRIC_EXPORTER_DROPPED, done.dropped, reason="outbox_full")
+        for reason, dropped in (+done.dropped).items():
+            self._counter.add(semconv.METRIC_EXPORTER_DROPPED, dropped, reason=reason)
         for reason, (keys, waiting) in done.evicted.items():
             if keys:
                 self._counter.add(semconv.METRIC_JOIN_EVICTED, keys, reason=reason)
             if waiting:
                 self._counter.add(semconv.METRIC_JOIN_MISSES, waiting)
-        return done.dropped
+        return done.dropped[FULL]
 
     def load(self) -> tuple[int, dict[str, bytes]]:
         """Position and units of the last checkpoint."""
@@ -189,21 +192,23 @@ class Store:
 
     def sent(self, ids: Iterable[int]) -> None:
         """Remove signals from the outbox; ids that are no longer there are passed over."""
-        numbers = [(number,) for number in ids]
+        numbers = [*ids]
         with self._database.lock:
-            removed = self._database.write(
-                lambda run: run.executemany("DELETE FROM outbox WHERE id = ?", numbers).rowcount
-            )
-            self._content = self._content._replace(outbox=self._content.outbox - removed)
+            left = self._database.write(lambda run: outbox.remove(run, numbers, self._content.outbox))
+            self._content = self._content._replace(outbox=left)
 
     def outbox_size(self) -> int:
         """Number of signals that are not yet sent."""
-        return self._content.outbox
+        return self._content.outbox.requests
 
     def save_baseline(self, id: str, data: bytes) -> None:
         """Keep a baseline under the digest of its content."""
         row = (id, data, checksum(BASELINES.name, id, data))
         self._database.write(lambda run: run.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?, ?)", row))
+
+    def remove_baseline(self, id: str) -> None:
+        """Forget a baseline; nothing happens when it is not there."""
+        self._database.write(lambda run: run.execute("DELETE FROM baselines WHERE id = ?", (id,)))
 
     def baselines(self) -> dict[str, bytes]:
         """All baselines by id."""
@@ -289,7 +294,6 @@ class Store:
 
 
 def _content(run: Connection) -> Content:
-    (outbox,) = run.execute("SELECT count(*) FROM outbox").fetchone()
     (joined,) = run.execute("SELECT count(*) FROM joins").fetchone()
     units = {key: own if isinstance(own, int) else 0 for key, own in run.execute("SELECT key, checksum FROM units")}
-    return Content(units, outbox, joined)
+    return Content(units, outbox.size(run), joined)

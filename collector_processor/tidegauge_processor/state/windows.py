@@ -19,12 +19,12 @@ from typing import Final, NamedTuple
 
 from tidegauge import semconv
 from tidegauge.baseline import Baseline
-from tidegauge.errors import SummaryError, WireError
+from tidegauge.errors import WireError
 from tidegauge_processor.bounds import COUNT_LIMIT, LARGEST_COUNT
 from tidegauge_processor.records import OVERFLOW, CallSpan, Payload, Point, StreamKey, Summary
 from tidegauge_processor.spans import summarise_calls
-from tidegauge_processor.state.aggregates import Aggregates, load_stream, load_summary
-from tidegauge_processor.state.declared import is_declared
+from tidegauge_processor.state.aggregates import Aggregates, has_same_bins, in_bins, load_stream, load_summary
+from tidegauge_processor.state.declared import Declared
 from tidegauge_processor.state.intervals import Fate, Intervals
 
 FORMAT: Final = "tidegauge.window/2"
@@ -74,21 +74,26 @@ class Window:
         self.call_ids: set[str] = set()
         self._number = 0  # what all delta points count together
 
-    def merge(self, payload: Payload, baseline: Baseline | None, most_streams: int) -> Counter[str]:
+    def merge(
+        self, payload: Payload, baseline: Baseline | None, most_streams: int, declared: Declared | None = None
+    ) -> Counter[str]:
         """Add what one request holds for this window.
 
         Args:
             payload: points and spans.
-            baseline: gives the bins for span values; exponential bins without it. The streams that it names are
-                bounded by its own size and always find room.
+            baseline: gives the bins for span values; exponential bins without it.
             most_streams: beyond so many streams, counts go to an overflow stream and histograms are dropped.
+            declared: streams that are bounded by baselines, which always find room, and the bins that they come in;
+                those of ``baseline`` when left out.
 
         Returns:
-            How many items met each fate: ``new``, ``duplicate``, ``malformed``, ``overflow``, ``count_limit``.
+            How many items met each fate: ``new``, ``duplicate``, ``malformed``, ``overflow``, ``other_bins``,
+            ``count_limit``.
         """
+        declared = declared or Declared({baseline.id: baseline} if baseline else {})
         fates: Counter[str] = Counter()
         for point in payload.points:
-            fates[self._add_point(point, baseline, most_streams)] += 1
+            fates[self._add_point(point, declared, most_streams)] += 1
         if payload.spans:
             fates += self._add_calls(payload.spans, baseline)
         return fates
@@ -152,15 +157,17 @@ class Window:
         window.call_ids = set(plain["call_ids"])
         return window
 
-    def _add_point(self, point: Point, baseline: Baseline | None, most_streams: int) -> str:
-        stream = point.stream
+    def _add_point(self, point: Point, declared: Declared, most_streams: int) -> str:
         if point.cumulative:
-            return self._add_snapshot(point, baseline, most_streams)
-        no_room = stream not in self.sums and len(self.sums) >= most_streams and not is_declared(stream, baseline)
+            return self._add_snapshot(point, declared, most_streams)
+        stream = self._place(point, declared)
+        if stream is None:
+            return "other_bins"
+        no_room = stream not in self.sums and len(self.sums) >= most_streams and not declared.lists(stream)
         streams = self.seen.setdefault(point.writer, {})
-        if no_room and stream not in streams and len(streams) >= _REMEMBERED * most_streams:
+        if no_room and point.stream not in streams and len(streams) >= _REMEMBERED * most_streams:
             return "overflow"
-        fate = streams.setdefault(stream, Intervals()).add(point.start, point.end)
+        fate = streams.setdefault(point.stream, Intervals()).add(point.start, point.end)
         if fate is not Fate.NEW:
             return fate.value
         if self._number + point.number > LARGEST_COUNT:
@@ -172,17 +179,35 @@ class Window:
                 self.sums.add(stream._replace(dimensions=OVERFLOW), point.value)
                 self._number += point.number
             return "overflow"
-        try:
-            self.sums.add(stream, point.value, point.exemplars)
-        except SummaryError:
-            return Fate.MALFORMED.value
+        self.sums.add(stream, point.value, point.exemplars)
+        self.sums.tell(stream)
         self._number += point.number
         return fate.value
 
-    def _add_snapshot(self, point: Point, baseline: Baseline | None, most_streams: int) -> str:
+    def _place(self, point: Point, declared: Declared) -> StreamKey | None:
+        """The stream that a point is added to; None when it has other bins than are declared of it."""
+        stream, value = point.stream, point.value
+        held = self.sums.histograms.get(stream)
+        if isinstance(value, int) or (held is not None and has_same_bins(held, value)):
+            return stream
+        fits = declared.fits(stream, value)
+        if fits is False:
+            return None
+        if held is None:
+            return stream
+        if fits:  # the others came before anybody knew what is declared
+            self.sums.forget(stream)
+            return stream
+        beside = in_bins(stream, value)
+        held = self.sums.histograms.get(beside)
+        return beside if held is None or has_same_bins(held, value) else None
+
+    def _add_snapshot(self, point: Point, declared: Declared, most_streams: int) -> str:
         stream = point.stream
+        if not isinstance(point.value, int) and declared.fits(stream, point.value) is False:
+            return "other_bins"
         if stream not in self._cumulative:
-            if len(self._cumulative) >= most_streams and not is_declared(stream, baseline):
+            if len(self._cumulative) >= most_streams and not declared.lists(stream):
                 return "overflow"
             self._cumulative.add(stream)
         source = Source(point.writer, stream, point.start)

@@ -6,6 +6,7 @@
 * ``position``, ``marks``: what tells that something is missing.
 * ``losses``: what could not be kept.
 * ``joins``: the rows of the join.
+* ``outbox``: what waits for the back end.
 """
 
 from tidegauge_processor.state.database.database import FILE_NAME, Database

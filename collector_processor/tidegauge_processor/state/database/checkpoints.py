@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from tidegauge_processor.otlp.kinds import SignalKind
-from tidegauge_processor.state.database import joins, position
+from tidegauge_processor.state.database import joins, outbox, position
 from tidegauge_processor.state.database.losses import Losses
+from tidegauge_processor.state.database.outbox import Requests, Size
 from tidegauge_processor.state.database.position import Position, share
-from tidegauge_processor.state.database.rows import OUTBOX, UNITS, checksum
+from tidegauge_processor.state.database.rows import UNITS, checksum
 from tidegauge_processor.state.join import Changes
 
 
@@ -22,13 +23,15 @@ class Checkpoint(NamedTuple):
         number: of the checkpoint.
         units: state by key; None removes the key.
         outbox: signals to send, in order.
+        standing: signals that say what holds at present, in the place of earlier ones.
         join: what has changed in the join; None without one.
     """
 
     position: int
     number: int
     units: Mapping[str, bytes | None]
-    outbox: Sequence[tuple[SignalKind, bytes]]
+    outbox: Requests
+    standing: Requests
     join: Changes | None
 
 
@@ -36,31 +39,31 @@ class Content(NamedTuple):
     """How much there is: checksums of the units by key, signals in the outbox, keys in the join."""
 
     units: dict[str, int]
-    outbox: int
+    outbox: Size
     joins: int
 
 
 class Written(NamedTuple):
-    """How much there is after a checkpoint, signals that had to be dropped for it, and keys that had to go."""
+    """How much there is after a checkpoint, signals that had to go for it by reason, and keys that had to go."""
 
     content: Content
-    dropped: int
+    dropped: Counter[str]
     evicted: joins.Evicted
 
 
 def write(
-    connection: sqlite3.Connection, checkpoint: Checkpoint, content: Content, outbox_limit: int, losses: Losses
+    connection: sqlite3.Connection, checkpoint: Checkpoint, content: Content, outbox_limit: Size, losses: Losses
 ) -> Written:
-    """Write a checkpoint over ``content``, with at most ``outbox_limit`` signals in the outbox."""
+    """Write a checkpoint over ``content``, with at most ``outbox_limit`` in the outbox."""
     connection.execute("DELETE FROM inbox WHERE id <= ?", (checkpoint.position,))
     units = _write_units(connection, checkpoint.units, content.units)
-    outbox, dropped = _write_outbox(connection, checkpoint.outbox, content.outbox, outbox_limit)
+    waiting, dropped = outbox.write(connection, checkpoint.outbox, checkpoint.standing, content.outbox, outbox_limit)
     size, evicted = content.joins, joins.Evicted()
     if checkpoint.join:
         size, evicted = joins.write(connection, checkpoint.join, size, losses)
     reached = Position(checkpoint.position, checkpoint.number, sum(map(share, units.values())), size)
     position.write(connection, reached)
-    return Written(Content(units, outbox, size), dropped, evicted)
+    return Written(Content(units, waiting, size), dropped, evicted)
 
 
 def _write_units(
@@ -74,17 +77,3 @@ def _write_units(
     )
     connection.executemany("DELETE FROM units WHERE key = ?", ((key,) for key in units if key not in new))
     return {key: own for key, own in known.items() if key not in units} | new
-
-
-def _write_outbox(
-    connection: sqlite3.Connection, outbox: Sequence[tuple[SignalKind, bytes]], size: int, limit: int
-) -> tuple[int, int]:
-    """Add to the outbox; its size afterwards, and how many of its oldest had to be dropped."""
-    connection.executemany(
-        "INSERT INTO outbox (kind, data, checksum) VALUES (?, ?, ?)",
-        ((kind.value, data, checksum(OUTBOX.name, kind.value, data)) for kind, data in outbox),
-    )
-    size += len(outbox)
-    dropped = max(0, size - limit)
-    connection.execute("DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?)", (dropped,))
-    return size - dropped, dropped

@@ -58,7 +58,7 @@ POSITION: Final = Table("position", ("value", "checkpoints", "units", "joins"), 
 INBOX: Final = Table("inbox", ("rowid", "kind", "data"), "rowid", "request")
 UNITS: Final = Table("units", ("key", "data"), "key", "unit")
 BASELINES: Final = Table("baselines", ("id", "data"), "id", "baseline")
-OUTBOX: Final = Table("outbox", ("kind", "data"), "rowid", "signal")
+OUTBOX: Final = Table("outbox", ("kind", "data", "standing"), "rowid", "signal")
 JOINS: Final = Table("joins", ("key", "model", "touched", "waiting", "data"), "key", "joined prediction")
 TABLES: Final = (POSITION, INBOX, UNITS, BASELINES, OUTBOX, JOINS)
 

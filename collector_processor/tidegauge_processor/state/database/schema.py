@@ -32,17 +32,24 @@ UPDATE position SET units = (SELECT coalesce(sum(checksum & 0xffffffff), 0) FROM
 """
 
 
+_STANDING: Final = """
+ALTER TABLE outbox ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox SET checksum = row_checksum('outbox', kind, data, standing);
+"""
+
+
 def _checksums() -> str:
     # The position's comes last: it covers sums of the others.
     add = [f"ALTER TABLE {table.name} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;" for table in TABLES]
+    of = {table.name: ", ".join(column for column in table.columns if column != "standing") for table in TABLES}
     fill = [
-        f"UPDATE {table.name} SET checksum = row_checksum('{table.name}', {', '.join(table.columns)});"
+        f"UPDATE {table.name} SET checksum = row_checksum('{table.name}', {of[table.name]});"
         for table in reversed(TABLES)
     ]
     return "\n".join([_NEW_COLUMNS, *add, *fill[:-1], _SUMS, fill[-1]])
 
 
-_STEPS: Final = (_FIRST, _JOINS, _checksums())  # from each version of the file to the next
+_STEPS: Final = (_FIRST, _JOINS, _checksums(), _STANDING)  # from each version of the file to the next
 VERSION: Final = len(_STEPS)
 """The format that this version writes."""
 
