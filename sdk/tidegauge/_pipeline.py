@@ -37,7 +37,8 @@ from tidegauge.clock import Clock, ManualClock
 _MOST_INTERVALS_BEHIND: Final = 64
 _REPLAY_WAIT: Final = 600.0
 _FIRST_INTERVAL_NS: Final = 1_000_000_000
-_LAST_ROUNDS: Final = 3
+_LAST_BREATH: Final = 1.0
+"""Seconds that a call waits for a process to end which a signal ends at once: so nothing is answered uncounted."""
 _MOST_IN_A_CALL: Final = 1.0
 """Seconds that a call may send for, where no thread is to be had."""
 
@@ -53,6 +54,7 @@ class Pipeline:
 
     Attributes:
         started: called at the first record in a process.
+        dying: a signal is about to end the process, at once.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Pipeline:
         self._provider = provider
         self._replays = isinstance(clock, ManualClock)
         self.started: Callable[[], None] = lambda: None
+        self.dying = False
         self._off = False
         self._exporters = exporters or Exporters()
         self._models: dict[tuple[str, str], Model] = {}
@@ -136,10 +139,12 @@ class Pipeline:
         return None if version is None else self._models.get((name, version))
 
     def record(self, call: Any) -> None:
-        """Take a finished call in; never raises, and waits only in a replay."""
+        """Take a finished call in; never raises, and waits only in a replay and in a process that is being ended."""
         if self._stopped:
             if not self._off:
                 self.safety.dropped("stopped", max(call.rows, 1))
+                if self.dying:
+                    time.sleep(_LAST_BREATH)
             return
         try:
             urgent = self._buffer.add(call)
@@ -210,10 +215,9 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         self._outgoing.end(deadline)
         sent = self._flush(deadline, meanwhile)
-        for _ in range(_LAST_ROUNDS):  # other threads may go on predicting
-            if self._buffer.rows and time.monotonic() < deadline:
-                sent = self._flush(deadline, None) and sent
         self._stopped = True
+        if self._buffer.rows and time.monotonic() < deadline:  # other threads went on predicting
+            sent = self._flush(deadline, None) and sent
         if not self._outgoing.points.size:  # else nobody listens
             self._flush_work.say_goodbye(list(self._models.values()), self.clock())
             self._outgoing.drain(deadline)

@@ -133,11 +133,16 @@ class Process:
         """Let the flush thread do ``job``; False when there is none. Takes no lock."""
         return self.pipeline is not None and self.pipeline.hand_over(job)
 
-    def end(self) -> None:
-        """The process ends: send everything, within one limit. May be called more than once."""
+    def end(self, at_once: bool = False) -> None:
+        """The process ends: send everything, within one limit. May be called more than once.
+
+        Args:
+            at_once: a signal ends it as soon as that is done.
+        """
         began = time.monotonic()
         try:
             if self.pipeline is not None:
+                self.pipeline.dying = at_once
                 self.pipeline.shutdown(self.limit, self._end_spans)
             self._end_spans(max(began + self.limit - time.monotonic(), 0))
         finally:

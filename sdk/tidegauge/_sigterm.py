@@ -45,8 +45,8 @@ class Ended(Protocol):
         """Let the flush thread do ``job``; False when there is none. Takes no lock."""
         ...
 
-    def end(self) -> None:
-        """Send everything, within a limit."""
+    def end(self, at_once: bool = False) -> None:
+        """Send everything, within a limit; ``at_once``: the process is gone after it."""
 
     @property
     def limit(self) -> float:
@@ -131,7 +131,7 @@ class Sigterm:
             self._ending = True
             self._waits = not _may_hold_a_lock(frame)
             if not self._ended.hand_over(self._finish):
-                self._ended.end()
+                self._ended.end(at_once=True)
                 self._die()
             elif self._waits:
                 self._finished.wait(self._ended.limit + 1)
@@ -140,7 +140,7 @@ class Sigterm:
     def _finish(self) -> None:
         """In the flush thread."""
         try:
-            self._ended.end()
+            self._ended.end(at_once=True)
         finally:
             self._finished.set()
             if not self._waits:
