@@ -66,7 +66,8 @@ def replay(folder: Path, until: pd.Timestamp) -> None:
         flown += len(places)
         print(f"{hour:%Y-%m-%d} {flown}", flush=True)
     land(before=max((landing for landing, _, _ in in_the_air), default=0))
-    tidegauge.shutdown(timeout=120)
+    tidegauge.flush(timeout=120)  # the end alone would not wait for a processor that is being started anew
+    tidegauge.shutdown()
 
 
 if __name__ == "__main__":
