@@ -25,6 +25,7 @@ from tidegauge_processor.baselines import Baselines
 from tidegauge_processor.config.sections import Labels
 from tidegauge_processor.engine import Engine
 from tidegauge_processor.otlp.kinds import SignalKind
+from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import EvaluationSignal, Signal
 from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.verdicts.types import Policy
@@ -98,7 +99,11 @@ def _judged(known: Baseline, requests: Sequence[bytes], feedback: Sequence[bytes
     engine = Engine(timing, Baselines({known.id: known}), lambda _: POLICY, 10_000, Telemetry(), {})
     later = DEADLINES[-1] + 1_000 * HOUR
     said: list[Signal] = []
-    points = [windowing.decode(SignalKind.METRICS, request, HOUR) for request in requests]
+    points = [  # window by window: a flush that was behind has sent several in one request
+        Decoded(payloads={place: payload})
+        for request in requests
+        for place, payload in sorted(windowing.decode(SignalKind.METRICS, request, HOUR).payloads.items())
+    ]
     for deadline, request in zip(DEADLINES, feedback, strict=True):  # both in the order of time
         while points and max(start for _, start in points[0].payloads) + HOUR <= deadline:
             engine.apply(points.pop(0), later)
