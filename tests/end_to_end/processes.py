@@ -43,6 +43,10 @@ class Child:
         return self.log.read_text(errors="replace")
 
     @property
+    def id(self) -> int:
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process.poll() is None
 
