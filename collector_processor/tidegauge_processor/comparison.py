@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -26,6 +25,7 @@ from tidegauge.baseline.joint import JointReference
 from tidegauge.observation import MISSING, NON_FINITE, OUT_OF_RANGE, TYPE_MISMATCH, UNSEEN_CATEGORY
 from tidegauge.statistics.wobble import UNKNOWN
 from tidegauge.summaries import OTHER
+from tidegauge_processor.kept import kept_with_its_baseline
 from tidegauge_processor.performance.selection import Selection
 from tidegauge_processor.records import OVERFLOW
 from tidegauge_processor.state.aggregates import Aggregates
@@ -41,14 +41,13 @@ PREDICTION: Final = "prediction"
 SCORE: Final = "score"
 QUALITY: Final = "quality"
 
-_MOST_BASELINES: Final = 64
 VIOLATIONS_OF_NUMBERS: Final = (MISSING, NON_FINITE, TYPE_MISMATCH, OUT_OF_RANGE)
 """Kinds of violation that a numeric feature can have."""
 _OF_CATEGORIES: Final = (MISSING, TYPE_MISMATCH, UNSEEN_CATEGORY)
 _OF_OPEN_CATEGORIES: Final = (MISSING, TYPE_MISMATCH)
 
 
-@lru_cache(maxsize=_MOST_BASELINES)
+@kept_with_its_baseline
 def references(baseline: Baseline) -> Mapping[Stream, Reference]:
     """Reference counts of every stream that ``baseline`` knows, by season slot, and their wobble."""
     found: dict[Stream, Reference] = {}

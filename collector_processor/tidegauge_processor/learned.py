@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import Final, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from tidegauge.baseline.tasks import NUMBER_TASKS, TASKS
 from tidegauge.errors import SummaryError
 from tidegauge.observation import MISSING
 from tidegauge.summaries import OTHER, UNSEEN, NumericSummary
+from tidegauge_processor.kept import kept_with_its_baseline
 from tidegauge_processor.performance.classes import PAIRS
 from tidegauge_processor.performance.likely import NO_SCORES, Likely, likely_task
 from tidegauge_processor.records import ModelKey, StreamKey, Summary
@@ -82,7 +83,7 @@ def learned_baseline(key: ModelKey, learning: Learning, length: int, task: str) 
     )
 
 
-@lru_cache(maxsize=64)
+@kept_with_its_baseline
 def blind_features(baseline: Baseline) -> frozenset[str]:
     """Numeric features whose values differ and yet lie in one bin, far from zero: what moves within it is not seen."""
     found = set()

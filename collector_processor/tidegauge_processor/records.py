@@ -150,6 +150,7 @@ class Decoded:
         rejections: data points, spans or log records that cannot be read, by the reason that they are counted under.
         reason: what is wrong with the first of them.
         ignored: items that are none of ours, or our own signals coming back.
+        size: about so many bytes it takes in memory.
     """
 
     payloads: dict[tuple[ModelKey, int], Payload] = field(default_factory=dict)
@@ -161,6 +162,15 @@ class Decoded:
     rejections: Counter[str] = field(default_factory=Counter)
     reason: str = ""
     ignored: int = 0
+    size: int = 0
+
+    @property
+    def items(self) -> int:
+        """Number of points, spans, outcomes and halves of outcomes."""
+        results = (self.outcomes, self.made, self.said)
+        return sum(len(each.points) + len(each.spans) for each in self.payloads.values()) + sum(
+            len(several) for of in results for several in of.values()
+        )
 
     @property
     def rejected(self) -> int:

@@ -10,10 +10,10 @@ last checkpoint on: the same requests meet the same state.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,11 @@ from tidegauge.baseline import Baseline
 from tidegauge.errors import StorageError
 from tidegauge_processor import learned_files, resuming, windowing
 from tidegauge_processor.apart import apart
+from tidegauge_processor.backlog import Backlog, BusyError
 from tidegauge_processor.baselines import Baselines, learned_key
 from tidegauge_processor.config import Config
 from tidegauge_processor.engine import Engine
+from tidegauge_processor.otlp.admission import Admission
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.limits import Limits
 from tidegauge_processor.otlp.receiver import Accepted, Receiver, ReceiverLimits
@@ -32,7 +34,7 @@ from tidegauge_processor.outgoing import Outgoing, Requests
 from tidegauge_processor.policies import policy_of
 from tidegauge_processor.records import Decoded
 from tidegauge_processor.signals import BaselineSignal, Event, Signal, Standing, TotalsSignal
-from tidegauge_processor.state.inbox import Entry, Inbox
+from tidegauge_processor.state.inbox import Inbox
 from tidegauge_processor.state.store import Store
 from tidegauge_processor.telemetry import Telemetry
 from tidegauge_processor.unsent import Unsent
@@ -48,8 +50,8 @@ from tidegauge_processor.wiring import (
 
 _TICK: Final = 0.2
 """Seconds between two looks at what is ripe."""
-_BACKLOG: Final = 8
-"""Commits that may wait for the worker; the inbox, and so the senders, wait when there are more."""
+_LARGE: Final = 1 << 20
+"""Bytes of a request above which it is read alone: what it takes while it is parsed is a multiple of that."""
 _GRACE: Final = 5.0
 """Seconds that requests in work, and signals on their way, may take at shutdown."""
 
@@ -105,7 +107,9 @@ class Service:
             raise
         self._writable = True
         self._rebuilt = self._store.rebuilt
-        self._work: queue.Queue[Sequence[Entry[Decoded]] | None] = queue.Queue(_BACKLOG)
+        in_flight = config.receiver.max_in_flight_mib << 20
+        self._work, self._read = Backlog(in_flight), Admission(in_flight)
+        self._large = threading.Lock()
         self._worker = threading.Thread(target=self._run, name="tidegauge-worker")
         self._unsent = Unsent()
         self._last_checkpoint = self._last_flush = time.monotonic()
@@ -143,7 +147,7 @@ class Service:
 
     def _stop_worker(self) -> None:
         self._inbox.close()
-        self._work.put(None)
+        self._work.close()
         self._worker.join()
 
     def _close(self) -> None:
@@ -152,8 +156,12 @@ class Service:
         self._store.close()
 
     def _accept(self, kind: SignalKind, data: bytes) -> Accepted:
-        decoded = self._decode(kind, data)
-        self._inbox.put(kind, data, decoded)
+        with self._large if len(data) > _LARGE else nullcontext():
+            decoded = self._decode(kind, data)
+        with self._read.enter(decoded.size) as admitted:
+            if not admitted:
+                raise BusyError("requests that are read take up receiver.max_in_flight_mib: send this again later")
+            self._inbox.put(kind, data, decoded)
         for reason, number in decoded.rejections.items():
             self._telemetry.add(semconv.METRIC_RECEIVER_REJECTED, number, kind=kind, reason=reason)
         return Accepted(decoded.rejected, decoded.reason)
@@ -171,10 +179,7 @@ class Service:
         """The worker: applies, judges, writes."""
         last_look = 0.0
         while True:
-            try:
-                entries = self._work.get(timeout=_TICK)
-            except queue.Empty:
-                entries = ()
+            entries = self._work.get(_TICK)
             if entries is None:
                 break
             for entry in entries:

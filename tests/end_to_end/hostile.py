@@ -115,11 +115,12 @@ class Besieged:
         """Send a request of traces as it is."""
         return self.send(SignalKind.TRACES, data)
 
-    def send(self, kind: SignalKind, data: bytes) -> Answer:
+    def send(self, kind: SignalKind, data: bytes, compression: grpc.Compression | None = None) -> Answer:
         """Send a request as it is."""
         with grpc.insecure_channel(self.endpoint, options=_UNLIMITED) as channel:
             try:
-                answer = channel.unary_unary(kind.method)(data, timeout=60, wait_for_ready=True)
+                call = channel.unary_unary(kind.method)
+                answer = call(data, timeout=60, wait_for_ready=True, compression=compression)
             except grpc.RpcError as error:
                 return Answer(error.code().name, reason=error.details() or "")
         return Answer("OK", *responses.read(answer))

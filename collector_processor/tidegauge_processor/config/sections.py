@@ -205,6 +205,9 @@ class Limits(Section):
     Attributes:
         identity_bytes: longest name of a model, version, feature, segment, writer, baseline or prediction, in UTF-8.
         request_nesting: how deep messages of a request may lie in one another; no parser takes more than 100.
+        request_elements: messages in a request, such as points and their attributes, and eight varints for another one:
+            each takes some hundred bytes of memory.
+        buckets_per_point: buckets of a point of a histogram.
         models: models that are kept at once, by name; beyond, those that are silent make room, the longest first.
         versions_per_model: versions of one model, likewise.
         baselines_mib: published baselines that are kept, as JSON; those that are in use stay.
@@ -214,6 +217,8 @@ class Limits(Section):
 
     identity_bytes: Count = 1024
     request_nesting: Annotated[int, Field(ge=10, le=100)] = 100  # attributes of exemplars lie nine deep
+    request_elements: Count = 1_000_000
+    buckets_per_point: Count = 4096
     models: Count = 500
     versions_per_model: Count = 20
     baselines_mib: Mebibytes = 1024

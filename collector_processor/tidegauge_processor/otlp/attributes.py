@@ -19,6 +19,10 @@ SCOPE: Final = InstrumentationScope(name=semconv.PROCESSOR_SCOPE_NAME, version=_
 """The instrumentation scope of all signals."""
 
 
+_LONGEST_KEPT: Final = 256
+"""Characters of the longest text that is kept as a message: all of them take some 24 MiB at the most."""
+
+
 def resource(attributes: Attributes) -> Resource:
     """The resource that all signals of one processor share."""
     return Resource(attributes=pairs(attributes))
@@ -39,7 +43,9 @@ def identity(subject: Subject) -> dict[str, Any]:
 def pairs(attributes: Attributes) -> list[KeyValue]:
     """Attributes as messages."""
     return [
-        _text(key, value) if type(value) is str else KeyValue(key=key, value=_any(value))
+        _text(key, value)
+        if type(value) is str and len(value) <= _LONGEST_KEPT
+        else KeyValue(key=key, value=_any(value))
         for key, value in attributes.items()
     ]
 

@@ -35,6 +35,7 @@ from tidegauge.baseline.tasks import TASKS
 from tidegauge.errors import TidegaugeError, WireError
 from tidegauge_processor.bounds import LATEST
 from tidegauge_processor.otlp import results
+from tidegauge_processor.otlp.elements import elements
 from tidegauge_processor.otlp.kinds import SignalKind
 from tidegauge_processor.otlp.limits import DEFAULT, PARSED, Limits, named, reason_of
 from tidegauge_processor.otlp.points import METRICS, Origin, read_points
@@ -50,6 +51,8 @@ _REQUESTS: Final[Mapping[SignalKind, type[Message]]] = {
 
 _EVENTS: Final = (semconv.EVENT_FEEDBACK, semconv.EVENT_PREDICTION, semconv.EVENT_BASELINE_PUBLISHED)
 _ID_BYTES: Final = (16, 8)  # of a trace and of a span
+_ITEM_BYTES: Final = 600
+"""What a point takes in memory beside its numbers, measured."""
 _UNREADABLE: Final = (ArithmeticError, LookupError, TypeError, ValueError, TidegaugeError)
 """What an item can raise that is not what its name promises."""
 
@@ -88,19 +91,21 @@ def decode(kind: SignalKind, data: bytes, window: int, limits: Limits = DEFAULT)
         _read_traces(request, window, decoded, limits)
     elif isinstance(request, ExportLogsServiceRequest):
         _read_logs(request, decoded, limits)
+    decoded.size = len(data) + _ITEM_BYTES * decoded.items
     return decoded
 
 
 def _parse(request: Message, kind: SignalKind, data: bytes, limits: Limits) -> list[Unread]:
     """Fill ``request``; the parts that do not parse."""
-    if limits.request_nesting >= PARSED:
+    most = limits.request_elements
+    if limits.request_nesting >= PARSED and elements(data, request.DESCRIPTOR, most) <= most:
         try:
             request.ParseFromString(data)
         except (DecodeError, RecursionError):
             request.Clear()
         else:
             return []
-    unread = salvage(request, data, limits.request_nesting)
+    unread = salvage(request, data, limits.request_nesting, most)
     if unread and not request.ListFields():
         raise UnreadableError(f"not an OTLP {kind} request: {unread[0].why}", unread[0].reason)
     return unread

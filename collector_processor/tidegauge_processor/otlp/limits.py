@@ -9,6 +9,8 @@ from tidegauge_processor.config import sections
 
 IDENTITY_BYTES: Final = "identity_bytes"
 REQUEST_NESTING: Final = "request_nesting"
+REQUEST_ELEMENTS: Final = "request_elements"
+BUCKETS_PER_POINT: Final = "buckets_per_point"
 MALFORMED: Final = "malformed"
 """Reasons for which records are rejected, beside those of single limits, which are called as the limits are."""
 
@@ -26,15 +28,19 @@ class Limits(NamedTuple):
     Attributes:
         identity_bytes: longest name, in UTF-8.
         request_nesting: messages that may lie in one another.
+        request_elements: messages of a request, and what takes as much room.
+        buckets_per_point: buckets of a histogram's point.
     """
 
     identity_bytes: int
     request_nesting: int
+    request_elements: int
+    buckets_per_point: int
 
     @classmethod
     def of(cls, settings: sections.Limits) -> Limits:
         """Those that a configuration says."""
-        return cls(settings.identity_bytes, settings.request_nesting)
+        return cls(*(getattr(settings, name) for name in cls._fields))
 
     def check(self, found: Mapping[str, str]) -> None:
         """Look at the names and values of attributes that stand for something.
@@ -48,6 +54,18 @@ class Limits(NamedTuple):
         if _WIDEST * (sum(map(len, found)) + sum(map(len, found.values()))) > self.identity_bytes:
             self.check_names(found)
             self.check_names(found.values())
+
+    def check_buckets(self, number: int) -> None:
+        """Look at the number of buckets of a point.
+
+        Raises:
+            RefusedError: there are too many.
+        """
+        if number > self.buckets_per_point:
+            raise RefusedError(
+                BUCKETS_PER_POINT,
+                f"{number:,} buckets, more than limits.{BUCKETS_PER_POINT}, {self.buckets_per_point:,}",
+            )
 
     def check_names(self, names: Iterable[str]) -> None:
         """Look at names.

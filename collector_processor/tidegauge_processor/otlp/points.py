@@ -49,10 +49,22 @@ METRICS: Final = frozenset(
 )
 """The metrics that are read."""
 
+_COUNTERS: Final = frozenset(
+    {
+        semconv.METRIC_PREDICTIONS,
+        semconv.METRIC_FEATURE_OCCURRENCES,
+        semconv.METRIC_VIOLATIONS,
+        semconv.METRIC_SDK_PREDICTIONS,
+        semconv.METRIC_SDK_FINAL_PREDICTIONS,
+    }
+)
+"""Those of them that are sums; the others are histograms."""
 _DELTA: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _CUMULATIVE: Final = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _NESTED: Final = ("array_value", "kvlist_value", "bytes_value")
 _MOST_EXEMPLARS: Final = 8
+_MOST_KEPT: Final = 4096
+"""Bytes of the longest bounds that are kept for the next point; all that are kept take 16 MiB at the most."""
 
 _DataPoint = HistogramDataPoint | ExponentialHistogramDataPoint | NumberDataPoint
 
@@ -82,7 +94,7 @@ def read_points(metric: Metric, origin: Origin, limits: Limits) -> Iterator[tupl
         return
     data = getattr(metric, kind)
     try:
-        _check_usable(kind, data)
+        _check_usable(metric.name, kind, data)
         limits.check_names([origin.writer])
     except ValueError as error:
         yield from [error] * len(data.data_points)
@@ -95,7 +107,9 @@ def read_points(metric: Metric, origin: Origin, limits: Limits) -> Iterator[tupl
             yield error
 
 
-def _check_usable(kind: str, data: Any) -> None:
+def _check_usable(name: str, kind: str, data: Any) -> None:
+    if (kind == "sum") != (name in _COUNTERS):
+        raise ValueError(f"a {kind} is not what {name} is")
     if kind not in ("histogram", "exponential_histogram", "sum"):
         raise ValueError(f"a {kind} is neither histogram nor sum")
     if data.aggregation_temporality not in (_DELTA, _CUMULATIVE):
@@ -119,7 +133,7 @@ def _read(name: str, point: _DataPoint, origin: Origin, cumulative: bool, limits
         number = value = whole(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double)
     else:
         number = whole(point.count)
-        value = _explicit(point) if isinstance(point, HistogramDataPoint) else _exponential(point)
+        value = _explicit(point, limits) if isinstance(point, HistogramDataPoint) else _exponential(point, limits)
     return key, Point(stream, origin.writer, start, end, value, cumulative, _exemplars(point.exemplars), number)
 
 
@@ -149,8 +163,10 @@ def _text(value: AnyValue, limits: Limits) -> str:
     return str(getattr(value, kind)) if kind else ""
 
 
-def _explicit(point: HistogramDataPoint) -> NumericSummary:
-    bounds = _bounds(np.array(point.explicit_bounds[:], dtype=np.float64).tobytes())
+def _explicit(point: HistogramDataPoint, limits: Limits) -> NumericSummary:
+    limits.check_buckets(max(len(point.bucket_counts), len(point.explicit_bounds)))
+    given = np.array(point.explicit_bounds[:], dtype=np.float64).tobytes()
+    bounds = _bounds(given) if len(given) <= _MOST_KEPT else _bounds.__wrapped__(given)
     counts = np.array(point.bucket_counts[:], dtype=np.int64)
     if counts.size != bounds.size + 1:
         raise ValueError(f"{bounds.size} bounds need {bounds.size + 1} counts, not {counts.size}")
@@ -160,7 +176,7 @@ def _explicit(point: HistogramDataPoint) -> NumericSummary:
     return NumericSummary(bounds, counts, *_sum_and_range(point))
 
 
-@lru_cache(maxsize=4096)  # each flush of each writer brings the same bounds again
+@lru_cache(maxsize=4096)  # each flush of each writer brings the same bounds again; they are bounded in size, too
 def _bounds(data: bytes) -> NDArray[np.float64]:
     bounds = np.frombuffer(data, dtype=np.float64)
     if not (np.diff(bounds) > 0).all() or not np.isfinite(bounds).all():
@@ -168,7 +184,8 @@ def _bounds(data: bytes) -> NDArray[np.float64]:
     return bounds
 
 
-def _exponential(point: ExponentialHistogramDataPoint) -> ExponentialSummary:
+def _exponential(point: ExponentialHistogramDataPoint, limits: Limits) -> ExponentialSummary:
+    limits.check_buckets(len(point.positive.bucket_counts) + len(point.negative.bucket_counts))
     if point.scale < SCALE:
         raise ValueError(f"scale {point.scale} is coarser than {SCALE}, at which exponential histograms are merged")
     signs: list[dict[int, int]] = []

@@ -179,7 +179,7 @@ class Receiver:
             except WireError as error:
                 return _Refused(grpc.StatusCode.INVALID_ARGUMENT, reason_of(error), str(error))
             except StorageError as error:
-                return _Refused(grpc.StatusCode.UNAVAILABLE, "storage", str(error))
+                return _Refused(grpc.StatusCode.UNAVAILABLE, getattr(error, "reason", "storage"), str(error))
             except Exception:
                 _log.exception("a request of %s failed; its sender is asked to send it again", kind)
                 return _Refused(grpc.StatusCode.UNAVAILABLE, "internal", "internal error: send this again later")

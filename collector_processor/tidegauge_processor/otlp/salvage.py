@@ -1,10 +1,10 @@
 """What can be read of a request that does not parse as a whole.
 
 A collector puts the data of many senders into one request, and one bad byte in anybody's name makes a parser refuse all
-of it. Here such a request is taken apart into resources, those into scopes, and those into metrics, spans or log
-records: what parses is kept, and what does not is told of. The three signals of OTLP have the same numbers down to
-there: a request holds resources (1), a resource holds what it is (1) and scopes (2), a scope what it is (1) and items
-(2).
+of it; so must one item that would become gigabytes (`elements`). Here such a request is taken apart into resources,
+those into scopes, and those into metrics, spans or log records: what parses is kept, and what does not is told of. The
+three signals of OTLP have the same numbers down to there: a request holds resources (1), a resource holds what it is
+(1) and scopes (2), a scope what it is (1) and items (2).
 
 Items whose resource or scope cannot be read are not kept: nobody knows whose they are. What is read byte by byte is
 bounded, since it costs a hundred times what a parser needs: parts, and bytes that only tell what is wrong with them.
@@ -18,7 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from tidegauge_processor.otlp.limits import MALFORMED, PARSED, REQUEST_NESTING
+from tidegauge_processor.otlp.elements import elements
+from tidegauge_processor.otlp.limits import DEFAULT, MALFORMED, PARSED, REQUEST_ELEMENTS, REQUEST_NESTING
 from tidegauge_processor.otlp.wire import LENGTH, Field, WireFormatError, fields, nesting
 
 _RESOURCES: Final = 1
@@ -48,15 +49,18 @@ class Unread(NamedTuple):
     records: int
 
 
-def salvage(request: Message, data: bytes, most_nested: int) -> list[Unread]:
+def salvage(
+    request: Message, data: bytes, most_nested: int, most_elements: int = DEFAULT.request_elements
+) -> list[Unread]:
     """Fill ``request``, an empty one of any signal, with what can be read of ``data``; the rest is returned.
 
     Args:
         request: takes up what is kept; it stays empty when nothing is.
         data: the request as it came.
         most_nested: messages that may lie in one another.
+        most_elements: of all that is kept together, see `elements`.
     """
-    found = _Salvage(request, most_nested)
+    found = _Salvage(request, most_nested, most_elements)
     try:
         found.fill(request, data, 0)
     except _TooManyPartsError:
@@ -77,9 +81,10 @@ class _Parts(NamedTuple):
 
 
 class _Salvage:
-    def __init__(self, request: Message, most_nested: int) -> None:
+    def __init__(self, request: Message, most_nested: int, most_elements: int) -> None:
         self.unread: list[Unread] = []
         self._most_nested = most_nested
+        self._elements_left = most_elements
         self._parts_left, self._bytes_left = MOST_PARTS, _MOST_EXAMINED
         item: Any = request.DESCRIPTOR
         for number in (_RESOURCES, _WITHIN, _WITHIN):
@@ -116,10 +121,14 @@ class _Salvage:
 
     def _parse(self, message: Message, data: bytes, around: int) -> str:
         """Put ``data`` into an empty message; why not, or nothing."""
+        number = elements(data, message.DESCRIPTOR, self._elements_left, exact=True)
+        if number > self._elements_left:
+            return _TOO_MANY
         try:
             message.ParseFromString(data)
         except (DecodeError, RecursionError) as error:
             return str(error)
+        self._elements_left -= number
         # The parser keeps to its own limit; a lower one has to be looked for.
         return _TOO_DEEP if self._most_nested < PARSED and self._lies_too_deep(message, data, around) else ""
 
@@ -129,7 +138,7 @@ class _Salvage:
 
     def _give_up(self, message: Message, broken: bytes, data: bytes, around: int, wrong: str) -> bool:
         """Say that ``data`` is not kept, since ``broken``, all or a part of it, is wrong."""
-        reason, records = MALFORMED, 1
+        reason, records = REQUEST_ELEMENTS if wrong == _TOO_MANY else MALFORMED, 1
         if len(data) <= self._bytes_left:
             self._bytes_left -= len(data)
             records = self._records(data, around)
@@ -162,6 +171,7 @@ class _Salvage:
         return _Parts(within, b"".join(rest), end < len(data))
 
 
+_TOO_MANY: Final = f"with the rest it has more elements than limits.{REQUEST_ELEMENTS} allows: send smaller batches"
 _TOO_DEEP: Final = f"messages lie deeper in one another than limits.{REQUEST_NESTING} allows"
 
 

@@ -30,6 +30,10 @@ _TRUTH: Final = ("true", "false")
 Met = list[tuple[ModelKey, Outcome]]
 
 
+_MOST_MODELS: Final = 10_000
+"""Models whose keys expire by their own time: those of which keys came last."""
+
+
 class Limits(NamedTuple):
     """Bounds of the join.
 
@@ -189,7 +193,9 @@ class Join:
 
     def _touch(self, place: bytes, entry: _Entry, time: int) -> None:
         entry.touched = max(entry.touched, time)
-        self._latest[entry.model] = max(self._latest.get(entry.model, 0), time)
+        self._latest[entry.model] = max(self._latest.pop(entry.model, 0), time)
+        if len(self._latest) > _MOST_MODELS:  # the keys of the others go when there is no more room for them
+            del self._latest[next(iter(self._latest))]
         self._changed[place] = entry
 
     def _is_past(self, model: str, time: int) -> bool:
