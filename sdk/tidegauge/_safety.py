@@ -32,6 +32,8 @@ from tidegauge.errors import TidegaugeError
 
 _logger = logging.getLogger("tidegauge")
 _PLACES: Final = 3
+_BESIDE: Final = ("explain_", "details_", "announce_")
+"""Reasons for which a row is counted all the same, and lacks its attributions, its details or its announcement."""
 
 
 class Safety:
@@ -127,9 +129,9 @@ class Safety:
 
     @property
     def lost(self) -> int:
-        """How much was dropped so far, for whatever reason."""
+        """How many rows, points and events were dropped so far; what only tells more of a row does not count."""
         with self._lock:
-            return self._drops.total()
+            return sum(count for reason, count in self._drops.items() if not reason.startswith(_BESIDE))
 
     @property
     def late(self) -> int:

@@ -108,7 +108,8 @@ def test_a_name_of_a_megabyte_is_refused_and_no_request_outgrows_a_collector(tmp
         besieged.wait_until_judged(0)
         besieged.wait_until_judged(0, model="G" * 400_000)
         assert max(request.ByteSize() for request in besieged.sink.requests) <= 3 << 20
-        assert besieged.counted(semconv.METRIC_EXPORTER_DROPPED) == 0
+        dropped = semconv.METRIC_EXPORTER_DROPPED  # of gauges the latest are enough where the back end is slow
+        assert besieged.counted(dropped) == besieged.counted(dropped, "superseded")
 
 
 def test_a_name_forges_no_line_of_the_log(tmp_path: Path) -> None:

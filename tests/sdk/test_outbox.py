@@ -198,3 +198,13 @@ def test_a_flush_is_not_true_when_rows_were_lost_since_the_last_one():
             p.features([{"x": 1.0}])
         assert seen.drops == {"buffer_full": 1}
         assert [seen.flush(), seen.flush()] == [False, True]
+
+
+def test_a_flush_is_true_where_only_an_explanation_was_lost():
+    def explain(row):
+        raise RuntimeError("no")
+
+    with capture() as seen:
+        monitor("m", version="1", explain=explain, explain_rate=1.0)(lambda row: 1.5)({"x": 1.0})
+        assert seen.flush()
+        assert seen.drops == {"explain_failed": 1}
