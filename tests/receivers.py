@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 import grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 
+_ANY = random.SystemRandom()  # the workers of a test run must not choose alike
 TLS = Path(__file__).parent / "tls"
 """A certificate for localhost that signed itself, and its key; good until 2125, and for nothing but these tests."""
 
@@ -115,5 +117,9 @@ def silent_server(greeting: bytes = b"", *, keep: bool = True) -> Iterator[int]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """A port that nobody listens on, below those that the system gives away: so nobody gets it meanwhile."""
+    while True:
+        port = _ANY.randrange(10_000, 32_768)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port

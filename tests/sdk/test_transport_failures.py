@@ -301,8 +301,8 @@ def test_each_reason_is_logged_once_and_a_receiver_that_comes_back_is_found(capl
         with grpc_server(service, port=port):
             until(lambda: box.drain(0) or safety.taken)
     assert len(service.taken) == 1
-    assert len(caplog.messages) == 2
-    assert "nobody listens" in caplog.messages[0]
+    for words in ("nobody listens", "speaks HTTP"):  # in between, a server that is ending may keep silent
+        assert sum(words in line for line in caplog.messages) == 1
 
 
 def spans():
