@@ -217,7 +217,7 @@ class Limits(Section):
 
     identity_bytes: Count = 1024
     request_nesting: Annotated[int, Field(ge=10, le=100)] = 100  # attributes of exemplars lie nine deep
-    request_elements: Count = 1_000_000
+    request_elements: Count = 2_000_000
     buckets_per_point: Count = 4096
     models: Count = 500
     versions_per_model: Count = 20

@@ -163,7 +163,7 @@ class Window:
         stream = self._place(point, declared)
         if stream is None:
             return "other_bins"
-        no_room = stream not in self.sums and len(self.sums) >= most_streams and not declared.lists(stream)
+        no_room = len(self.sums) >= most_streams and stream not in self.sums and not declared.lists(stream)
         streams = self.seen.setdefault(point.writer, {})
         if no_room and point.stream not in streams and len(streams) >= _REMEMBERED * most_streams:
             return "overflow"
@@ -187,8 +187,10 @@ class Window:
     def _place(self, point: Point, declared: Declared) -> StreamKey | None:
         """The stream that a point is added to; None when it has other bins than are declared of it."""
         stream, value = point.stream, point.value
+        if isinstance(value, int):
+            return stream
         held = self.sums.histograms.get(stream)
-        if isinstance(value, int) or (held is not None and has_same_bins(held, value)):
+        if held is not None and has_same_bins(held, value):
             return stream
         fits = declared.fits(stream, value)
         if fits is False:
