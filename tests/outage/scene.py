@@ -121,6 +121,7 @@ def run(outage: Outage, folder: Path, between: Between = nothing, say: Callable[
                 time.sleep(_STAGGER)
             time.sleep(max(outage.before - outage.writers * _STAGGER, 0))
             _end(processor, kill=outage.kill)
+            processor.__exit__()
             say(f"the processor is {'killed' if outage.kill else 'stopped'}")
             time.sleep(outage.down / 2)
             begin()
