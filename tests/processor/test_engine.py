@@ -339,6 +339,24 @@ def test_calls_that_are_timed_in_other_buckets_count_as_calls_and_are_no_part_of
     assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 1
 
 
+def test_durations_begin_anew_in_buckets_that_are_still_used() -> None:
+    bench = Bench()
+
+    def calls(at: int, *edges: float) -> bytes:
+        summary = NumericSummary.of(np.full(5, 0.05), Bins(np.array(edges)))
+        point = Writer().histogram(semconv.METRIC_PREDICTION_DURATION, summary, hour(at), hour(at) + SECOND)
+        return Writer().metrics(point)
+
+    said = []
+    for at, edge in enumerate((0.1, 0.2, 0.2)):
+        bench.take(calls(at, edge))
+        bench.engine.advance(LATER + (at + 1) * TIMING.idle)
+        (durations,) = totals(bench).durations.values()
+        said.append((durations.bounds, sum(durations.counts)))
+    assert said == [((0.1,), 5), ((0.2,), 5), ((0.2,), 10)]
+    assert bench.count(semconv.METRIC_PROCESSOR_DROPPED) == 0
+
+
 def test_what_was_counted_long_before_anybody_listened_is_no_part_of_a_window() -> None:
     bench = Bench()
     writer = Writer(temporality=CUMULATIVE)

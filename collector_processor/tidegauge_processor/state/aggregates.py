@@ -64,12 +64,6 @@ class Aggregates:
         """Count points that told of a stream."""
         self.told[stream] = self.told.get(stream, 0) + points
 
-    def forget(self, stream: StreamKey) -> None:
-        """Take out a histogram."""
-        del self.histograms[stream]
-        self.exemplars.pop(stream, None)
-        self.told.pop(stream, None)
-
     @property
     def number(self) -> int:
         """Values and occurrences of all streams together."""

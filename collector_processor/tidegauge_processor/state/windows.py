@@ -192,15 +192,11 @@ class Window:
         held = self.sums.histograms.get(stream)
         if held is not None and has_same_bins(held, value):
             return stream
-        fits = declared.fits(stream, value)
-        if fits is False:
+        if declared.fits(stream, value) is False:
             return None
         if held is None:
             return stream
-        if fits:  # the others came before anybody knew what is declared
-            self.sums.forget(stream)
-            return stream
-        beside = in_bins(stream, value)
+        beside = in_bins(stream, value)  # what is declared may have become known only now
         held = self.sums.histograms.get(beside)
         return beside if held is None or has_same_bins(held, value) else None
 
